@@ -1,0 +1,56 @@
+"""The board: one typed bundle of all devices. The firmware is given a board and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+from hal import api
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """Every device of one terminal. The field's name is the device's kind in profiles."""
+
+    clock: api.Clock
+    storage: api.Storage
+    rng: api.Rng
+    tamper: api.Tamper
+    display: api.Display
+    leds: api.Leds
+    keypad: api.Keypad
+    buzzer: api.Buzzer
+    card_reader: api.CardReader
+    printer: api.Printer
+    serial_port: api.SerialPort
+
+    def devices(self) -> Iterator[tuple[str, api.Device]]:
+        """Every device with its kind, in the order in which they are opened."""
+        for item in fields(self):
+            yield item.name, getattr(self, item.name)
+
+    def open(self) -> None:
+        """Open all devices. Raises DeviceMissing; what was opened before it is closed again."""
+        opened: list[api.Device] = []
+        try:
+            for _, device in self.devices():
+                device.open()
+                opened.append(device)
+        except api.HalError:
+            for device in reversed(opened):
+                device.close()
+            raise
+
+    def close(self) -> None:
+        """Close all devices, the last opened first."""
+        for _, device in reversed(list(self.devices())):
+            device.close()
+
+    def poll(self) -> list[api.DeviceEvent]:
+        """What happened on any device since the last call, device by device."""
+        return [event for _, device in self.devices() for event in device.poll()]
+
+    def deadline_ms(self) -> int | None:
+        """The earliest moment at which some device wants to be polled."""
+        deadlines = [at_ms for _, device in self.devices() if (at_ms := device.deadline_ms()) is not None]
+        return min(deadlines, default=None)
