@@ -1,0 +1,164 @@
+"""What the terminal remembers of its work: the records of the journal, as values.
+
+Nothing here holds a card number, a track, a PIN or a key: a record can be stored, printed and exported as it
+stands. The card's data lives in memory for as long as the transaction needs it, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any, Self
+
+
+class Flow(Enum):
+    """The order in which a swiped card's payment asks for the PIN."""
+
+    AUTHORISE_FIRST = "authorise-first"
+    PIN_FIRST = "pin-first"
+
+
+class Outcome(Enum):
+    """How a payment ended, as the merchant sees it."""
+
+    APPROVED = "approved"
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+    FAILED = "failed"
+
+
+class Reason(Enum):
+    """Why a payment did not end approved, or what is left to do although it did."""
+
+    NONE = ""
+    CARD_UNREADABLE = "card_unreadable"
+    CARD_REMOVED = "card_removed"
+    CANCELLED = "cancelled"
+    OPERATOR_TIMEOUT = "operator_timeout"
+    HOST_UNREACHABLE = "host_unreachable"  # the request surely never left
+    LINE_LOST = "line_lost"  # the connection broke with the request on its way
+    NO_RESPONSE = "no_response"
+    BAD_MAC = "bad_mac"
+    BANK_DECLINED = "bank_declined"
+    PIN_TRIES = "pin_tries"
+    POWER_CUT = "power_cut"
+    COMPLETION_REFUSED = "completion_refused"
+
+
+class SlipCopy(Enum):
+    """Who gets this copy of the slip."""
+
+    MERCHANT = "merchant"
+    CARDHOLDER = "cardholder"
+
+
+class ReversalReason(Enum):
+    """F39 of a reversal (0400): why it is sent. Source: iso8583-pos section 7.2."""
+
+    OPERATOR = "06"  # card removed, operator abort, PIN not verified
+    UNFINISHED = "96"  # approved, but the terminal could not finish
+    NO_RESPONSE = "98"
+    BAD_MAC = "A0"
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One payment, from the amount to the slip; the journal keeps the newest version.
+
+    `stan` is the trace of the message that authorised the money (0100 or 0200), and the voucher number on the
+    slip; `rrn`, `authorisation_code` and the host's date and time come from its answer.
+    """
+
+    number: int  # counts the terminal's payments from 1, never reused
+    flow: Flow
+    amount_minor: int
+    state: str = "amount"
+    currency: str = "156"  # ISO 4217 numeric, as F49 carries it
+    batch: str = ""
+    stan: str = ""
+    rrn: str = ""
+    authorisation_code: str = ""
+    response_code: str = ""
+    host_date: str = ""  # MMDD
+    host_time: str = ""  # hhmmss
+    settlement_date: str = ""  # MMDD
+    issuer: str = ""
+    acquirer: str = ""
+    card_organisation: str = ""
+    host_text: str = ""
+    entry_mode: str = "02"  # first two digits of F22
+    pan_masked: str = ""
+    expiry_yymm: str = ""
+    pin_entered: bool = False
+    wrong_pins: int = 0
+    bad_swipes: int = 0
+    verification_stan: str = ""  # trace of the newest PIN verification
+    completion_stan: str = ""
+    outcome: Outcome | None = None
+    reason: Reason = Reason.NONE
+    reversed: bool = False  # the bank has confirmed that the authorisation is undone
+    completed: bool = False  # the bank has confirmed the completion
+    copies_printed: int = 0
+    operator: str = "01"
+    started_at: str = ""  # the terminal's clock, ISO 8601 without zone
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values, in the order of the fields."""
+        return {key: value.value if isinstance(value, Enum) else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """The record that `to_json` gave."""
+        outcome = values["outcome"]
+        return cls(
+            **values
+            | {
+                "flow": Flow(values["flow"]),
+                "outcome": None if outcome is None else Outcome(outcome),
+                "reason": Reason(values["reason"]),
+            }
+        )
+
+
+class OutgoingKind(Enum):
+    """What the outbox holds."""
+
+    REVERSAL = "reversal"
+    COMPLETION = "completion"
+
+
+class OutgoingState(Enum):
+    """Where an outgoing message stands."""
+
+    HELD = "held"  # a reversal whose transaction is still running: not to be sent
+    DUE = "due"  # to be sent until a definite answer
+    REFUSED = "refused"  # the bank gave a definite no: kept for the operator, not sent again
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message that must reach the bank, whatever happens in between.
+
+    It holds only what the message repeats from its payment's own request, so that a repeat after a power cut
+    is the same message: field numbers with the text that goes into them, F64 apart.
+    """
+
+    number: int
+    kind: OutgoingKind
+    payment_number: int
+    mti: str
+    fields: dict[str, str]
+    state: OutgoingState
+    attempts: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values."""
+        return {key: value.value if isinstance(value, Enum) else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """The record that `to_json` gave."""
+        return cls(
+            **values | {"kind": OutgoingKind(values["kind"]), "state": OutgoingState(values["state"])}
+        )

@@ -1,0 +1,46 @@
+"""The terminal's settings: what a merchant, an acquirer or a test may choose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from firmware.records import Flow
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalSettings:
+    """One terminal's settings. Times end in `_ms`; identities are as the acquirer issued them."""
+
+    terminal_id: str = "12345678"  # F41
+    merchant_id: str = "898320154110001"  # F42
+    merchant_name: str = "POSTERM DEMO SHOP"
+    merchant_name_zh: str = "小样咖啡馆"
+    currency: str = "156"
+    language: str = "en"  # "en" or "zh"
+    flow: Flow = Flow.AUTHORISE_FIRST
+    tpdu: str = "6000060000"
+    header: str = "603100320000"
+    operator: str = "01"
+    master_key_index: int = 1
+    slip_copies: int = 2  # 1: merchant, 2: cardholder too
+    pin_tries: int = 3
+    swipe_tries: int = 3
+    pin_digits_min: int = 4
+    pin_digits_max: int = 12
+    operator_timeout_ms: int = 60_000
+    card_timeout_ms: int = 60_000
+    pin_total_timeout_ms: int = 60_000
+    pin_key_timeout_ms: int = 30_000
+    pin_guard_ms: int = 65_000  # behind the secure room's own timers, should they fail
+    connect_timeout_ms: int = 15_000
+    response_timeout_ms: int = 60_000
+    printer_timeout_ms: int = 60_000
+    paper_timeout_ms: int = 120_000
+    tear_off_timeout_ms: int = 5_000
+    authorised_ms: int = 800  # how long "authorised" stands before the PIN is asked for
+    wrong_pin_ms: int = 1_500
+    result_ms: int = 3_000
+    idle_refresh_ms: int = 30_000  # the clock on the idle screen
+    outbox_retry_ms: int = 30_000  # first wait before a due message is tried again when idle
+    outbox_retry_max_ms: int = 600_000
+    link_bits_per_s: int = 115_200

@@ -1,0 +1,190 @@
+"""The terminal table: power-on, recovery, sign-in, idle, and what happens around a payment.
+
+While a payment runs (`in_transaction`) the transaction table decides; this one waits for its end. Nothing
+here moves money: it sends again what the outbox holds, and it refuses a new payment while the outbox owes the
+bank something or the terminal is not signed in.
+"""
+
+# fmt: off  - the columns are meant to be read down
+# ruff: noqa: E501 - one rule a line, however long
+
+from __future__ import annotations
+
+from enum import Enum
+
+from firmware.txn.schema import Group, Keys, Kind, Row, Rule, Table, ignore
+
+
+class State(Enum):
+    """The states of the terminal."""
+
+    STARTING = "starting"
+    RECOVERING = "recovering"
+    SIGNING_IN = "signing_in"
+    CLEARING = "clearing"
+    IDLE = "idle"
+    IN_TRANSACTION = "in_transaction"
+    RESULT = "result"
+    SALE_REFUSED = "sale_refused"
+    REPRINTING = "reprinting"
+    REPRINT_STOPPED = "reprint_stopped"
+    NOTHING_TO_REPRINT = "nothing_to_reprint"
+    OUT_OF_SERVICE = "out_of_service"
+    TAMPERED = "tampered"
+
+
+class Event(Enum):
+    """What can happen to the terminal outside a payment."""
+
+    SELF_TEST_PASSED = "self_test_passed"
+    SELF_TEST_FAILED = "self_test_failed"
+    STORAGE_FAILED = "storage_failed"
+    TAMPERED = "tampered"
+    SALE_KEY = "sale_key"
+    REPRINT_KEY = "reprint_key"
+    SIGN_IN_KEY = "sign_in_key"
+    LANGUAGE_KEY = "language_key"
+    CONFIRM = "confirm"
+    CANCEL = "cancel"
+    TRANSACTION_ENDED = "transaction_ended"
+    LINK_UP = "link_up"
+    LINK_DOWN = "link_down"
+    HOST_APPROVED = "host_approved"
+    HOST_DECLINED = "host_declined"
+    HOST_BAD_MAC = "host_bad_mac"
+    HOST_NOT_SENT = "host_not_sent"
+    HOST_LOST = "host_lost"
+    COPY_PRINTED = "copy_printed"
+    PRINTER_STOPPED = "printer_stopped"
+    PRINTER_READY = "printer_ready"
+    OUTBOX_DUE = "outbox_due"
+    TIMEOUT = "timeout"
+
+
+S, E = State, Event
+
+ROWS = (
+    Row(S.STARTING,           Group.START,   Kind.WAITING, "starting",           "response_timeout_ms", meaning="self-test of every device; the journal is read"),
+    Row(S.RECOVERING,         Group.START,   Kind.WAITING, "recovering",         "connect_timeout_ms",  meaning="something is owed to the bank or no key is there: wait for the link"),
+    Row(S.SIGNING_IN,         Group.ONLINE,  Kind.WAITING, "signing_in",         "response_timeout_ms", meaning="0800 is with the bank: working keys, batch, time"),
+    Row(S.CLEARING,           Group.ONLINE,  Kind.WAITING, "clearing",           "response_timeout_ms", meaning="a reversal or completion that is due is with the bank"),
+    Row(S.IDLE,               Group.ENTRY,   Kind.RESTING, "idle",               "idle_refresh_ms", keys=Keys.IDLE, meaning="in service"),
+    Row(S.IN_TRANSACTION,     Group.ENTRY,   Kind.RESTING, "",                   meaning="the transaction table decides"),
+    Row(S.RESULT,             Group.ENTRY,   Kind.WAITING, "",                   "result_ms", keys=Keys.IDLE, meaning="how the payment ended is shown"),
+    Row(S.SALE_REFUSED,       Group.ENTRY,   Kind.WAITING, "sale_refused",       "result_ms", keys=Keys.IDLE, meaning="no new payment: the reason is shown"),
+    Row(S.REPRINTING,         Group.PAPER,   Kind.WAITING, "reprinting",         "printer_timeout_ms",  meaning="the last slip is printed again, marked as a duplicate"),
+    Row(S.REPRINT_STOPPED,    Group.PAPER,   Kind.WAITING, "printer_stopped",    "paper_timeout_ms",    meaning="no paper, cover open, too hot or jammed"),
+    Row(S.NOTHING_TO_REPRINT, Group.PAPER,   Kind.WAITING, "nothing_to_reprint", "result_ms", keys=Keys.IDLE, meaning="there is no slip yet"),
+    Row(S.OUT_OF_SERVICE,     Group.SERVICE, Kind.RESTING, "out_of_service",     meaning="a device or the storage failed: enter starts again"),
+    Row(S.TAMPERED,           Group.SERVICE, Kind.RESTING, "tampered",           meaning="the keys are gone; only a service visit helps"),
+)
+
+_HOST_BAD = (E.HOST_DECLINED, E.HOST_BAD_MAC, E.HOST_NOT_SENT, E.HOST_LOST, E.TIMEOUT)
+_SHOWING = (S.IDLE, S.RESULT, S.SALE_REFUSED, S.NOTHING_TO_REPRINT)
+
+
+def _on_idle_keys(source: State) -> tuple[Rule, ...]:
+    """What the idle keys do, on the idle screen and on every screen that only informs."""
+    return (
+        Rule(source, E.SALE_KEY, S.SIGNING_IN, "must_sign_in", effects=("want_sale", "send_sign_in")),
+        Rule(source, E.SALE_KEY, S.CLEARING, "outbox_due", effects=("want_sale", "send_outgoing")),
+        Rule(source, E.SALE_KEY, S.IN_TRANSACTION, records=("begin_payment",), effects=("begin_transaction",)),
+        Rule(source, E.REPRINT_KEY, S.REPRINTING, "slip_exists", effects=("print_duplicate",)),
+        Rule(source, E.REPRINT_KEY, S.NOTHING_TO_REPRINT, effects=("beep_error",)),
+        Rule(source, E.SIGN_IN_KEY, S.SIGNING_IN, effects=("send_sign_in",)),
+        Rule(source, E.LANGUAGE_KEY, S.IDLE, records=("switch_language",)),
+    )
+
+
+def _after_clearing(source: State, records: tuple[str, ...], effects: tuple[str, ...] = ()) -> tuple[Rule, ...]:
+    """The bank has answered well: do what comes next."""
+    return (
+        Rule(source, E.HOST_APPROVED, S.CLEARING, "outbox_due_after", records, (*effects, "send_outgoing")),
+        Rule(source, E.HOST_APPROVED, S.IN_TRANSACTION, "sale_wanted", (*records, "begin_payment"), (*effects, "begin_transaction")),
+        Rule(source, E.HOST_APPROVED, S.IDLE, records=records, effects=effects),
+    )
+
+
+def _gave_up(source: State, event: Event, records: tuple[str, ...] = ()) -> tuple[Rule, ...]:
+    """The bank could not be asked or gave no good answer: refuse the wanted sale, or rest."""
+    return (
+        Rule(source, event, S.SALE_REFUSED, "sale_wanted", records, ("forget_sale", "beep_error", "schedule_outbox")),
+        Rule(source, event, S.IDLE, records=records, effects=("schedule_outbox",)),
+    )
+
+
+RULES = (
+    Rule(S.STARTING, E.SELF_TEST_PASSED, S.RECOVERING, "owes_or_lacks_keys", ("recover_payment",), ("open_link", "connect")),
+    Rule(S.STARTING, E.SELF_TEST_PASSED, S.IDLE, records=("recover_payment",), effects=("open_link",)),
+    Rule(S.STARTING, E.SELF_TEST_FAILED, S.OUT_OF_SERVICE, effects=("beep_error",)),
+    Rule(S.STARTING, E.TIMEOUT, S.OUT_OF_SERVICE, effects=("beep_error",)),
+
+    Rule(S.RECOVERING, E.LINK_UP, S.SIGNING_IN, "must_sign_in", effects=("send_sign_in",)),
+    Rule(S.RECOVERING, E.LINK_UP, S.CLEARING, effects=("send_outgoing",)),
+    Rule(S.RECOVERING, E.TIMEOUT, S.IDLE, effects=("schedule_outbox",)),
+    Rule(S.RECOVERING, E.CANCEL,  S.IDLE, effects=("schedule_outbox",)),
+
+    *_after_clearing(S.SIGNING_IN, ("note_sign_in",), ("set_clock",)),
+    *(rule for event in (*_HOST_BAD, E.CANCEL) for rule in _gave_up(S.SIGNING_IN, event)),
+
+    *_after_clearing(S.CLEARING, ("settle_outgoing",)),
+    Rule(S.CLEARING, E.HOST_DECLINED, S.SIGNING_IN, "keys_refused", ("count_outgoing_attempt", "forget_sign_in"), ("send_sign_in",)),
+    Rule(S.CLEARING, E.HOST_DECLINED, S.CLEARING, "refusal_is_final_and_more_due", ("refuse_outgoing",), ("send_outgoing",)),
+    Rule(S.CLEARING, E.HOST_DECLINED, S.SALE_REFUSED, "sale_wanted", ("note_outgoing_declined",), ("forget_sale", "beep_error", "schedule_outbox")),
+    Rule(S.CLEARING, E.HOST_DECLINED, S.IDLE, records=("note_outgoing_declined",), effects=("schedule_outbox",)),
+    *(rule for event in (E.HOST_BAD_MAC, E.HOST_LOST, E.TIMEOUT) for rule in _gave_up(S.CLEARING, event, ("count_outgoing_attempt",))),
+    *(rule for event in (E.HOST_NOT_SENT, E.CANCEL) for rule in _gave_up(S.CLEARING, event)),
+
+    *(rule for state in _SHOWING for rule in _on_idle_keys(state)),
+    Rule(S.IDLE, E.OUTBOX_DUE, S.SIGNING_IN, "must_sign_in", effects=("send_sign_in",)),
+    Rule(S.IDLE, E.OUTBOX_DUE, S.CLEARING, "outbox_due", effects=("send_outgoing",)),
+    Rule(S.IDLE, E.OUTBOX_DUE, S.IDLE),
+    Rule(S.IDLE, E.TIMEOUT,    S.IDLE),
+    Rule(S.IDLE, E.LINK_UP,    S.IDLE),
+    Rule(S.IDLE, E.LINK_DOWN,  S.IDLE),
+    *(Rule(state, event, S.IDLE) for state in (S.RESULT, S.SALE_REFUSED, S.NOTHING_TO_REPRINT) for event in (E.CONFIRM, E.CANCEL, E.TIMEOUT)),
+
+    Rule(S.IN_TRANSACTION, E.TRANSACTION_ENDED, S.RESULT, effects=("schedule_outbox",)),
+
+    Rule(S.REPRINTING, E.COPY_PRINTED,    S.IDLE),
+    Rule(S.REPRINTING, E.PRINTER_STOPPED, S.REPRINT_STOPPED, effects=("beep_alert",)),
+    Rule(S.REPRINTING, E.TIMEOUT,         S.IDLE, effects=("stop_printing",)),
+    Rule(S.REPRINTING, E.CANCEL,          S.IDLE, effects=("stop_printing",)),
+    Rule(S.REPRINT_STOPPED, E.PRINTER_READY, S.REPRINTING, effects=("resume_printing",)),
+    Rule(S.REPRINT_STOPPED, E.TIMEOUT,       S.IDLE, effects=("stop_printing",)),
+    Rule(S.REPRINT_STOPPED, E.CANCEL,        S.IDLE, effects=("stop_printing",)),
+
+    Rule(S.OUT_OF_SERVICE, E.CONFIRM, S.STARTING, effects=("start",)),
+
+    *(Rule(state, E.TAMPERED, S.TAMPERED, effects=("wipe_keys", "beep_alert")) for state in S if state is not S.TAMPERED),
+    *(Rule(state, E.STORAGE_FAILED, S.OUT_OF_SERVICE, effects=("beep_error",)) for state in S if state not in {S.TAMPERED, S.OUT_OF_SERVICE}),
+)
+
+
+def _except(*states: State) -> tuple[State, ...]:
+    return tuple(state for state in S if state not in states)
+
+
+_OUT = (S.OUT_OF_SERVICE, S.TAMPERED)
+_HOST = (E.HOST_APPROVED, E.HOST_DECLINED, E.HOST_BAD_MAC, E.HOST_NOT_SENT, E.HOST_LOST)
+_REPRINT = (S.REPRINTING, S.REPRINT_STOPPED)
+
+IGNORED = (
+    ignore((S.TAMPERED,), Event, "the keys are gone: nothing works until a service visit")
+    | ignore((S.OUT_OF_SERVICE,), (E.STORAGE_FAILED, E.CANCEL, E.TIMEOUT), "out of service already; enter starts again")
+    | ignore(_except(S.STARTING, S.TAMPERED), (E.SELF_TEST_PASSED, E.SELF_TEST_FAILED), "no self-test is running")
+    | ignore(_except(*_SHOWING, S.TAMPERED), (E.SALE_KEY, E.REPRINT_KEY, E.SIGN_IN_KEY, E.LANGUAGE_KEY), "the function keys are off")
+    | ignore((S.STARTING, S.RECOVERING, S.SIGNING_IN, S.CLEARING, S.IDLE, S.IN_TRANSACTION, *_REPRINT), (E.CONFIRM,), "there is nothing to confirm")
+    | ignore((S.STARTING, S.IDLE), (E.CANCEL,), "there is nothing to cancel")
+    | ignore((S.IN_TRANSACTION,), (E.CANCEL, E.TIMEOUT, *_HOST, E.COPY_PRINTED, E.PRINTER_STOPPED, E.PRINTER_READY), "the transaction table decides")
+    | ignore(_except(S.IN_TRANSACTION, S.TAMPERED), (E.TRANSACTION_ENDED,), "no payment is running")
+    | ignore(_except(S.RECOVERING, S.IDLE, S.TAMPERED), (E.LINK_UP,), "only the lights change")
+    | ignore(_except(S.IDLE, S.TAMPERED), (E.LINK_DOWN,), "only the lights change; the state's timer decides")
+    | ignore(_except(S.SIGNING_IN, S.CLEARING, S.IN_TRANSACTION, S.TAMPERED), _HOST, "no request is open")
+    | ignore(_except(*_REPRINT, S.IN_TRANSACTION, S.TAMPERED), (E.COPY_PRINTED, E.PRINTER_STOPPED, E.PRINTER_READY), "nothing is being printed")
+    | ignore((S.REPRINTING,), (E.PRINTER_READY,), "the printer never stopped")
+    | ignore((S.REPRINT_STOPPED,), (E.COPY_PRINTED, E.PRINTER_STOPPED), "the printer has stopped already")
+    | ignore(_except(S.IDLE, S.TAMPERED), (E.OUTBOX_DUE,), "sent again when idle")
+)
+
+TABLE = Table("terminal", "The terminal around a payment", S.STARTING, ROWS, tuple(Event), RULES, IGNORED)
