@@ -136,11 +136,16 @@ RULES = (
     *(rule for event in (E.HOST_NOT_SENT, E.CANCEL) for rule in _gave_up(S.CLEARING, event)),
 
     *(rule for state in _SHOWING for rule in _on_idle_keys(state)),
-    Rule(S.IDLE, E.OUTBOX_DUE, S.SIGNING_IN, "must_sign_in", effects=("send_sign_in",)),
-    Rule(S.IDLE, E.OUTBOX_DUE, S.CLEARING, "outbox_due", effects=("send_outgoing",)),
-    Rule(S.IDLE, E.OUTBOX_DUE, S.IDLE),
+    *(
+        rule
+        for event in (E.OUTBOX_DUE, E.LINK_UP)
+        for rule in (
+            Rule(S.IDLE, event, S.SIGNING_IN, "must_sign_in", effects=("send_sign_in",)),
+            Rule(S.IDLE, event, S.CLEARING, "outbox_due", effects=("send_outgoing",)),
+            Rule(S.IDLE, event, S.IDLE),
+        )
+    ),
     Rule(S.IDLE, E.TIMEOUT,    S.IDLE),
-    Rule(S.IDLE, E.LINK_UP,    S.IDLE),
     Rule(S.IDLE, E.LINK_DOWN,  S.IDLE),
     *(Rule(state, event, S.IDLE) for state in (S.RESULT, S.SALE_REFUSED, S.NOTHING_TO_REPRINT) for event in (E.CONFIRM, E.CANCEL, E.TIMEOUT)),
 
