@@ -1,0 +1,141 @@
+"""A magnetic-stripe reader that takes virtual cards.
+
+Two halves. The slot: cards are swiped, inserted and removed, and become bits (`hal.virtual.card`). The
+driver: bits become tracks again, with all the checks that a reader's firmware makes, or a reason why not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from hal.api import CardRead, CardReadFailed, CardRemoved, DeviceEvent, ReadFailure, TrackData
+from hal.device import QuietDevice
+from hal.virtual.card import MagneticCard, StripePass, Swipe, VirtualCard
+from wire.track import Track1, Track2, Track3, TrackError, decode_bits
+
+__all__ = ["MagneticCard", "StripePass", "Swipe", "VirtualCard", "VirtualCardReader"]
+
+SPEED_CM_PER_S_MAX = 190  # data sheets of reading heads: 3 to 75 inches a second
+
+_FAILURES = {  # the reasons of wire.track.decode_bits; every other reason is a matter of format
+    "no_data": ReadFailure.NO_DATA,
+    "no_start_sentinel": ReadFailure.NO_DATA,
+    "no_end_sentinel": ReadFailure.INCOMPLETE,
+    "truncated": ReadFailure.INCOMPLETE,
+    "bad_parity": ReadFailure.PARITY,
+    "bad_lrc": ReadFailure.LRC,
+}
+
+_T = TypeVar("_T", Track1, Track2, Track3)
+
+
+class VirtualCardReader(QuietDevice):
+    """One slot for swiping and inserting. An inserted card is read on its way in.
+
+    A card inserted while the reader is disarmed is not read later: it must come out and in again.
+    Not modelled: chips, jitter of the hand's speed, cards that get stuck, several cards at once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._armed = False
+        self._card_present = False
+        self._events: list[DeviceEvent] = []
+
+    # --- the terminal's side ---
+
+    def arm(self) -> None:
+        """From now on a card makes events."""
+        self._armed = True
+
+    def disarm(self) -> None:
+        """From now on none does, and what was read but not polled is forgotten. CardRemoved still comes."""
+        self._armed = False
+        self._events = [event for event in self._events if isinstance(event, CardRemoved)]
+
+    @property
+    def armed(self) -> bool:
+        """True while a card makes events: for the yellow light, and for scripts that wait to swipe."""
+        return self._armed
+
+    @property
+    def card_present(self) -> bool:
+        """True while an inserted card is in the reader."""
+        return self._card_present
+
+    def poll(self) -> Sequence[DeviceEvent]:
+        """Return what the slot has seen since the last call."""
+        events, self._events = self._events, []
+        return events
+
+    def close(self) -> None:
+        """Disarm and forget everything but the card that is in the slot."""
+        self.disarm()
+        self._events.clear()
+        super().close()
+
+    # --- the cardholder's hand ---
+
+    def swipe(self, card: VirtualCard, *, quality: Swipe = Swipe.GOOD) -> None:
+        """Pull a card through. Raises ValueError while another is in the slot."""
+        self._require_empty_slot()
+        self.pass_stripe(card.swipe(quality))
+
+    def insert(self, card: VirtualCard, *, quality: Swipe = Swipe.GOOD) -> None:
+        """Put a card in and leave it there. Raises ValueError while another is in the slot."""
+        self._require_empty_slot()
+        self._card_present = True
+        self.pass_stripe(card.swipe(quality), held=True)
+
+    def remove(self) -> None:
+        """Take the inserted card out. Raises ValueError when there is none."""
+        if not self._card_present:
+            raise ValueError("no card is in the reader: insert() one first")
+        self._card_present = False
+        if self._is_open:
+            self._events.append(CardRemoved())
+
+    def pass_stripe(self, stripe: StripePass, *, held: bool = False) -> None:
+        """Let the head see these bits: for damage that Swipe has no name for."""
+        if self._is_open and self._armed:
+            self._events.append(_read_stripe(stripe, held=held))
+
+    def _require_empty_slot(self) -> None:
+        if self._card_present:
+            raise ValueError("a card is in the reader: remove() it first")
+
+
+def _read_stripe(stripe: StripePass, *, held: bool) -> CardRead | CardReadFailed:
+    """Read what the head saw. Track 2 decides; without one, track 1 or 3 is enough; a bad track is None."""
+    if stripe.speed_cm_per_s > SPEED_CM_PER_S_MAX:
+        return CardReadFailed(ReadFailure.TOO_FAST)
+    bits1, bits2, bits3 = stripe.bits
+    track1 = _read_track(1, bits1, Track1)
+    track2 = _read_track(2, bits2, Track2)
+    track3 = _read_track(3, bits3, Track3)
+    tracks = TrackData(_good(track1), _good(track2), _good(track3))
+    readable = tracks.track2 is not None or (
+        track2 is ReadFailure.NO_DATA and (tracks.track1, tracks.track3) != (None, None)
+    )
+    if readable:
+        return CardRead(tracks, held=held)
+    failures = [track for track in (track2, track1, track3) if isinstance(track, ReadFailure)]
+    return CardReadFailed(
+        next((failure for failure in failures if failure is not ReadFailure.NO_DATA), ReadFailure.NO_DATA)
+    )
+
+
+def _read_track(number: int, bits: str, kind: type[_T]) -> _T | ReadFailure:
+    try:
+        text = decode_bits(number, bits).text
+    except TrackError as error:
+        return _FAILURES.get(error.reason, ReadFailure.FORMAT)
+    try:
+        return kind.parse(text)
+    except TrackError:
+        return ReadFailure.FORMAT
+
+
+def _good(track: _T | ReadFailure) -> _T | None:
+    return None if isinstance(track, ReadFailure) else track

@@ -1,0 +1,81 @@
+"""A serial port whose other end is the test bench."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hal.api import BytesReceived, DeviceEvent, PortLost, PortRestored
+from hal.device import QuietDevice
+
+
+class VirtualSerialPort(QuietDevice):
+    """Two byte queues and a cable that can be pulled.
+
+    Not modelled: the time that bytes take (bits_per_s is only remembered), bit errors, modem lines. A line
+    in software between two of these ports does that.
+    """
+
+    def __init__(self, *, bits_per_s: int = 115_200, buffer_bytes_max: int = 65_536) -> None:
+        super().__init__()
+        self.bits_per_s = bits_per_s
+        self.dropped_bytes = 0
+        """How many bytes were lost to a pulled cable, a closed port or a full buffer, in both directions."""
+        self._buffer_bytes_max = buffer_bytes_max
+        self._plugged = True
+        self._incoming = bytearray()
+        self._outgoing = bytearray()
+        self._events: list[DeviceEvent] = []
+
+    # --- the terminal's side ---
+
+    def write(self, data: bytes) -> None:
+        """Queue bytes for the far side; dropped while the cable is out."""
+        self._store(self._outgoing, data)
+
+    def poll(self) -> Sequence[DeviceEvent]:
+        """Return what happened to the cable, then what came in after it."""
+        events, self._events = self._events, []
+        if self._incoming:
+            events.append(BytesReceived(bytes(self._incoming)))
+            self._incoming.clear()
+        return events
+
+    def close(self) -> None:
+        """Close the port. Bytes not yet fetched by either side are lost."""
+        self._lose_buffers()
+        super().close()
+
+    # --- the far side and the test bench ---
+
+    def feed(self, data: bytes) -> None:
+        """Send bytes to the terminal; dropped while the cable is out or the port is closed."""
+        self._store(self._incoming, data)
+
+    def take_output(self) -> bytes:
+        """Fetch what the terminal has written since the last call."""
+        output = bytes(self._outgoing)
+        self._outgoing.clear()
+        return output
+
+    def unplug(self) -> None:
+        """Pull the cable: PortLost, and bytes on their way in either direction are lost."""
+        if self._plugged:
+            self._plugged = False
+            self._lose_buffers()
+            self._events.append(PortLost())
+
+    def plug(self) -> None:
+        """Put the cable back: PortRestored."""
+        if not self._plugged:
+            self._plugged = True
+            self._events.append(PortRestored())
+
+    def _store(self, buffer: bytearray, data: bytes) -> None:
+        room = self._buffer_bytes_max - len(buffer) if self._plugged and self._is_open else 0
+        buffer += data[:room]
+        self.dropped_bytes += len(data[room:])
+
+    def _lose_buffers(self) -> None:
+        for buffer in (self._incoming, self._outgoing):
+            self.dropped_bytes += len(buffer)
+            buffer.clear()

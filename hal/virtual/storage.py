@@ -1,0 +1,279 @@
+"""Storage: durable on SQLite, and in memory with scripted failures and power cuts for simulations.
+
+Durable means: `commit` returns when the data has reached the disk. On SQLite that is write-ahead logging with
+`synchronous=FULL`; WAL with NORMAL loses the last commits in a power cut (SQLite manual, "PRAGMA
+synchronous"). The file is locked for one process as long as it is open: two terminals on one memory would
+each undo what the other promised. Errors of SQLite become three kinds: DeviceMissing (cannot be opened),
+StorageVersion (somebody else's data) and StorageFailed; their texts name the file, never what is in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from hal.api import Change, DeviceMissing, Put, SelfTest, StorageFailed, StorageVersion
+from hal.device import QuietDevice
+from hal.virtual.power import PowerCut
+
+SCHEMA_VERSION = 1
+VALUE_BYTES_MAX = 65_536
+IN_MEMORY = ":memory:"
+
+Snapshot = Mapping[tuple[str, str], bytes]
+"""Everything in a MemoryStorage: {(table, key): value}."""
+
+_SCHEMA = (
+    'CREATE TABLE kv ("table" TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, '
+    'PRIMARY KEY ("table", key)) WITHOUT ROWID'
+)
+_GET = 'SELECT value FROM kv WHERE "table" = ? AND key = ?'
+_SCAN = 'SELECT key, value FROM kv WHERE "table" = ? ORDER BY key'  # BINARY collation: code point order
+_PUT = 'INSERT OR REPLACE INTO kv ("table", key, value) VALUES (?, ?, ?)'
+_DELETE = 'DELETE FROM kv WHERE "table" = ? AND key = ?'
+
+_ADVICE = {  # by the beginning of SQLite's error name; the first that fits
+    "SQLITE_BUSY": "another process uses it: stop the other terminal, or give this one its own state folder",
+    "SQLITE_LOCKED": "it is locked by this process: close the other storage on this file first",
+    "SQLITE_READONLY": "it is read-only: check the owner and mode of the file and its folder",
+    "SQLITE_PERM": "no permission: check the owner and mode of the file and its folder",
+    "SQLITE_FULL": "the disk is full: make room; nothing of this change was stored",
+    "SQLITE_CANTOPEN": "it cannot be opened: check that the folder exists and is writable",
+    "SQLITE_CORRUPT": "it is damaged: restore it from a copy, or put it aside and settle by hand",
+    "SQLITE_NOTADB": "it is not a database: another program's file, or damaged",
+    "SQLITE_IOERR": "reading or writing failed: check the disk or SD card",
+}
+
+
+class SqliteStorage(QuietDevice):
+    """hal.api.Storage in one SQLite file (mode 0600, plus `-wal` beside it while open), or in memory.
+
+    After a failed commit whose sync to the disk failed, nothing of it is visible; whether a power cut right
+    then could bring it back is beyond what SQLite tells.
+    """
+
+    def __init__(self, path: Path | str = IN_MEMORY, *, busy_timeout_ms: int = 1000) -> None:
+        super().__init__()
+        self._path = str(path)
+        self._busy_timeout_s = busy_timeout_ms / 1000
+        self._database: sqlite3.Connection | None = None
+
+    def open(self) -> None:
+        """Open or create the file. Raises DeviceMissing, StorageFailed (damaged) or StorageVersion."""
+        if self._database is not None:
+            return
+        if self._path != IN_MEMORY:
+            _create_private_file(Path(self._path))
+        database = sqlite3.connect(self._path, timeout=self._busy_timeout_s, isolation_level=None)
+        try:
+            self._prepare(database)
+        except BaseException:
+            database.close()
+            raise
+        self._database = database
+        self._is_open = True
+
+    def close(self) -> None:
+        """Close the file and let other processes have it."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+        super().close()
+
+    def self_test(self) -> SelfTest:
+        """Let SQLite check the structure of the whole file."""
+        try:
+            findings = self._connection().execute("PRAGMA quick_check(1)").fetchone()
+        except (StorageFailed, sqlite3.Error) as error:
+            return SelfTest(ok=False, detail=str(error))
+        return SelfTest(ok=findings == ("ok",), detail="" if findings == ("ok",) else "storage is damaged")
+
+    def get(self, table: str, key: str) -> bytes | None:
+        """The value, or None. Raises StorageFailed."""
+        with self._failures("read"):
+            row = self._connection().execute(_GET, (table, key)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def scan(self, table: str) -> Iterator[tuple[str, bytes]]:
+        """All pairs of a table as they are now, in the order of their keys. Raises StorageFailed."""
+        with self._failures("read"):
+            rows = self._connection().execute(_SCAN, (table,)).fetchall()
+        return iter([(str(key), bytes(value)) for key, value in rows])
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        """Make all of `changes` durable, or none. Raises StorageFailed; ValueError for too large a value."""
+        _check_changes(changes)
+        with self._failures("write"):
+            database = self._connection()
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                for change in changes:
+                    _apply(database, change)
+                database.execute("COMMIT")
+            except BaseException:
+                _roll_back(database)
+                raise
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._database is None:
+            raise StorageFailed(f"storage {self._path} is not open")
+        return self._database
+
+    def _prepare(self, database: sqlite3.Connection) -> None:
+        """Lock the file, check whose it is, and create the table in a new one."""
+        with self._failures("open"):
+            database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute("PRAGMA synchronous = FULL")
+            database.execute("BEGIN IMMEDIATE")  # takes the lock now, not at the first commit
+            version = int(database.execute("PRAGMA user_version").fetchone()[0])
+            known_tables = int(database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+            if version == 0 and known_tables == 0:
+                database.execute(_SCHEMA)
+                database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                version = SCHEMA_VERSION
+            database.execute("COMMIT")
+        if version != SCHEMA_VERSION:
+            raise StorageVersion(
+                f"storage {self._path} has schema version {version}, this program knows {SCHEMA_VERSION}: "
+                "use the program that wrote it, or another state folder"
+            )
+
+    @contextlib.contextmanager
+    def _failures(self, action: str) -> Iterator[None]:
+        """Turn SQLite's errors into ours. SQLite's own text is left out: it may quote what was stored."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            name = getattr(error, "sqlite_errorname", type(error).__name__)
+            advice = next((text for prefix, text in _ADVICE.items() if name.startswith(prefix)), "unexpected")
+            text = f"storage {self._path}: cannot {action} ({name}): {advice}"
+            raise StorageFailed(text) from None
+
+
+class MemoryStorage(QuietDevice):
+    """hal.api.Storage in a dictionary. What is committed outlives `close` and power cuts of this object.
+
+    Commits are numbered from 1; a failed one counts too. Not modelled: a torn commit (SQLite has none), slow
+    disks, a disk that lies about having synced.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.commits = 0
+        """How often `commit` was called so far."""
+        self._pairs: dict[tuple[str, str], bytes] = {}
+        self._failing: set[int] = set()
+        self._cuts: dict[int, Literal["before", "after"]] = {}
+        self._power_lost = False
+
+    def open(self) -> None:
+        """Open the storage; after a power cut, with the power back."""
+        self._power_lost = False
+        super().open()
+
+    def get(self, table: str, key: str) -> bytes | None:
+        """The value, or None."""
+        self._require_open()
+        return self._pairs.get((table, key))
+
+    def scan(self, table: str) -> Iterator[tuple[str, bytes]]:
+        """All pairs of a table as they are now, in the order of their keys."""
+        self._require_open()
+        return iter(sorted((key, value) for (owner, key), value in self._pairs.items() if owner == table))
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        """Store all of `changes`, or none. Raises StorageFailed or PowerCut where the script says so."""
+        self._require_open()
+        _check_changes(changes)
+        self.commits += 1
+        if self.commits in self._failing:
+            raise StorageFailed(f"scripted failure of commit {self.commits}: nothing was stored")
+        cut = self._cuts.get(self.commits)
+        if cut == "before":
+            self._lose_power()
+        for change in changes:
+            if isinstance(change, Put):
+                self._pairs[change.table, change.key] = change.value
+            else:
+                self._pairs.pop((change.table, change.key), None)
+        if cut == "after":
+            self._lose_power()
+
+    # --- the script ---
+
+    def fail_at(self, commit_number: int) -> None:
+        """Let this commit fail with StorageFailed."""
+        self._failing.add(self._future(commit_number))
+
+    def power_cut_at(self, commit_number: int, when: Literal["before", "after"]) -> None:
+        """Cut the power at this commit, just before or just after its data is durable.
+
+        PowerCut is raised, then and at every use of the storage until it is opened again.
+        """
+        self._cuts[self._future(commit_number)] = when
+
+    def snapshot(self) -> Snapshot:
+        """A copy of everything stored, as {(table, key): value}."""
+        return dict(self._pairs)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Put the content back to a snapshot's. The commit counter and the script stay."""
+        self._pairs = dict(snapshot)
+
+    def _future(self, commit_number: int) -> int:
+        if commit_number <= self.commits:
+            raise ValueError(f"commit {commit_number} is past: {self.commits} were made")
+        return commit_number
+
+    def _require_open(self) -> None:
+        if self._power_lost:
+            raise PowerCut("the power is off: open the storage again")
+        if not self._is_open:
+            raise StorageFailed("storage is not open")
+
+    def _lose_power(self) -> None:
+        self._power_lost = True
+        self.close()
+        raise PowerCut(f"at commit {self.commits}")
+
+
+def _check_changes(changes: Sequence[Change]) -> None:
+    """Raise ValueError when a value is longer than 64 KiB: the contract's limit, for every backend."""
+    for change in changes:
+        if isinstance(change, Put) and len(change.value) > VALUE_BYTES_MAX:
+            raise ValueError(
+                f"{change.table}/{change.key}: {len(change.value)} bytes, at most {VALUE_BYTES_MAX} fit"
+            )
+
+
+def _apply(database: sqlite3.Connection, change: Change) -> None:
+    if isinstance(change, Put):
+        database.execute(_PUT, (change.table, change.key, change.value))
+    else:
+        database.execute(_DELETE, (change.table, change.key))
+
+
+def _roll_back(database: sqlite3.Connection) -> None:
+    if database.in_transaction:  # after a full disk SQLite may have rolled back on its own
+        with contextlib.suppress(sqlite3.Error):
+            database.execute("ROLLBACK")
+
+
+def _create_private_file(path: Path) -> None:
+    """Create the file for its owner only, and make its name in the folder durable."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise DeviceMissing(
+            f"storage {path}: {error.strerror}: check that the folder is there and writable"
+        ) from None

@@ -1,0 +1,120 @@
+"""hal.api.CardReader, for every backend. A new one adds a line to RIGS: the device, and a hand."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from hal.api import CardRead, CardReader, CardReadFailed, CardRemoved, ReadFailure, TrackData
+from hal.virtual.card_reader import Swipe, VirtualCard, VirtualCardReader
+from wire.track import Track1, Track2
+
+TRACK1 = "B6225880123456783^LI/MEI^30122010000000000000000123000000"
+TRACK2 = "6225880123456783=30122011234500000"
+CARD = VirtualCard(track1=TRACK1, track2=TRACK2)
+TRACKS = TrackData(Track1.parse(TRACK1), Track2.parse(TRACK2))
+
+
+@dataclass
+class ReaderRig:
+    reader: CardReader
+    swipe: Callable[[Swipe], None]
+    insert: Callable[[Swipe], None]
+    remove: Callable[[], None]
+
+
+def _virtual() -> ReaderRig:
+    reader = VirtualCardReader()
+    return ReaderRig(
+        reader,
+        swipe=lambda quality: reader.swipe(CARD, quality=quality),
+        insert=lambda quality: reader.insert(CARD, quality=quality),
+        remove=reader.remove,
+    )
+
+
+RIGS: dict[str, Callable[[], ReaderRig]] = {"virtual": _virtual}
+
+
+@pytest.fixture(params=RIGS)
+def rig(request: pytest.FixtureRequest) -> Iterator[ReaderRig]:
+    rig = RIGS[request.param]()
+    rig.reader.open()
+    yield rig
+    rig.reader.close()
+
+
+@pytest.mark.parametrize("quality", [Swipe.GOOD, Swipe.BACKWARDS])
+def test_an_armed_reader_reads(rig: ReaderRig, quality: Swipe) -> None:
+    rig.reader.arm()
+    rig.swipe(quality)
+    assert list(rig.reader.poll()) == [CardRead(TRACKS, held=False)]
+    assert not rig.reader.card_present
+
+
+@pytest.mark.parametrize(
+    ("quality", "reason"),
+    [
+        (Swipe.BAD, ReadFailure.PARITY),
+        (Swipe.HALF, ReadFailure.INCOMPLETE),
+        (Swipe.TOO_FAST, ReadFailure.TOO_FAST),
+    ],
+)
+def test_says_why_a_card_was_not_read(rig: ReaderRig, quality: Swipe, reason: ReadFailure) -> None:
+    rig.reader.arm()
+    rig.swipe(quality)
+    rig.swipe(Swipe.GOOD)
+    assert list(rig.reader.poll()) == [CardReadFailed(reason), CardRead(TRACKS)]
+
+
+def test_is_disarmed_at_first_and_after_disarm(rig: ReaderRig) -> None:
+    rig.swipe(Swipe.GOOD)
+    rig.reader.arm()
+    rig.reader.disarm()
+    rig.swipe(Swipe.BAD)
+    assert list(rig.reader.poll()) == []
+
+
+def test_disarm_forgets_a_card_that_was_not_polled(rig: ReaderRig) -> None:
+    rig.reader.arm()
+    rig.swipe(Swipe.GOOD)
+    rig.reader.disarm()
+    rig.reader.arm()
+    assert list(rig.reader.poll()) == []
+
+
+@pytest.mark.parametrize(
+    ("quality", "event"),
+    [
+        (Swipe.GOOD, CardRead(TRACKS, held=True)),
+        (Swipe.BAD, CardReadFailed(ReadFailure.PARITY)),
+    ],
+)
+def test_an_inserted_card_stays_until_removed(
+    rig: ReaderRig, quality: Swipe, event: CardRead | CardReadFailed
+) -> None:
+    rig.reader.arm()
+    rig.insert(quality)
+    assert list(rig.reader.poll()) == [event]
+    assert rig.reader.card_present
+    rig.reader.disarm()
+    rig.remove()
+    assert list(rig.reader.poll()) == [CardRemoved()]
+    assert not rig.reader.card_present
+
+
+def test_a_card_inserted_while_disarmed_is_not_read_but_its_removal_is_seen(rig: ReaderRig) -> None:
+    rig.insert(Swipe.GOOD)
+    rig.reader.arm()
+    assert list(rig.reader.poll()) == []
+    assert rig.reader.card_present
+    rig.remove()
+    assert list(rig.reader.poll()) == [CardRemoved()]
+
+
+def test_events_show_no_card_data_when_printed(rig: ReaderRig) -> None:
+    rig.reader.arm()
+    rig.swipe(Swipe.GOOD)
+    shown = repr(list(rig.reader.poll()))
+    for secret in ("123456783", "3012", "LI/MEI", "12345000"):
+        assert secret not in shown
