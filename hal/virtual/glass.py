@@ -1,0 +1,101 @@
+"""How a virtual display looks: dots with their glass and frame around them, as PNG.
+
+Each picture is one canvas whose dot values index the palette beside it. Sizes are in dots of the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import sqrt
+
+from hal.raster.canvas import Canvas, Rgba, opaque
+from hal.raster.screen import Bar, Paint
+
+_SHADES = 8
+"""Steps of opacity with which a rounded corner fades into what is around the picture."""
+
+# The colour model: the paints of the screen, then the frame.
+COLOURS: dict[Paint, Rgba] = {
+    Paint.GROUND: opaque(0xF7F9FC),
+    Paint.TEXT: opaque(0x1F2A37),
+    Paint.HEADING: opaque(0x0B3C6F),
+    Paint.HEADER_BAR: opaque(0x0F3D73),
+    Paint.HEADER_TEXT: opaque(0xFFFFFF),
+    Paint.BAR: opaque(0x0E7C66),
+    Paint.BAR_TEXT: opaque(0xFFFFFF),
+    Paint.QR_LIGHT: opaque(0xFFFFFF),
+    Paint.QR_DARK: opaque(0x000000),
+}
+
+# The LCD: yellow-green glass, dots that are a shade darker than the glass even when off.
+_LCD_GLASS, _LCD_OFF, _LCD_ON = range(3)
+_LCD_COLOURS = (opaque(0xB7C465), opaque(0xAEBB5C), opaque(0x26301C))
+
+
+def dot_colours() -> list[Rgba]:
+    """The colour of every value of `Paint`, in order."""
+    return [COLOURS[paint] for paint in Paint]
+
+
+def colour_picture(screen: Canvas, bars: Sequence[Bar], scale: int) -> bytes:
+    """A colour panel as PNG: the screen's dots, a margin in the screen's own colours, a dark frame."""
+    glass = _with_margin(screen, bars).enlarged(scale)
+    return _framed(glass, dot_colours(), 5 * scale, opaque(0x20242B))
+
+
+def lcd_picture(screen: Canvas, scale: int) -> bytes:
+    """A monochrome LCD as PNG: dots (with gaps between them if `scale` is 3 or more), glass, a frame."""
+    inks = bytes(_LCD_OFF if paint in _LIGHT_PAINTS else _LCD_ON for paint in Paint)
+    dots = Canvas(screen.width, screen.height)
+    dots.dots[:] = screen.dots.translate(inks.ljust(256, b"\0"))
+    large = dots.enlarged(scale)
+    if scale >= 3:
+        _cut_gaps(large, scale)
+    margin = 3 * scale
+    glass = Canvas(large.width + 2 * margin, large.height + 2 * margin, _LCD_GLASS)
+    glass.paste(margin, margin, large)
+    return _framed(glass, list(_LCD_COLOURS), 3 * scale, opaque(0x2B2F33))
+
+
+_LIGHT_PAINTS = {Paint.GROUND, Paint.HEADER_TEXT, Paint.BAR_TEXT, Paint.QR_LIGHT}
+
+
+def _with_margin(screen: Canvas, bars: Sequence[Bar]) -> Canvas:
+    """The screen with a margin, through which bars run on to the frame."""
+    side, end = 8, 5
+    glass = Canvas(screen.width + 2 * side, screen.height + 2 * end, Paint.GROUND)
+    for bar in bars:
+        top = 0 if bar.y == 0 else bar.y + end
+        bottom = bar.y + bar.height_dots + end
+        after = glass.height if bottom == screen.height + end else bottom
+        glass.fill(0, top, glass.width, after - top, bar.paint)
+    glass.paste(side, end, screen)
+    return glass
+
+
+def _cut_gaps(canvas: Canvas, scale: int) -> None:
+    """Leave the last line and column of every dot to the glass."""
+    for y in range(scale - 1, canvas.height, scale):
+        canvas.fill(0, y, canvas.width, 1, _LCD_GLASS)
+    for x in range(scale - 1, canvas.width, scale):
+        canvas.fill(x, 0, 1, canvas.height, _LCD_GLASS)
+
+
+def _framed(glass: Canvas, palette: list[Rgba], border: int, frame: Rgba) -> bytes:
+    """Put a frame with round corners around the glass."""
+    first = len(palette)  # palette[first + n]: the frame with n / _SHADES of its opacity
+    palette = palette + [(*frame[:3], 255 * shade // _SHADES) for shade in range(_SHADES + 1)]
+    picture = Canvas(glass.width + 2 * border, glass.height + 2 * border, first + _SHADES)
+    picture.paste(border, border, glass)
+    _round_corners(picture, radius=border, first=first)
+    return picture.png(palette)
+
+
+def _round_corners(picture: Canvas, *, radius: int, first: int) -> None:
+    for y in range(radius):
+        for x in range(radius):
+            distance = sqrt((radius - x - 0.5) ** 2 + (radius - y - 0.5) ** 2)
+            shade = first + round(_SHADES * min(1.0, max(0.0, radius - distance + 0.5)))
+            for column in (x, picture.width - 1 - x):
+                picture.dots[y * picture.width + column] = shade
+                picture.dots[(picture.height - 1 - y) * picture.width + column] = shade
