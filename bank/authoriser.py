@@ -1,0 +1,315 @@
+"""The bank: one message in, its answer out, and in between exactly one durable transaction.
+
+The plan of this file. `Bank.handle` decodes, decides in the order of the message digest (section 13),
+commits, and only then returns the answer. It has no clock and no random numbers of its own: `now` is an
+argument, keys and codes come from the entropy passed in. What a transaction means stands in `transactions`
+and `management`; here is what all of them share: who may speak, whether the MAC is right, whether it was
+all said before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal
+
+from bank.answers import BankPolicy, Outcome, answer_envelope, answer_message
+from bank.cards import Card, Cards
+from bank.entropy import Entropy
+from bank.errors import FrameError, HsmError
+from bank.faults import BankFaults, FaultKind
+from bank.hsm import Hsm
+from bank.ledger import Account, Audit, Hold, HoldState, Ledger, Posting
+from bank.management import MANAGEMENT
+from bank.merchants import Merchants, MerchantStatus, Terminal
+from bank.payments import Payment, Payments, PaymentState
+from bank.request import Request, read_request
+from bank.settlement import BatchTotals, batch_totals
+from bank.store import BankStore
+from bank.transactions import TRANSACTIONS, Office, TransactionType, reverse
+from wire.errors import CodecError
+from wire.iso8583 import Dialect, IsoMessage, dialect
+
+_REVERSAL: Final = "0400"
+_MASTER_KEY_MARK: Final = "master key mark"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the server does with a request: send `message` (if any) after `delay_ms`, then perhaps hang up."""
+
+    message: bytes
+    delay_ms: int = 0
+    close: bool = False
+
+    def __repr__(self) -> str:
+        return f"Reply({len(self.message)} bytes, delay_ms={self.delay_ms}, close={self.close})"
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentLedger:
+    """What a payment left in the books: its postings in order, and how many of its holds are still open."""
+
+    postings: Sequence[Posting]
+    holds_left: int
+
+
+class Bank:
+    """A bank over one store. Deterministic: same store, entropy, messages and times, same answers."""
+
+    def __init__(
+        self,
+        store: BankStore,
+        master_key: bytes,
+        *,
+        entropy: Entropy,
+        policy: BankPolicy | None = None,
+        faults: BankFaults | None = None,
+        dialect_name: Literal["unionpay", "iso87"] = "unionpay",
+    ) -> None:
+        """Take over `store`. `master_key`: 32 bytes, the one that the store's keys are sealed under.
+
+        Raises HsmError if it is another one; nothing is changed then.
+        """
+        self.store = store
+        self.hsm = Hsm(master_key)
+        self.ledger = Ledger(store)
+        self.cards = Cards(store, self.ledger, self.hsm)
+        self.merchants = Merchants(store, self.ledger, self.hsm)
+        self.payments = Payments(store)
+        self.policy = policy or BankPolicy()
+        self.faults = faults if faults is not None else BankFaults()
+        self._dialect: Dialect = dialect(dialect_name)
+        self._office = Office(
+            self.ledger, self.cards, self.merchants, self.payments, self.hsm, entropy, self.policy
+        )
+        self._check_master_key()
+
+    @classmethod
+    def open(
+        cls,
+        path: Path | str,
+        master_key: bytes,
+        *,
+        entropy: Entropy,
+        create: bool = True,
+        policy: BankPolicy | None = None,
+        faults: BankFaults | None = None,
+    ) -> Bank:
+        """A bank over the database at `path` (":memory:" for none). Raises StoreError, HsmError."""
+        store = BankStore.open(path, create=create)
+        try:
+            return cls(store, master_key, entropy=entropy, policy=policy, faults=faults)
+        except HsmError:
+            store.close()
+            raise
+
+    def _check_master_key(self) -> None:
+        mark = self.hsm.seal_tmk(bytes(16))  # deterministic, so it tells one master key from another
+        with self.store.transaction():
+            known = self.store.setting(_MASTER_KEY_MARK)
+            if known is None:
+                self.store.set_setting(_MASTER_KEY_MARK, mark)
+            elif known != mark:
+                raise HsmError(f"the bank database {self.store.path} belongs to another bank master key")
+
+    def close(self) -> None:
+        """Close the store; may be called twice."""
+        self.store.close()
+
+    # --- the one entrance ------------------------------------------------------------------------
+
+    def handle(self, message: bytes, *, now: datetime) -> list[Reply]:
+        """Decide one request (TPDU, header, message; no length prefix) and return what is to be sent.
+
+        When this returns, everything the answer says is on disk. An empty list means silence. A request that
+        came before is answered as before, and nothing is done twice. Raises FrameError when the bytes are no
+        request (drop the connection), StoreError when the database failed (nothing was stored: say nothing).
+        """
+        iso = self._decode(message)
+        selector = (iso.mti, str(iso.fields.get(3, "")))
+        if self.faults.take(FaultKind.SILENT_BEFORE_POSTING, *selector):
+            return []
+        if self.faults.take(FaultKind.CLOSE_BEFORE_POSTING, *selector):
+            return [Reply(b"", close=True)]
+        with self.store.transaction():
+            self.ledger.expire_holds(now)
+            answer = self._decide(iso, message, now)
+        return self._send(answer, selector)
+
+    def _decode(self, message: bytes) -> IsoMessage:
+        try:
+            iso = self._dialect.decode(message)
+        except CodecError as error:
+            raise FrameError(f"no message of this dialect: {error}") from error
+        if not iso.tpdu.startswith("60"):
+            raise FrameError("the TPDU does not begin with 60")
+        if iso.mti[0] != "0" or iso.mti[2] not in "02468":
+            raise FrameError(f"message type {iso.mti} is not a request")
+        return iso
+
+    def _decide(self, iso: IsoMessage, raw: bytes, now: datetime) -> bytes:
+        """The answer, encoded. Runs inside the transaction."""
+        rrn = self.payments.next_rrn(now.strftime("%H%M%S"))
+        request = read_request(iso, now)
+        if request is None:
+            return self._answer(iso, Outcome("30"), rrn, now)
+        merchant = self.merchants.find(request.mid)
+        terminal = self.merchants.find_terminal(request.mid, request.tid)
+        if merchant is None or merchant.status is not MerchantStatus.ACTIVE:
+            return self._answer(iso, Outcome("03"), rrn, now)
+        if terminal is None:
+            return self._answer(iso, Outcome("97"), rrn, now)
+        if not request.is_financial:
+            return self._answer(iso, self._manage(request, terminal), rrn, now)
+        if not self._mac_is_right(iso, raw, terminal):
+            return self._answer(iso, Outcome("A0"), rrn, now)
+        return self._decide_financial(request, terminal, rrn)
+
+    def _manage(self, request: Request, terminal: Terminal) -> Outcome:
+        handler = MANAGEMENT.get((request.mti, request.network_code))
+        if handler is None:
+            return Outcome("12")
+        return self._forced(request) or handler(self._office, request, terminal)
+
+    def _decide_financial(self, request: Request, terminal: Terminal, rrn: str) -> bytes:
+        found = self.payments.find(request.mid, request.tid, request.batch, request.trace)
+        if request.mti == _REVERSAL:
+            refusal = Outcome("30") if request.lacks(frozenset({39})) else self._forced(request)
+            outcome = refusal or reverse(self._office, request, found, rrn=rrn)
+            return self._answer(request.message, outcome, rrn, request.now, terminal)
+        if found is None:
+            return self._decide_new(request, terminal, rrn)
+        if found.state in {PaymentState.FORESTALLED, PaymentState.REVERSED}:
+            outcome = Outcome("22")
+        elif found.digest != request.digest():
+            outcome = Outcome("94")
+        else:
+            return self._repeat(found, request, terminal)
+        return self._answer(request.message, outcome, rrn, request.now, terminal)
+
+    def _decide_new(self, request: Request, terminal: Terminal, rrn: str) -> bytes:
+        kind = TRANSACTIONS.get(request.selector)
+        if kind is None:
+            return self._answer(request.message, Outcome("40"), rrn, request.now, terminal)
+        payment_id = self.payments.begin(request, kind.kind, rrn=rrn)
+        outcome = self._forced(request) or self._carry_out(kind, request, terminal, payment_id)
+        answer = self._answer(request.message, outcome, rrn, request.now, terminal)
+        pan_sealed = self.hsm.seal_pan(outcome.pan) if outcome.pan else None
+        self.payments.finish(payment_id, outcome, pan_sealed=pan_sealed, reply=answer)
+        return answer
+
+    def _carry_out(
+        self, kind: TransactionType, request: Request, terminal: Terminal, payment_id: int
+    ) -> Outcome:
+        if request.lacks(kind.required):
+            return Outcome("30")
+        return kind.handle(self._office, request, terminal, payment_id)
+
+    def _forced(self, request: Request) -> Outcome | None:
+        fault = self.faults.take(FaultKind.RESPONSE_CODE, request.mti, request.text(3))
+        return Outcome(fault.value) if fault else None
+
+    # --- answers and their MACs ------------------------------------------------------------------
+
+    def _answer(
+        self, request: IsoMessage, outcome: Outcome, rrn: str, now: datetime, terminal: Terminal | None = None
+    ) -> bytes:
+        """Encode an answer. With `terminal` (whose MAC was right) it carries a MAC, declined or not."""
+        answer = answer_message(request, outcome, rrn=rrn, policy=self.policy, now=now)
+        return self._encode(answer, terminal)
+
+    def _repeat(self, payment: Payment, request: Request, terminal: Terminal) -> bytes:
+        """The stored answer again, on the way the repeat came and under the MAK of today."""
+        stored = self._dialect.decode(payment.reply)
+        tpdu, header = answer_envelope(request.message)
+        return self._encode(replace(stored, tpdu=tpdu, header=header), terminal)
+
+    def _encode(self, answer: IsoMessage, terminal: Terminal | None) -> bytes:
+        fields = {number: value for number, value in answer.fields.items() if number != 64}
+        if terminal is None or terminal.mak_sealed is None:
+            return self._dialect.encode(replace(answer, fields=fields))
+        encoded = self._dialect.encode(replace(answer, fields=fields | {64: bytes(8)}))
+        mac = self.hsm.mac(terminal.mak_sealed, self._dialect.mac_region(encoded))
+        return self._dialect.with_mac(encoded, mac)
+
+    def _mac_is_right(self, iso: IsoMessage, raw: bytes, terminal: Terminal) -> bool:
+        mac = iso.fields.get(64)
+        if not terminal.signed_in or terminal.mak_sealed is None or not isinstance(mac, bytes):
+            return False
+        return self.hsm.mac_is_right(terminal.mak_sealed, self._dialect.mac_region(raw), mac)
+
+    def _send(self, answer: bytes, selector: tuple[str, str]) -> list[Reply]:
+        """The answer as it leaves: after the commit, so a fault here loses the answer and nothing else."""
+        if self.faults.take(FaultKind.SILENT_AFTER_POSTING, *selector):
+            return []
+        if self.faults.take(FaultKind.CLOSE_AFTER_POSTING, *selector):
+            return [Reply(b"", close=True)]
+        answer = self._spoil(answer, selector)
+        delay = self.faults.take(FaultKind.DELAY, *selector)
+        reply = Reply(answer, delay_ms=delay.delay_ms if delay else 0)
+        return [reply, reply] if self.faults.take(FaultKind.DUPLICATE, *selector) else [reply]
+
+    def _spoil(self, answer: bytes, selector: tuple[str, str]) -> bytes:
+        iso = self._dialect.decode(answer)
+        if self.faults.take(FaultKind.WRONG_TRACE, *selector):
+            trace = f"{(int(str(iso.fields.get(11, '0'))) + 1) % 1_000_000:06d}"
+            iso = replace(iso, fields={**iso.fields, 11: trace})
+            terminal = self.merchants.find_terminal(str(iso.fields.get(42)), str(iso.fields.get(41)))
+            answer = self._encode(iso, terminal if 64 in iso.fields else None)
+            iso = self._dialect.decode(answer)
+        digit = self.faults.take(FaultKind.HEADER_DIGIT, *selector)
+        if digit:
+            iso = replace(iso, header=iso.header[:5] + digit.value + iso.header[6:])
+            answer = self._dialect.encode(iso)
+        mac = iso.fields.get(64)
+        if isinstance(mac, bytes) and self.faults.take(FaultKind.WRONG_MAC, *selector):
+            answer = self._dialect.with_mac(answer, b"00000000" if mac != b"00000000" else b"11111111")
+        return answer
+
+    # --- questions for tools and tests -----------------------------------------------------------
+
+    def payment_ledger(self, tid: str, mid: str, batch: str, trace: str) -> PaymentLedger:
+        """What the payment that began with this message (authorisation or purchase) left in the books.
+
+        Its postings, those of its completions and of its reversal, and its open holds (0 or 1). A payment
+        that the bank never saw has none of either.
+        """
+        payment = self.payments.find(mid, tid, batch, trace)
+        if payment is None:
+            return PaymentLedger((), 0)
+        related = [payment, *self.payments.referring_to(payment.payment_id)]
+        postings = [p for one in related for p in self.ledger.postings(payment_id=one.payment_id)]
+        hold = self.ledger.hold_of(payment.payment_id)
+        return PaymentLedger(tuple(postings), int(hold is not None and hold.state is HoldState.OPEN))
+
+    def open_holds(self) -> list[Hold]:
+        """All open holds, oldest first."""
+        return self.ledger.open_holds()
+
+    def accounts(self) -> list[Account]:
+        """All accounts with balance and available amount."""
+        return self.ledger.accounts()
+
+    def card_account(self, name: str) -> Account:
+        """The account of a card by the card's name. Raises RecordError."""
+        return self.ledger.account(self.cards.named(name).account_id)
+
+    def account_of(self, card: Card) -> Account:
+        """The account of a card."""
+        return self.ledger.account(card.account_id)
+
+    def batch_totals(self, tid: str, mid: str, batch: str) -> BatchTotals:
+        """The settlement totals of one terminal and batch."""
+        return batch_totals(self.payments.of_batch(mid, tid, batch))
+
+    def verify(self) -> Audit:
+        """Whether the books are right."""
+        return self.ledger.verify()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the bank has neither cards nor merchants yet."""
+        return not self.cards.cards() and not self.merchants.merchants()

@@ -1,0 +1,205 @@
+"""Cards: what the bank holds about each, and why it may refuse one before any money is looked at."""
+
+from __future__ import annotations
+
+import sqlite3
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import Enum
+
+from bank.errors import RecordError
+from bank.hsm import Hsm
+from bank.ledger import AccountKind, Ledger
+from bank.store import BankStore
+from wire.pan import Pan
+
+PIN_TRIES_LIMIT = 3
+
+
+class CardStatus(Enum):
+    """A card's standing, by the word used in listings and TOML files."""
+
+    ACTIVE = "active"
+    PICK_UP = "pick_up"
+    INACTIVE = "inactive"
+    LOST = "lost"
+    STOLEN = "stolen"
+    RESTRICTED = "restricted"
+
+
+REFUSALS = {
+    CardStatus.PICK_UP: "04",
+    CardStatus.INACTIVE: "21",
+    CardStatus.LOST: "41",
+    CardStatus.STOLEN: "43",
+    CardStatus.RESTRICTED: "62",
+}
+"""The response code (field 39) of every standing but `active`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card of this bank. `pan` masks itself; `pin_offset` is no PIN, but is kept out of the repr too."""
+
+    pan: Pan
+    name: str
+    holder: str
+    expiry_yymm: str
+    service_code: str
+    status: CardStatus
+    pin_offset: str
+    pin_required: bool
+    pin_tries_used: int
+    pin_tries_limit: int
+    amount_limit_minor: int | None
+    account_id: int
+
+    def __repr__(self) -> str:
+        return f"Card({self.name!r}, {self.pan.masked}, {self.status.value})"
+
+    @property
+    def pin_is_blocked(self) -> bool:
+        """Whether the PIN tries are used up: no PIN is looked at any more."""
+        return self.pin_tries_used >= self.pin_tries_limit
+
+    def refusal(self, now: datetime) -> str | None:
+        """The response code that refuses this card today whatever it wants to do, or None."""
+        if self.status in REFUSALS:
+            return REFUSALS[self.status]
+        return "54" if is_expired(self.expiry_yymm, now) else None
+
+
+def is_expired(expiry_yymm: str, now: datetime) -> bool:
+    """Whether a card of this expiry is out of date: it is good to the last day of the month."""
+    return now.date() > last_day(expiry_yymm)
+
+
+def last_day(expiry_yymm: str) -> date:
+    """The last day on which a card of this expiry is good. Raises ValueError if it is no YYMM."""
+    if not (len(expiry_yymm) == 4 and expiry_yymm.isascii() and expiry_yymm.isdigit()):
+        raise ValueError("an expiry date is four digits YYMM")
+    year, month = 2000 + int(expiry_yymm[:2]), int(expiry_yymm[2:])
+    if not 1 <= month <= 12:
+        raise ValueError("an expiry date has a month from 01 to 12")
+    return date(year, month, monthrange(year, month)[1])
+
+
+class Cards:
+    """The register of cards. Writing methods belong inside a store transaction."""
+
+    def __init__(self, store: BankStore, ledger: Ledger, hsm: Hsm) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._hsm = hsm
+
+    def add(
+        self,
+        name: str,
+        pan: Pan,
+        pin: str,
+        *,
+        expiry_yymm: str,
+        now: datetime,
+        holder: str = "",
+        service_code: str = "120",
+        status: CardStatus = CardStatus.ACTIVE,
+        balance_minor: int = 0,
+        amount_limit_minor: int | None = None,
+        pin_required: bool = True,
+        pin_tries_limit: int = PIN_TRIES_LIMIT,
+    ) -> Card:
+        """Issue a card with an account of its own, funded from clearing. The PIN is kept as an offset only.
+
+        Raises RecordError if the name or the PAN is taken or a value has the wrong form.
+        """
+        self._check(name, pan, expiry_yymm, service_code)
+        if balance_minor < 0 or pin_tries_limit < 1:
+            raise RecordError(f'card "{name}" cannot start with a negative balance or without PIN tries')
+        account_id = self._ledger.open_account(f"card {name}", AccountKind.CARDHOLDER)
+        if balance_minor:
+            self._ledger.transfer(
+                "funding",
+                debit=self._ledger.clearing_account_id(),
+                credit=account_id,
+                amount_minor=balance_minor,
+                now=now,
+            )
+        self._store.execute(
+            "INSERT INTO card VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
+            (
+                self._hsm.seal_pan(pan),
+                name,
+                holder,
+                expiry_yymm,
+                service_code,
+                status.value,
+                self._hsm.pin_offset(pin, pan),
+                int(pin_required),
+                pin_tries_limit,
+                amount_limit_minor,
+                account_id,
+            ),
+        )
+        return self.named(name)
+
+    def _check(self, name: str, pan: Pan, expiry_yymm: str, service_code: str) -> None:
+        if not name:
+            raise RecordError("a card needs a name")
+        if self._store.row("SELECT 1 FROM card WHERE name = ?", (name,)):
+            raise RecordError(f'there is already a card "{name}"')
+        if self.find(pan):
+            raise RecordError(f'the number of card "{name}" ({pan.masked}) is another card\'s')
+        if not pan.luhn_valid:
+            raise RecordError(f'the number of card "{name}" ({pan.masked}) has a wrong check digit')
+        try:
+            last_day(expiry_yymm)
+        except ValueError as error:
+            raise RecordError(f'card "{name}": {error}') from error
+        if not (len(service_code) == 3 and service_code.isascii() and service_code.isdigit()):
+            raise RecordError(f'card "{name}": a service code is three digits')
+
+    def find(self, pan: Pan) -> Card | None:
+        """The card with this number, or None if this bank does not hold it."""
+        return self.find_sealed(self._hsm.seal_pan(pan))
+
+    def find_sealed(self, pan_sealed: bytes | None) -> Card | None:
+        """The card whose sealed number this is, or None."""
+        row = self._store.row("SELECT * FROM card WHERE pan_sealed = ?", (pan_sealed,))
+        return self._card(row) if row else None
+
+    def named(self, name: str) -> Card:
+        """The card with this name. Raises RecordError."""
+        row = self._store.row("SELECT * FROM card WHERE name = ?", (name,))
+        if row is None:
+            raise RecordError(f'there is no card "{name}"')
+        return self._card(row)
+
+    def cards(self) -> list[Card]:
+        """All cards, by name."""
+        return [self._card(row) for row in self._store.rows("SELECT * FROM card ORDER BY name")]
+
+    def set_status(self, name: str, status: CardStatus) -> None:
+        """Change a card's standing. Raises RecordError if there is no such card."""
+        self.named(name)
+        self._store.execute("UPDATE card SET status = ? WHERE name = ?", (status.value, name))
+
+    def set_pin_tries_used(self, card: Card, tries_used: int) -> None:
+        """Write the count of wrong PINs; 0 after a right one."""
+        self._store.execute("UPDATE card SET pin_tries_used = ? WHERE name = ?", (tries_used, card.name))
+
+    def _card(self, row: sqlite3.Row) -> Card:
+        return Card(
+            pan=self._hsm.open_pan(row["pan_sealed"]),
+            name=row["name"],
+            holder=row["holder"],
+            expiry_yymm=row["expiry_yymm"],
+            service_code=row["service_code"],
+            status=CardStatus(row["status"]),
+            pin_offset=row["pin_offset"],
+            pin_required=bool(row["pin_required"]),
+            pin_tries_used=row["pin_tries_used"],
+            pin_tries_limit=row["pin_tries_limit"],
+            amount_limit_minor=row["amount_limit_minor"],
+            account_id=row["account_id"],
+        )

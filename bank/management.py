@@ -1,0 +1,43 @@
+"""Network management: sign-in, sign-out, echo. These messages carry no MAC and are not remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from bank.answers import APPROVED, Outcome
+from bank.hsm import KEY_LAYOUTS, KeyLayout
+from bank.merchants import Terminal
+from bank.request import Request
+from bank.transactions import Office
+
+ManagementHandler = Callable[[Office, Request, Terminal], Outcome]
+
+
+def _sign_in(layout: KeyLayout) -> ManagementHandler:
+    def sign_in(office: Office, request: Request, terminal: Terminal) -> Outcome:
+        """Make new working keys, in force from now on; the answer carries them and the open batch."""
+        keys = office.hsm.make_working_keys(terminal.tmk_sealed, layout, office.entropy)
+        office.merchants.sign_in(terminal, layout, keys)
+        return Outcome(APPROVED, fields={60: f"00{terminal.batch}{request.network_code}", 62: keys.bundle})
+
+    return sign_in
+
+
+def sign_out(office: Office, _request: Request, terminal: Terminal) -> Outcome:
+    """Forget the terminal's working keys."""
+    office.merchants.sign_out(terminal)
+    return Outcome(APPROVED)
+
+
+def echo(_office: Office, _request: Request, _terminal: Terminal) -> Outcome:
+    """Say that the bank is there."""
+    return Outcome(APPROVED)
+
+
+MANAGEMENT: Final[Mapping[tuple[str, str], ManagementHandler]] = {
+    **{("0800", layout): _sign_in(layout) for layout in KEY_LAYOUTS},
+    ("0820", "002"): sign_out,
+    ("0820", "301"): echo,
+}
+"""(MTI, 60.3) -> management message. Message digest, section 5.0."""

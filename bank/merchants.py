@@ -1,0 +1,162 @@
+"""Merchants and their terminals: who may send, with which keys, in which batch."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from bank.errors import RecordError
+from bank.hsm import Hsm, WorkingKeys
+from bank.ledger import AccountKind, Ledger
+from bank.store import BankStore
+
+_PRINTABLE: Final = range(0x20, 0x7F)
+
+
+class MerchantStatus(Enum):
+    """Whether a merchant may trade."""
+
+    ACTIVE = "active"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Merchant:
+    """A merchant; `mid` is field 42 (15 characters), `account_id` where its sales are credited."""
+
+    mid: str
+    name: str
+    name_local: str
+    status: MerchantStatus
+    account_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """A terminal as the bank knows it. Its keys are sealed; only the HSM opens them."""
+
+    mid: str
+    tid: str
+    tmk_index: int
+    tmk_sealed: bytes
+    batch: str
+    signed_in: bool
+    key_layout: str | None
+    pik_sealed: bytes | None
+    mak_sealed: bytes | None
+    tdk_sealed: bytes | None
+
+    def __repr__(self) -> str:
+        return (
+            f"Terminal(mid={self.mid!r}, tid={self.tid!r}, batch={self.batch!r}, signed_in={self.signed_in})"
+        )
+
+
+class Merchants:
+    """The register of merchants and terminals. Writing methods belong inside a store transaction."""
+
+    def __init__(self, store: BankStore, ledger: Ledger, hsm: Hsm) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._hsm = hsm
+
+    def add(
+        self, mid: str, name: str, *, name_local: str = "", status: MerchantStatus = MerchantStatus.ACTIVE
+    ) -> Merchant:
+        """Register a merchant and open its account. Raises RecordError."""
+        _check_id("merchant number", mid, 15)
+        if self.find(mid):
+            raise RecordError(f"there is already a merchant {mid}")
+        if not name:
+            raise RecordError(f"merchant {mid} needs a name")
+        account_id = self._ledger.open_account(f"merchant {mid}", AccountKind.MERCHANT)
+        self._store.insert(
+            "INSERT INTO merchant VALUES (?, ?, ?, ?, ?)", (mid, name, name_local, status.value, account_id)
+        )
+        return Merchant(mid, name, name_local, status, account_id)
+
+    def find(self, mid: str) -> Merchant | None:
+        """The merchant with this number, or None."""
+        row = self._store.row("SELECT * FROM merchant WHERE mid = ?", (mid,))
+        return _merchant(row) if row else None
+
+    def merchants(self) -> list[Merchant]:
+        """All merchants, by number."""
+        return [_merchant(row) for row in self._store.rows("SELECT * FROM merchant ORDER BY mid")]
+
+    def add_terminal(
+        self, mid: str, tid: str, tmk: bytes, *, tmk_index: int = 1, batch: str = "000001"
+    ) -> Terminal:
+        """Register a terminal. Its master key, 16 bytes, is sealed at once. Raises RecordError, HsmError."""
+        _check_id("terminal number", tid, 8)
+        if self.find(mid) is None:
+            raise RecordError(f"there is no merchant {mid}: create it first")
+        if self.find_terminal(mid, tid):
+            raise RecordError(f"merchant {mid} already has a terminal {tid}")
+        if not (len(batch) == 6 and batch.isascii() and batch.isdigit()):
+            raise RecordError(f"the batch number of terminal {tid} must be six digits")
+        self._store.insert(
+            "INSERT INTO terminal (mid, tid, tmk_index, tmk_sealed, batch) VALUES (?, ?, ?, ?, ?)",
+            (mid, tid, tmk_index, self._hsm.seal_tmk(tmk), batch),
+        )
+        return self.terminal(mid, tid)
+
+    def find_terminal(self, mid: str, tid: str) -> Terminal | None:
+        """The terminal of this merchant with this number, or None."""
+        row = self._store.row("SELECT * FROM terminal WHERE mid = ? AND tid = ?", (mid, tid))
+        return _terminal(row) if row else None
+
+    def terminal(self, mid: str, tid: str) -> Terminal:
+        """As `find_terminal`. Raises RecordError if there is none."""
+        found = self.find_terminal(mid, tid)
+        if found is None:
+            raise RecordError(f"merchant {mid} has no terminal {tid}")
+        return found
+
+    def terminals(self) -> list[Terminal]:
+        """All terminals, by merchant and number."""
+        return [_terminal(row) for row in self._store.rows("SELECT * FROM terminal ORDER BY mid, tid")]
+
+    def sign_in(self, terminal: Terminal, layout: str, keys: WorkingKeys) -> None:
+        """Put new working keys in force; the old ones are gone."""
+        self._store.execute(
+            "UPDATE terminal SET signed_in = 1, key_layout = ?, pik_sealed = ?, mak_sealed = ?,"
+            " tdk_sealed = ? WHERE mid = ? AND tid = ?",
+            (layout, keys.pik_sealed, keys.mak_sealed, keys.tdk_sealed, terminal.mid, terminal.tid),
+        )
+
+    def sign_out(self, terminal: Terminal) -> None:
+        """Forget the working keys: until the next sign-in everything with a MAC is refused."""
+        self._store.execute(
+            "UPDATE terminal SET signed_in = 0, key_layout = NULL, pik_sealed = NULL, mak_sealed = NULL,"
+            " tdk_sealed = NULL WHERE mid = ? AND tid = ?",
+            (terminal.mid, terminal.tid),
+        )
+
+
+def _check_id(what: str, value: str, length: int) -> None:
+    if len(value) != length or any(ord(character) not in _PRINTABLE for character in value):
+        raise RecordError(f'the {what} "{value}" must have exactly {length} printable ASCII characters')
+
+
+def _merchant(row: sqlite3.Row) -> Merchant:
+    return Merchant(
+        row["mid"], row["name"], row["name_local"], MerchantStatus(row["status"]), row["account_id"]
+    )
+
+
+def _terminal(row: sqlite3.Row) -> Terminal:
+    return Terminal(
+        mid=row["mid"],
+        tid=row["tid"],
+        tmk_index=row["tmk_index"],
+        tmk_sealed=row["tmk_sealed"],
+        batch=row["batch"],
+        signed_in=bool(row["signed_in"]),
+        key_layout=row["key_layout"],
+        pik_sealed=row["pik_sealed"],
+        mak_sealed=row["mak_sealed"],
+        tdk_sealed=row["tdk_sealed"],
+    )

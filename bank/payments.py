@@ -1,0 +1,194 @@
+"""The register of payments: every request that was decided, under the key that makes it unique.
+
+The key is merchant, terminal, batch and trace (F42, F41, 60.2, F11). It lets the bank answer a repeat
+without doing anything twice, and it is all that a reversal has to find its original by.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from bank.answers import Outcome
+from bank.entropy import Entropy
+from bank.request import Request
+from bank.store import BankStore, clock_text
+
+_AUTH_CODE_COUNT: Final = 1_000_000
+
+
+class PaymentKind(Enum):
+    """What was asked for. `UNKNOWN`: a reversal came, and its original never did."""
+
+    AUTHORISATION = "authorisation"
+    PIN_VERIFICATION = "pin verification"
+    COMPLETION = "completion"
+    PURCHASE = "purchase"
+    BALANCE = "balance"
+    UNKNOWN = "unknown"
+
+
+class PaymentState(Enum):
+    """What became of it. `FORESTALLED`: reversed before it arrived; it will be refused if it ever does."""
+
+    APPROVED = "approved"
+    DECLINED = "declined"
+    REVERSED = "reversed"
+    FORESTALLED = "forestalled"
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One row of the register. `reply`: the answer as it was sent, to be sent again to a repeat."""
+
+    payment_id: int
+    mid: str
+    tid: str
+    batch: str
+    trace: str
+    kind: PaymentKind
+    processing_code: str
+    amount_minor: int
+    pan_sealed: bytes | None
+    received_at: str
+    rrn: str
+    auth_code: str | None
+    response_code: str
+    state: PaymentState
+    reversal_reason: str | None
+    original_id: int | None
+    digest: bytes
+    reply: bytes
+
+    def __repr__(self) -> str:
+        return f"Payment({self.payment_id}, {self.kind.value}, {self.batch}/{self.trace}, {self.state.value})"
+
+    @property
+    def date_mmdd(self) -> str:
+        """The day it was received, as field 61.3 names it."""
+        return self.received_at[5:7] + self.received_at[8:10]
+
+
+class Payments:
+    """The register. Writing methods belong inside a store transaction."""
+
+    def __init__(self, store: BankStore) -> None:
+        self._store = store
+
+    def find(self, mid: str, tid: str, batch: str, trace: str) -> Payment | None:
+        """The payment under this key, or None."""
+        row = self._store.row(
+            "SELECT * FROM payment WHERE mid = ? AND tid = ? AND batch = ? AND trace = ?",
+            (mid, tid, batch, trace),
+        )
+        return _payment(row) if row else None
+
+    def get(self, payment_id: int) -> Payment | None:
+        """The payment with this number, or None."""
+        row = self._store.row("SELECT * FROM payment WHERE payment_id = ?", (payment_id,))
+        return _payment(row) if row else None
+
+    def find_authorisation(self, mid: str, auth_code: str, pan_sealed: bytes) -> Payment | None:
+        """The newest approved authorisation of a merchant by its code and card, or None."""
+        row = self._store.row(
+            "SELECT * FROM payment WHERE mid = ? AND auth_code = ? AND pan_sealed = ?"
+            " AND kind = 'authorisation' ORDER BY payment_id DESC",
+            (mid, auth_code, pan_sealed),
+        )
+        return _payment(row) if row else None
+
+    def referring_to(self, payment_id: int) -> list[Payment]:
+        """The verifications and completions of a payment, oldest first."""
+        rows = self._store.rows(
+            "SELECT * FROM payment WHERE original_id = ? ORDER BY payment_id", (payment_id,)
+        )
+        return [_payment(row) for row in rows]
+
+    def of_batch(self, mid: str, tid: str, batch: str) -> list[Payment]:
+        """Everything a terminal asked for in one batch, in the order of arrival."""
+        rows = self._store.rows(
+            "SELECT * FROM payment WHERE mid = ? AND tid = ? AND batch = ? ORDER BY payment_id",
+            (mid, tid, batch),
+        )
+        return [_payment(row) for row in rows]
+
+    def begin(self, request: Request, kind: PaymentKind, *, rrn: str) -> int:
+        """Enter a request, as declined until `finish` says otherwise; its number."""
+        return self._insert(request, kind, PaymentState.DECLINED, rrn=rrn)
+
+    def forestall(self, request: Request, *, rrn: str) -> None:
+        """Enter a reversal whose original is unknown, so that the original is refused should it come late."""
+        self._insert(request, PaymentKind.UNKNOWN, PaymentState.FORESTALLED, rrn=rrn, reason=request.text(39))
+
+    def _insert(
+        self, request: Request, kind: PaymentKind, state: PaymentState, *, rrn: str, reason: str | None = None
+    ) -> int:
+        return self._store.insert(
+            "INSERT INTO payment (mid, tid, batch, trace, kind, processing_code, amount_minor, received_at,"
+            " rrn, response_code, state, reversal_reason, digest, reply)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '25', ?, ?, ?, x'')",
+            (
+                request.mid,
+                request.tid,
+                request.batch,
+                request.trace,
+                kind.value,
+                request.text(3),
+                request.amount_minor,
+                clock_text(request.now),
+                rrn,
+                state.value,
+                reason,
+                request.digest(),
+            ),
+        )
+
+    def finish(self, payment_id: int, outcome: Outcome, *, pan_sealed: bytes | None, reply: bytes) -> None:
+        """Write the decision and the answer behind a request."""
+        state = PaymentState.APPROVED if outcome.approved else PaymentState.DECLINED
+        self._store.execute(
+            "UPDATE payment SET response_code = ?, state = ?, auth_code = ?, pan_sealed = ?, original_id = ?,"
+            " reply = ? WHERE payment_id = ?",
+            (
+                outcome.code,
+                state.value,
+                outcome.auth_code,
+                pan_sealed,
+                outcome.original_id,
+                reply,
+                payment_id,
+            ),
+        )
+
+    def mark_reversed(self, payment_id: int, reason: str) -> None:
+        """Write that an approved payment was reversed, and why (field 39 of the reversal)."""
+        self._store.execute(
+            "UPDATE payment SET state = 'reversed', reversal_reason = ? WHERE payment_id = ?",
+            (reason, payment_id),
+        )
+
+    def next_rrn(self, clock_hhmmss: str) -> str:
+        """A retrieval reference number: the time and a running number, unique over a million messages."""
+        return f"{clock_hhmmss}{self._store.next_count('rrn') % 1_000_000:06d}"
+
+    def new_auth_code(self, mid: str, entropy: Entropy) -> str:
+        """An authorisation code, six digits, that no open hold of this merchant carries."""
+        start = int.from_bytes(entropy.token(4), "big")
+        for step in range(_AUTH_CODE_COUNT):
+            code = f"{(start + step) % _AUTH_CODE_COUNT:06d}"
+            if not self._store.row(
+                "SELECT 1 FROM payment JOIN hold USING (payment_id)"
+                " WHERE mid = ? AND auth_code = ? AND hold.state = 'open'",
+                (mid, code),
+            ):
+                return code
+        raise AssertionError("a million holds of one merchant are open")
+
+
+def _payment(row: sqlite3.Row) -> Payment:
+    values = {key: row[key] for key in row.keys()}  # noqa: SIM118 - a sqlite3.Row iterates over values
+    values["kind"] = PaymentKind(values["kind"])
+    values["state"] = PaymentState(values["state"])
+    return Payment(**values)
