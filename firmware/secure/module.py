@@ -79,8 +79,8 @@ class SecureModule:
     def accept_working_keys(self, bundle: bytes, layout: str) -> None:
         """Replace the working keys by those of a sign-in answer (field 62).
 
-        `layout`: "001", "003" or "004". The old keys are discarded first: after any error there are none.
-        Raises KeyMissing (no TMK), KeyFormat, KeyCheckFailed (says which key).
+        `layout`: "001", "003" or "004". The old keys are discarded first, durably: none are left after
+        KeyMissing (no TMK), KeyFormat or KeyCheckFailed (says which key).
         """
         self.discard_working_keys()
         keys = parse_bundle(bundle, layout)
@@ -99,7 +99,7 @@ class SecureModule:
         try:
             self.end_pin_entry()
         finally:
-            # A keypad that is gone must not save the keys.
+            # Even when the keypad is gone and fails.
             self._vault.commit([self._vault.erased(name) for name in self._vault.names()])
 
     def self_test(self) -> SelfTest:

@@ -57,6 +57,13 @@ def test_a_mak_of_sixteen_bytes_is_taken_where_the_bank_fills_the_right_half() -
     assert unwrap(bundle, "003")["mak"] == mak.hex().upper()
 
 
+def test_a_pin_key_is_not_shortened() -> None:
+    half = LAYOUT_004[20:28]  # the enciphered 8-byte MAK with its right check value, in the PIK's place
+    with pytest.raises(KeyCheckFailed) as caught:
+        unwrap(half + bytes(8) + LAYOUT_004[36:40] + LAYOUT_004[20:40], "003")
+    assert caught.value.key == "PIK"
+
+
 @pytest.mark.parametrize("place", range(len(LAYOUT_004)))
 def test_any_damaged_byte_is_noticed(place: int) -> None:
     damaged = bytearray(LAYOUT_004)

@@ -17,7 +17,8 @@ from firmware.secure.errors import (
 )
 from firmware.secure.module import SecureModule
 from firmware.secure.pin_entry import PinBypassed, PinCancelled, PinDigits, PinReady, PinTimedOut
-from hal.api import Key, KeyPressed, Put, StorageFailed, Tampered
+from firmware.secure.tdes import encrypt_in_place
+from hal.api import DeviceFault, Key, KeyPressed, Put, StorageFailed, Tampered
 from hal.virtual.tamper import VirtualTamper
 from tests.firmware.secure.conftest import BUNDLE_003, TMK, TMK_CHECK_VALUE, Bench
 from wire.pan import Pan
@@ -94,9 +95,14 @@ def test_a_refused_master_key_changes_nothing(
 
 
 def test_a_master_key_of_equal_halves_works(bench: Bench) -> None:
-    # Single DES in disguise: the bundle is the one that single DES under the half gives.
-    bench.module.load_tmk(1, TMK[:8] * 2)
-    assert bench.module.has_tmk
+    half = TMK[:8]
+    pik, mak = bytearray(PIK), bytearray(MAK)
+    for key in (pik, mak):
+        encrypt_in_place(half, key)  # triple DES under equal halves is single DES
+    bundle = bytes(pik) + BUNDLE_003[16:20] + bytes(mak) + BUNDLE_003[28:]
+    bench.module.load_tmk(1, half * 2)
+    bench.module.accept_working_keys(bundle, "003")
+    assert bench.module.mac(MAB) == MAC
 
 
 def test_a_new_master_key_ends_the_sign_in(bench: Bench) -> None:
@@ -347,6 +353,22 @@ def test_wipe_leaves_nothing(bench: Bench) -> None:
     assert bench.module.pin_events(now_ms=0) == []
     bench.keypad.press("5")
     assert bench.keypad.poll() == [KeyPressed(Key.DIGIT_5)]
+
+
+def test_a_broken_keypad_does_not_save_the_keys(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone() -> None:
+        raise DeviceFault("keypad unplugged")
+
+    bench.sign_in()
+    begin(bench)
+    bench.press(*"1234")
+    entry = bench.module._pin_entry
+    monkeypatch.setattr(bench.keypad, "end_secure_entry", gone)
+    with pytest.raises(DeviceFault):
+        bench.module.wipe()
+    assert dict(bench.storage.snapshot()) == {}
+    assert entry is not None
+    assert not any(entry._digits)
 
 
 def test_a_tripped_switch_stops_everything_even_before_the_wipe(bench: Bench) -> None:

@@ -42,6 +42,12 @@ def test_check_values_of_the_worked_example(key: str, expected: str) -> None:
     assert check_value(bytes.fromhex(key)) == bytes.fromhex(expected)
 
 
+def test_the_enciphered_mak_of_the_published_mac_sample() -> None:
+    key = bytearray.fromhex("96D605EA176B7E9E")
+    decrypt_in_place(bytes.fromhex("70F2A84CCBC2AE8625CBB0F2C22AB923"), key)
+    assert key == bytes.fromhex("C24A8FB57AA20123")
+
+
 @given(key=keys, data=blocks)
 def test_agrees_with_a_second_implementation_and_with_itself(key: bytes, data: bytes) -> None:
     buffer = bytearray(data)
