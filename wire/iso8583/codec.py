@@ -1,0 +1,171 @@
+"""Messages to bytes and back, after a dialect's table.
+
+A dialect is a table (see `wire.iso8583.table`); here it becomes something that encodes, decodes, finds the
+place of the MAC, and lists a message for people with its secrets masked. The frame around the message
+(TPDU and header) is put on and taken off here, the message itself is packed by `wire.iso8583.packing`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from wire.bcd import BcdError, pack_nibbles
+from wire.errors import CodecError
+from wire.iso8583.masking import masked
+from wire.iso8583.message import IsoMessage
+from wire.iso8583.packing import Packer, WireField
+from wire.iso8583.table import DialectTable, FieldTable
+from wire.iso8583.values import from_library, to_library
+
+_TPDU_DIGITS = 10
+_MAC_FIELDS = (64, 128)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldView:
+    """One line of a message listing. `number` is None for what is no data element."""
+
+    number: int | None
+    name: str
+    value_masked: str
+    name_zh: str = ""
+
+
+class Dialect:
+    """Packs and unpacks the messages of one dialect. Holds no state between calls."""
+
+    def __init__(self, table: DialectTable) -> None:
+        self.name = table.name
+        self._table = table
+        self._packer = Packer(table)
+
+    @classmethod
+    def from_mapping(cls, name: str, table: Mapping[str, Any]) -> Self:
+        """Make a dialect out of a table like those in `dialects/`."""
+        return cls(DialectTable.from_mapping(name, table))
+
+    def encode(self, message: IsoMessage) -> bytes:
+        """Return TPDU, header and message packed, without a length in front.
+
+        A fixed field has to have its full length: nothing is filled or cut. Raises CodecError.
+        """
+        if len(message.mti) != 4 or not (message.mti.isascii() and message.mti.isdigit()):
+            raise CodecError("bad_format", None, "the message type has four digits")
+        texts = {number: to_library(self._field(number), value) for number, value in message.fields.items()}
+        return self._front(message) + self._packer.pack(message.mti, texts)
+
+    def decode(self, encoded: bytes) -> IsoMessage:
+        """Return the message in `encoded`, every byte of which has to belong to it. Raises CodecError."""
+        return self._message(*self._take_apart(encoded))
+
+    def mac_region(self, encoded: bytes) -> bytes:
+        """Return what the MAC is calculated over: MTI to the last field before the MAC, as on the wire.
+
+        `encoded` contains the MAC's field already (any value), so that its bit is set in the bitmap.
+        Raises CodecError (bad_format) where it does not.
+        """
+        return encoded[self._table.header : self._mac_start(encoded)]
+
+    def with_mac(self, encoded: bytes, mac: bytes) -> bytes:
+        """Return `encoded` with its MAC field replaced by `mac`, 8 bytes. Raises CodecError."""
+        start = self._mac_start(encoded)
+        if len(mac) != 8:
+            raise CodecError("bad_length", 64, "a MAC has 8 bytes")
+        as_hex = len(encoded) - start == 16
+        return encoded[:start] + (mac.hex().upper().encode("ascii") if as_hex else mac)
+
+    def masked_hex(self, encoded: bytes) -> str:
+        """Return `encoded` in hex with a star for every half byte that may not be shown. Never raises."""
+        try:
+            front, fields = self._take_apart(encoded)
+            self._message(front, fields)
+        except CodecError:
+            return f"<{len(encoded)} bytes, not decodable>"
+        return front.hex().upper() + "".join(
+            unpacked.prefix.hex().upper() + self._masked_data(unpacked) for unpacked in fields
+        )
+
+    def describe(self, encoded: bytes) -> list[FieldView]:
+        """Return a listing of `encoded` for people, secrets masked. Never raises: one line says why not."""
+        try:
+            front, fields = self._take_apart(encoded)
+            message = self._message(front, fields)
+        except CodecError as error:
+            return [FieldView(None, "message", f"<{len(encoded)} bytes, not decodable: {error}>")]
+        bitmap = "".join(unpacked.text for unpacked in fields if unpacked.key in {"p", "1"})
+        views = [FieldView(None, "TPDU", message.tpdu), FieldView(None, "header", message.header, "报文头")]
+        views = views if front else []
+        views += [
+            FieldView(0, "message type", message.mti, "消息类型"),
+            FieldView(None, "bitmap", bitmap, "位图"),
+        ]
+        return views + [self._view(number, value) for number, value in message.fields.items()]
+
+    def _view(self, number: int, value: str | bytes) -> FieldView:
+        entry = self._field(number)
+        text = value.hex().upper() if isinstance(value, bytes) else value
+        return FieldView(number, entry.name, masked(entry.mask, text), entry.name_zh)
+
+    def _masked_data(self, unpacked: WireField) -> str:
+        shown = unpacked.data.hex().upper()
+        entry = self._table.fields.get(unpacked.number or 0)
+        if entry is None or entry.mask == "none":
+            return shown
+        stars = [character == "*" for character in masked(entry.mask, unpacked.text)]
+        if all(stars):
+            return "*" * len(shown)
+        if entry.data == "bcd":
+            spare = [False] * (len(shown) - len(stars))
+            stars = spare + stars if entry.pad == "left" else stars + spare
+        else:
+            stars = [star for star in stars for _ in range(2)]  # one character is two half bytes
+        return "".join("*" if star else nibble for star, nibble in zip(stars, shown, strict=True))
+
+    # --- parts ---------------------------------------------------------------------------------------
+
+    def _take_apart(self, encoded: bytes) -> tuple[bytes, list[WireField]]:
+        front, body = encoded[: self._table.header], encoded[self._table.header :]
+        if len(front) < self._table.header:
+            raise CodecError("truncated", None, "the message ends inside TPDU and header")
+        return front, self._packer.unpack(body)
+
+    def _message(self, front: bytes, fields: list[WireField]) -> IsoMessage:
+        values = {
+            unpacked.number: from_library(self._field(unpacked.number), unpacked.text)
+            for unpacked in fields
+            if unpacked.number is not None
+        }
+        digits = front.hex().upper()
+        return IsoMessage(fields[0].text, values, digits[:_TPDU_DIGITS], digits[_TPDU_DIGITS:])
+
+    def _front(self, message: IsoMessage) -> bytes:
+        if not self._table.header:
+            return b""
+        digits = message.tpdu + message.header
+        if len(message.tpdu) != _TPDU_DIGITS or len(digits) != 2 * self._table.header:
+            raise CodecError("bad_length", None, "TPDU and header have 10 and 12 digits")
+        try:
+            return pack_nibbles(digits)
+        except BcdError:
+            raise CodecError("bad_character", None, "TPDU and header are hex digits") from None
+
+    def _field(self, number: int) -> FieldTable:
+        try:
+            return self._table.fields[number]
+        except KeyError:
+            raise CodecError("unsupported", number, "the dialect has no such field") from None
+
+    def _mac_start(self, encoded: bytes) -> int:
+        last = self._take_apart(encoded)[1][-1]
+        if last.number not in _MAC_FIELDS:
+            raise CodecError("bad_format", None, "the message has no field for a MAC")
+        return len(encoded) - len(last.data)
+
+
+@functools.cache
+def dialect(name: str) -> Dialect:
+    """Return the dialect `unionpay` or `iso87`, read once. Raises CodecError (unsupported) for others."""
+    return Dialect(DialectTable.load(name))
