@@ -42,6 +42,7 @@ class Reason(Enum):
     BAD_MAC = "bad_mac"
     BANK_DECLINED = "bank_declined"
     PIN_TRIES = "pin_tries"
+    PIN_UNAVAILABLE = "pin_unavailable"  # the secure room refused an entry: too many in an hour, no key
     POWER_CUT = "power_cut"
     COMPLETION_REFUSED = "completion_refused"
 
@@ -159,6 +160,4 @@ class Outgoing:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
         """The record that `to_json` gave."""
-        return cls(
-            **values | {"kind": OutgoingKind(values["kind"]), "state": OutgoingState(values["state"])}
-        )
+        return cls(**values | {"kind": OutgoingKind(values["kind"]), "state": OutgoingState(values["state"])})

@@ -5,7 +5,8 @@ here moves money: it sends again what the outbox holds, and it refuses a new pay
 bank something or the terminal is not signed in.
 """
 
-# fmt: off  - the columns are meant to be read down
+# The columns are meant to be read down.
+# fmt: off
 # ruff: noqa: E501 - one rule a line, however long
 
 from __future__ import annotations

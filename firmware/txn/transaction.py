@@ -9,7 +9,8 @@ leave; it is dropped only by a definite answer or by the commit that stores the 
 from that commit on the money has moved: nothing a person does at the terminal undoes it any more.
 """
 
-# fmt: off  - the columns are meant to be read down
+# The columns are meant to be read down.
+# fmt: off
 # ruff: noqa: E501 - one rule a line, however long
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ class Event(Enum):
     CARD_UNREADABLE = "card_unreadable"
     CARD_REMOVED = "card_removed"
     PIN_ENTERED = "pin_entered"
+    PIN_UNAVAILABLE = "pin_unavailable"
     LINK_UP = "link_up"
     LINK_DOWN = "link_down"
     HOST_APPROVED = "host_approved"
@@ -128,7 +130,7 @@ def _paper_done(source: State, event: Event, records: tuple[str, ...] = ()) -> t
     """No more paper for this payment: send the completion, or be done when there is none."""
     return (
         Rule(source, event, S.COMPLETING, "owes_completion", records, ("send_completion",)),
-        Rule(source, event, S.APPROVED, records=records, outcome=Outcome.APPROVED),
+        Rule(source, event, S.APPROVED, records=records),
     )
 
 
@@ -143,8 +145,8 @@ def _reversed(event: Event, records: tuple[str, ...]) -> tuple[Rule, ...]:
 
 
 REQUEST = ("assign_stan", "store_reversal")            # before anything leaves that may move money
-VERIFIED = ("note_verified", "store_completion")       # the completion takes the reversal's place
-PURCHASED = ("note_authorisation", "drop_reversal")
+VERIFIED = ("store_completion", "note_slip")            # the completion takes the reversal's place: the money has moved
+PURCHASED = ("note_authorisation", "drop_reversal", "note_slip")
 DECLINE = ("note_decline", "drop_reversal")
 
 RULES = (
@@ -164,6 +166,7 @@ RULES = (
     _end(S.PURCHASE_PIN, E.CANCEL,       S.CANCELLED, Reason.CANCELLED),
     _end(S.PURCHASE_PIN, E.CARD_REMOVED, S.CANCELLED, Reason.CARD_REMOVED),
     _end(S.PURCHASE_PIN, E.TIMEOUT,      S.TIMED_OUT, Reason.OPERATOR_TIMEOUT),
+    _end(S.PURCHASE_PIN, E.PIN_UNAVAILABLE, S.FAILED, Reason.PIN_UNAVAILABLE),
 
     # connecting: still nothing sent
     Rule(S.CONNECTING, E.LINK_UP,      S.AUTHORISING, "authorises_first", REQUEST, ("send_authorisation",)),
@@ -182,9 +185,10 @@ RULES = (
     Rule(S.AUTHORISED, E.CONFIRM, S.PIN, effects=("begin_pin_entry",)),
     *_given_up(S.AUTHORISED),
     Rule(S.PIN, E.PIN_ENTERED, S.VERIFYING_PIN, records=("note_pin", "assign_verification_stan"), effects=("send_pin_verification",)),
+    _undo(S.PIN, E.PIN_UNAVAILABLE, ReversalReason.OPERATOR, Outcome.FAILED, Reason.PIN_UNAVAILABLE),
     _undo(S.PIN, E.TIMEOUT, ReversalReason.OPERATOR, Outcome.TIMED_OUT, Reason.OPERATOR_TIMEOUT),
     *_given_up(S.PIN),
-    Rule(S.VERIFYING_PIN, E.HOST_APPROVED,  S.PRINTING, records=VERIFIED, effects=("beep_success", "print_copy")),
+    Rule(S.VERIFYING_PIN, E.HOST_APPROVED,  S.PRINTING, records=VERIFIED, effects=("beep_success", "print_copy"), outcome=Outcome.APPROVED),
     Rule(S.VERIFYING_PIN, E.HOST_WRONG_PIN, S.WRONG_PIN, "pin_tries_left", ("count_wrong_pin",), ("beep_error",)),
     _undo(S.VERIFYING_PIN, E.HOST_WRONG_PIN, ReversalReason.OPERATOR, Outcome.DECLINED, Reason.PIN_TRIES, records=("count_wrong_pin",)),
     _undo(S.VERIFYING_PIN, E.HOST_DECLINED,  ReversalReason.OPERATOR, Outcome.DECLINED, Reason.BANK_DECLINED, records=("note_decline",)),
@@ -200,7 +204,7 @@ RULES = (
     _end(S.WRONG_PIN, E.CARD_REMOVED, S.CANCELLED, Reason.CARD_REMOVED),
 
     # pin-first: one message does it all
-    Rule(S.PURCHASING, E.HOST_APPROVED,  S.PRINTING, records=PURCHASED, effects=("beep_authorised", "print_copy")),
+    Rule(S.PURCHASING, E.HOST_APPROVED,  S.PRINTING, records=PURCHASED, effects=("beep_authorised", "print_copy"), outcome=Outcome.APPROVED),
     Rule(S.PURCHASING, E.HOST_WRONG_PIN, S.WRONG_PIN, "pin_tries_left", ("count_wrong_pin", "drop_reversal"), ("beep_error",)),
     _end(S.PURCHASING, E.HOST_WRONG_PIN, S.DECLINED, Reason.PIN_TRIES, records=("count_wrong_pin", "drop_reversal")),
     _end(S.PURCHASING, E.HOST_DECLINED,  S.DECLINED, Reason.BANK_DECLINED, records=DECLINE),
@@ -220,13 +224,13 @@ RULES = (
     *_paper_done(S.TEAR_OFF, E.CANCEL),
 
     # completion: unanswered, it stays in the outbox
-    Rule(S.COMPLETING, E.HOST_APPROVED, S.APPROVED, records=("drop_completion",),   outcome=Outcome.APPROVED),
-    Rule(S.COMPLETING, E.HOST_DECLINED, S.APPROVED, records=("refuse_completion",), effects=("beep_alert",), outcome=Outcome.APPROVED, reason=Reason.COMPLETION_REFUSED),
+    Rule(S.COMPLETING, E.HOST_APPROVED, S.APPROVED, records=("drop_completion",)),
+    Rule(S.COMPLETING, E.HOST_DECLINED, S.APPROVED, "refusal_is_final", ("refuse_completion",), ("beep_alert",), reason=Reason.COMPLETION_REFUSED),
     *(
-        Rule(S.COMPLETING, event, S.APPROVED, records=("count_attempt",), outcome=Outcome.APPROVED)
-        for event in (E.HOST_WRONG_PIN, E.HOST_BAD_MAC, E.HOST_LOST, E.TIMEOUT, E.CANCEL)
+        Rule(S.COMPLETING, event, S.APPROVED, records=("count_attempt",))
+        for event in (E.HOST_DECLINED, E.HOST_WRONG_PIN, E.HOST_BAD_MAC, E.HOST_LOST, E.TIMEOUT, E.CANCEL)
     ),
-    Rule(S.COMPLETING, E.HOST_NOT_SENT, S.APPROVED, outcome=Outcome.APPROVED),
+    Rule(S.COMPLETING, E.HOST_NOT_SENT, S.APPROVED),
 
     # undoing: unanswered, it stays in the outbox and goes before the next transaction
     *_reversed(E.HOST_APPROVED, ("drop_reversal", "note_reversed")),
@@ -254,7 +258,7 @@ IGNORED = (
     | ignore(_except(S.CARD), (E.CARD_READ, E.CARD_UNREADABLE), "the reader is disarmed")
     | ignore((S.AMOUNT, S.CARD), (E.CARD_REMOVED,), "no card is in use yet")
     | ignore((*_PAID, S.REVERSING), (E.CARD_REMOVED,), "the card is not needed any more")
-    | ignore(_except(S.PURCHASE_PIN, S.PIN), (E.PIN_ENTERED,), "PIN entry is off")
+    | ignore(_except(S.PURCHASE_PIN, S.PIN), (E.PIN_ENTERED, E.PIN_UNAVAILABLE), "PIN entry is off")
     | ignore(_except(S.CONNECTING), (E.LINK_UP,), "the session resumes by itself; the state's timer decides")
     | ignore(_LIVE, (E.LINK_DOWN,), "the session resumes by itself; the state's timer decides")
     | ignore(_except(S.AUTHORISING, S.VERIFYING_PIN, S.PURCHASING, S.COMPLETING, S.REVERSING), _HOST, "no request is open")

@@ -1,0 +1,398 @@
+"""The terminal: joins the board, the two state machines, the link and the journal.
+
+The plan. `step` asks every device, the link, the PIN entry and the timers what has happened, queues it as
+signals, and handles each to completion: the active table decides, the journal commits, and only then do the
+effects leave. Nothing here blocks; whoever drives the terminal calls `step` when a file descriptor is
+readable or `deadline_ms` has come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from firmware.exchange import Answer, HostExchange, Verdict
+from firmware.faceplate import Faceplate
+from firmware.journal import Journal
+from firmware.kernel import Kernel
+from firmware.payment_work import PaymentGuards, PaymentWork
+from firmware.printing import PrintEvent, SlipPrinter
+from firmware.secure.errors import SecureError
+from firmware.secure.module import SecureModule
+from firmware.secure.pin_entry import PinCancelled, PinDigits, PinReady, PinTimedOut, PinTooShort
+from firmware.settings import TerminalSettings
+from firmware.terminal_work import TerminalGuards, TerminalWork, accept_keys
+from firmware.txn import terminal, transaction
+from firmware.txn.machine import TableMachine, resolve
+from firmware.txn.schema import Keys, Kind, Recovery, Row, Rule, Table
+from firmware.work import Parts, Signal, Work
+from hal import api
+from hal.board import Board
+from host_link.control import BankStatus
+from host_link.session import Channel, LinkDown, LinkUp, MessageReceived, MessageUnconfirmed, Role, Session
+
+IDLE_KEYS = {
+    api.Key.F1: "sale_key",
+    api.Key.F2: "reprint_key",
+    api.Key.F3: "sign_in_key",
+    api.Key.F4: "language_key",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One rule taken, for whoever watches: when, in which machine, which rule."""
+
+    at_ms: int
+    machine: str
+    rule: Rule
+
+
+Observer = Callable[[Transition], None]
+
+
+class Terminal:
+    """One payment terminal on one board.
+
+    After a power cut, make a new Terminal on a board with the same storage and call `power_on`.
+    """
+
+    def __init__(self, board: Board, settings: TerminalSettings, *, observer: Observer | None = None) -> None:
+        self.board = board
+        self.settings = settings
+        self.states_passed: list[str] = []  # of the newest payment
+        self._observer = observer
+        self._kernel: Kernel[Signal] = Kernel()
+        self._parts: Parts | None = None
+
+    def power_on(self) -> None:
+        """Open the board, read the journal, test every device.
+
+        Raises DeviceMissing, StorageVersion: the terminal is not on, nothing was changed.
+        """
+        self.board.open()
+        secure = SecureModule(
+            self.board.storage,
+            self.board.tamper,
+            self.board.rng,
+            master_key_index=self.settings.master_key_index,
+        )
+        nonce = int.from_bytes(self.board.rng.token(4), "big")
+        session = Session(Role.TERMINAL, nonce=nonce, bits_per_s=self.board.serial_port.bits_per_s)
+        journal = Journal(self.board.storage)
+        journal.load()
+        self._parts = Parts(
+            self.board,
+            self.settings,
+            journal,
+            self._kernel,
+            secure,
+            session,
+            HostExchange(self.settings, secure, session),
+            SlipPrinter(self.board.printer),
+        )
+        self._assemble(self._parts)
+        self._arm_timer(self._row)
+        self._service.start(None)
+        self.step()
+
+    def _assemble(self, parts: Parts) -> None:
+        self._payment = PaymentWork(parts)
+        self._service = TerminalWork(parts, begin_transaction=self._begin_transaction)
+        self._payment_guards = PaymentGuards(self._payment)
+        self._service_guards = TerminalGuards(self._service)
+        self._transaction = TableMachine(transaction.TABLE, self._payment_guards)
+        self._terminal = TableMachine(terminal.TABLE, self._service_guards)
+        self._methods: dict[str, tuple[Work, dict[str, Callable[..., Any]]]] = {
+            "transaction": (self._payment, _bound(transaction.TABLE, self._payment)),
+            "terminal": (self._service, _bound(terminal.TABLE, self._service)),
+        }
+        self._faceplate = Faceplate(parts, self._payment, self._service)
+
+    # --- what the outside may ask -------------------------------------------------------------------
+
+    @property
+    def parts(self) -> Parts:
+        """The running parts: for tools that show or test them. Only after `power_on`."""
+        assert self._parts is not None, "power_on first"
+        return self._parts
+
+    @property
+    def journal(self) -> Journal:
+        """The journal."""
+        return self.parts.journal
+
+    @property
+    def state(self) -> str:
+        """The state of the terminal, or of the payment while one runs."""
+        return str(self._row.state.value)
+
+    @property
+    def in_transaction(self) -> bool:
+        """True while the transaction table decides."""
+        return self._terminal.state is terminal.State.IN_TRANSACTION
+
+    @property
+    def link_is_up(self) -> bool:
+        """True while the session with the host link is up."""
+        return self.parts.session.is_up
+
+    def deadline_ms(self) -> int | None:
+        """When to call `step` although nothing comes in."""
+        parts = self.parts
+        deadlines = (
+            self._kernel.deadline_ms(),
+            parts.session.deadline_ms(),
+            parts.secure.pin_deadline_ms(),
+            self.board.deadline_ms(),
+        )
+        return min((at_ms for at_ms in deadlines if at_ms is not None), default=None)
+
+    # --- the pump -----------------------------------------------------------------------------------
+
+    def step(self) -> None:
+        """Take in what has happened, and handle it until nothing is left to do at this moment."""
+        while True:
+            self._poll()
+            if not self._kernel.run(self._handle, now_ms=self.parts.now_ms):
+                break
+            self._flush()
+        self._flush()
+        self._faceplate.show(self._row, in_transaction=self.in_transaction)
+
+    def _poll(self) -> None:
+        parts = self.parts
+        for event in self.board.poll():
+            self._on_device(event)
+        try:
+            for pin_event in parts.secure.pin_events(now_ms=parts.now_ms):
+                self._on_pin(pin_event)
+        except SecureError:
+            self._kernel.post(Signal("pin_unavailable"))
+        deadline_ms = parts.session.deadline_ms()
+        if deadline_ms is not None and deadline_ms <= parts.now_ms:
+            parts.session.on_deadline(now_ms=parts.now_ms)
+        while (link_event := parts.session.next_event()) is not None:
+            self._on_link(link_event)
+
+    def _flush(self) -> None:
+        data = self.parts.session.bytes_to_send(now_ms=self.parts.now_ms)
+        if data:
+            self.board.serial_port.write(data)
+
+    # --- from devices, link and PIN entry to signals ------------------------------------------------
+
+    def _on_device(self, event: api.DeviceEvent) -> None:
+        match event:
+            case api.BytesReceived(data):
+                self.parts.session.receive(data, now_ms=self.parts.now_ms)
+            case api.KeyPressed(key):
+                self._kernel.post(Signal("key", key))
+            case api.CardRead(tracks) if tracks.track2 is None or not tracks.track2.pan.luhn_valid:
+                self._kernel.post(Signal("card_unreadable", api.CardReadFailed(api.ReadFailure.FORMAT)))
+            case api.CardRead():
+                self._kernel.post(Signal("card_read", event))
+            case api.CardReadFailed():
+                self._kernel.post(Signal("card_unreadable", event))
+            case api.CardRemoved():
+                self._kernel.post(Signal("card_removed"))
+            case api.TamperTripped():
+                self._kernel.post(Signal("tampered"))
+            case api.ItemPrinted() | api.PrintStopped() | api.PrinterReady():
+                self._on_printer(event)
+            case api.KeyStuck() | api.PortLost() | api.PortRestored():
+                pass  # a stuck key types nothing more; the session notices a lost port by itself
+
+    def _on_printer(self, event: api.ItemPrinted | api.PrintStopped | api.PrinterReady) -> None:
+        names = {
+            PrintEvent.PRINTED: "copy_printed",
+            PrintEvent.STOPPED: "printer_stopped",
+            PrintEvent.READY: "printer_ready",
+        }
+        if (print_event := self.parts.slip_printer.handle(event)) is not None:
+            self._kernel.post(Signal(names[print_event]))
+
+    def _on_pin(self, event: object) -> None:
+        match event:
+            case PinDigits(count):
+                self._payment.pin_digits = count
+                self._payment.beep_key(None)
+            case PinTooShort():
+                self._payment.beep_error(None)
+            case PinReady():
+                self._kernel.post(Signal("pin_entered"))
+            case PinCancelled():
+                self._kernel.post(Signal("cancel"))
+            case PinTimedOut():
+                self._kernel.post(Signal("timeout"))
+
+    def _on_link(self, event: object) -> None:
+        exchange, answer = self.parts.exchange, None
+        match event:
+            case LinkUp():
+                self._kernel.post(Signal("link_up"))
+            case LinkDown():
+                self._kernel.post(Signal("link_down"))
+            case MessageReceived(channel=Channel.HOST, payload=payload):
+                answer = exchange.on_message(payload)
+            case MessageReceived(channel=Channel.CONTROL, payload=payload):
+                answer = exchange.on_bank_status(BankStatus.decode(payload))
+            case MessageUnconfirmed(message_id):
+                answer = exchange.on_unconfirmed(message_id)
+        if answer is not None:
+            self._kernel.post(Signal(f"host_{answer.verdict.value}", answer))
+
+    # --- from signals to rules ----------------------------------------------------------------------
+
+    @property
+    def _active(self) -> TableMachine:
+        return self._transaction if self.in_transaction else self._terminal
+
+    @property
+    def _row(self) -> Row:
+        return self._active.table.by_state[self._active.state]
+
+    def _handle(self, signal: Signal) -> None:
+        if signal.name == "key":
+            assert isinstance(signal.data, api.Key)
+            self._on_key(signal.data)
+            return
+        if isinstance(signal.data, Answer):
+            signal = self._on_answer(signal.data)
+        self._fire(signal)
+
+    def _on_answer(self, answer: Answer) -> Signal:
+        if self._terminal.state is terminal.State.SIGNING_IN and answer.verdict is Verdict.APPROVED:
+            answer = accept_keys(self.parts, answer)
+            self._service_guards.sign_in_demanded = False
+        elif answer.sign_in_again:
+            self._service_guards.sign_in_demanded = True
+        self._payment_guards.answer = self._service_guards.answer = answer
+        verdict = answer.verdict
+        if not self.in_transaction and verdict is Verdict.WRONG_PIN:
+            verdict = Verdict.DECLINED
+        return Signal(f"host_{verdict.value}", answer)
+
+    def _on_key(self, key: api.Key) -> None:
+        mode = self._row.keys
+        if mode is Keys.AMOUNT and key not in (api.Key.ENTER, api.Key.CANCEL):
+            self._on_amount_key(key)
+        elif mode is Keys.AMOUNT and key is api.Key.ENTER:
+            self._fire_or_beep("amount_entered", allowed=self._payment.amount.amount_minor > 0)
+        elif key is api.Key.ENTER:
+            self._fire(Signal("confirm"))
+        elif key is api.Key.CANCEL:
+            self._fire(Signal("cancel"))
+        elif mode is Keys.IDLE:
+            self._on_idle_key(key)
+
+    def _on_amount_key(self, key: api.Key) -> None:
+        if self._payment.amount.press(key):
+            self._payment.beep_key(None)
+            self._arm_timer(self._row)
+        else:
+            self._payment.beep_error(None)
+
+    def _fire_or_beep(self, name: str, *, allowed: bool) -> None:
+        if allowed:
+            self._fire(Signal(name))
+        else:
+            self._payment.beep_error(None)
+
+    def _on_idle_key(self, key: api.Key) -> None:
+        if key in IDLE_KEYS:
+            self._fire(Signal(IDLE_KEYS[key]))
+        elif key.digits:
+            self._fire(Signal("sale_key"))
+            if self._row.keys is Keys.AMOUNT:
+                self._on_amount_key(key)
+
+    # --- from rules to the journal, then to the world -----------------------------------------------
+
+    def _fire(self, signal: Signal) -> None:
+        machine = self._terminal if signal.name in _TERMINAL_ONLY else self._active
+        events = {event.value: event for event in machine.table.events}
+        if signal.name not in events:
+            return  # the other table's business
+        rule = machine.fire(events[signal.name])
+        if rule is not None:
+            self._carry_out(machine, rule, signal.data)
+
+    def _carry_out(self, machine: TableMachine, rule: Rule, data: object) -> None:
+        work, methods = self._methods[machine.table.name]
+        try:
+            self._commit(work, methods, rule, data)
+            if self._observer is not None:
+                self._observer(Transition(self.parts.now_ms, machine.table.name, rule))
+            self._enter(machine, rule)
+            for name in rule.effects:
+                methods[name](data)
+        except api.StorageFailed:
+            self._stop_working("storage_failed")
+        except api.Tampered:
+            self._stop_working("tampered")
+
+    def _commit(
+        self, work: PaymentWork | TerminalWork, methods: dict[str, Any], rule: Rule, data: object
+    ) -> None:
+        if not _worth_a_commit(rule):
+            return
+        draft = self.journal.draft()
+        work.apply(rule, draft)
+        for name in rule.records:
+            methods[name](draft, data)
+        self.journal.commit(draft)
+
+    def _enter(self, machine: TableMachine, rule: Rule) -> None:
+        row = machine.table.by_state[rule.target]
+        if row.state is not rule.source:
+            self._leave(rule)
+        if machine is self._transaction:
+            self.states_passed.append(str(row.state.value))
+        if self._active is machine:
+            self._arm_timer(row)
+        if row.kind in (Kind.ENDED_WELL, Kind.ENDED_BADLY):
+            self._payment.end()
+            self._kernel.post(Signal("transaction_ended"))
+
+    def _leave(self, rule: Rule) -> None:
+        """What holds in one state only ends with it: an armed reader, an open request."""
+        if rule.source is transaction.State.CARD:
+            self.board.card_reader.disarm()
+        self.parts.exchange.close()
+
+    def _arm_timer(self, row: Row) -> None:
+        if row.timeout:
+            at_ms = self.parts.now_ms + getattr(self.settings, row.timeout)
+            self._kernel.arm("state", at_ms, Signal("timeout"))
+        else:
+            self._kernel.disarm("state")
+
+    def _begin_transaction(self) -> None:
+        self._payment.begin()
+        self._transaction.reset()
+        self.states_passed = [str(self._transaction.state.value)]
+        self._arm_timer(self._row)
+
+    def _stop_working(self, name: str) -> None:
+        """Storage or keys are gone: nothing more leaves the terminal; the journal knows where it stood."""
+        self._payment.end()
+        self._kernel.post(Signal(name))
+
+
+_TERMINAL_ONLY = frozenset({"tampered", "storage_failed", "transaction_ended", "outbox_due"})
+
+
+def _worth_a_commit(rule: Rule) -> bool:
+    """Whether a power cut right after this rule would be recovered from differently than before it."""
+    if rule.records or rule.outcome is not None or rule.reason.value:
+        return True
+    recoveries = {state: row.recovery for state, row in transaction.TABLE.by_state.items()}
+    source, target = (recoveries.get(state, Recovery.NOT_JOURNALLED) for state in (rule.source, rule.target))
+    return source is not target
+
+
+def _bound(table: Table, work: Work) -> dict[str, Callable[..., Any]]:
+    """The methods for every record and effect of a table; TableError for a name that has none."""
+    return resolve(table, "records", work) | resolve(table, "effects", work)

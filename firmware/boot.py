@@ -1,0 +1,58 @@
+"""Power-on: every device tests itself, and a payment that the power cut left open is brought to its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from firmware import messages
+from firmware.journal import Draft
+from firmware.records import Outcome, OutgoingKind, OutgoingState, Reason, ReversalReason
+from firmware.txn import transaction
+from firmware.txn.schema import Recovery
+from firmware.work import outgoing_of
+from hal.api import SelfTest
+from hal.board import Board
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceReport:
+    """One device's self-test, by the device's kind."""
+
+    kind: str
+    result: SelfTest
+
+
+def self_test(board: Board) -> list[DeviceReport]:
+    """Every device's self-test, in the board's order."""
+    return [DeviceReport(kind, device.self_test()) for kind, device in board.devices()]
+
+
+def recovery_of(state: str) -> Recovery:
+    """What becomes of a payment whose newest committed state is `state`."""
+    return transaction.TABLE.by_state[transaction.State(state)].recovery
+
+
+def recover(draft: Draft) -> Recovery:
+    """Bring the newest payment to the end that the table's recovery column says, in the draft.
+
+    Afterwards no reversal is held: each one is due, and goes before the next payment. The answer to a request
+    that was on its way is not known, hence reason 98; an approval that was read but not used is reason 96
+    (iso8583-pos section 7.2).
+    """
+    payment = draft.payment
+    if payment is None:
+        return Recovery.ENDED
+    recovery = recovery_of(payment.state)
+    if recovery in (Recovery.NOTHING, Recovery.REVERSE):
+        ended = payment.outcome or Outcome.FAILED
+        reason = payment.reason if payment.reason.value else Reason.POWER_CUT
+        draft.payment = replace(payment, state=ended.value, outcome=ended, reason=reason)
+    elif recovery is Recovery.STANDS:
+        draft.payment = replace(payment, state=Outcome.APPROVED.value, outcome=Outcome.APPROVED)
+    why = ReversalReason.UNFINISHED if payment.authorisation_code else ReversalReason.NO_RESPONSE
+    number = outgoing_of(draft, payment.number, OutgoingKind.REVERSAL)
+    if number is not None:
+        entry = draft.outbox[number]
+        fields = messages.release(entry.fields, why)
+        draft.outbox[number] = replace(entry, fields=fields, state=OutgoingState.DUE)
+    return recovery

@@ -1,0 +1,151 @@
+"""One request to the bank at a time: built, protected, sent; its answer matched, checked, classified.
+
+An answer that is not this request's (another type, trace, terminal or amount) is counted and dropped, as if
+nothing had come (iso8583-pos section 4). So a late answer to a request that was given up can do no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from firmware.messages import APPROVALS, SIGN_IN_AGAIN, WRONG_PIN, text_of
+from firmware.secure.errors import SecureError
+from firmware.secure.module import SecureModule
+from firmware.settings import TerminalSettings
+from host_link.control import BankStatus
+from host_link.session import Channel, Session
+from wire.iso8583 import CodecError, IsoMessage, dialect
+
+MAC_PLACEHOLDER = bytes(8)
+NEVER_MACED = ("05", "08")  # first two digits of the MTI (section 4)
+SIGN_IN_DEMANDED = "3"  # header digit 6 (section 1.1)
+
+
+class Verdict(Enum):
+    """What became of a request."""
+
+    APPROVED = "approved"
+    DECLINED = "declined"
+    WRONG_PIN = "wrong_pin"
+    BAD_MAC = "bad_mac"
+    NOT_SENT = "not_sent"  # surely not: the bank never saw it
+    LOST = "lost"  # it may have arrived
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The end of an exchange. `message` is None when there was no answer to read."""
+
+    verdict: Verdict
+    message: IsoMessage | None = None
+    response_code: str = ""
+    sign_in_again: bool = False
+
+
+class HostExchange:
+    """The terminal's side of its dialogue with the bank."""
+
+    def __init__(self, settings: TerminalSettings, secure: SecureModule, session: Session) -> None:
+        self._settings = settings
+        self._secure = secure
+        self._session = session
+        self._dialect = dialect("unionpay")
+        self._open: IsoMessage | None = None
+        self._message_id: int | None = None
+        self.foreign_answers = 0
+
+    @property
+    def is_open(self) -> bool:
+        """True while a request waits for its answer."""
+        return self._open is not None
+
+    def send(self, mti: str, fields: Mapping[int, str | bytes], *, now_ms: int) -> Answer | None:
+        """Send a request. None: it is on its way, an answer will follow. Otherwise it was surely not sent."""
+        if not self._session.is_up:
+            return Answer(Verdict.NOT_SENT)
+        maced = not mti.startswith(NEVER_MACED)
+        request = IsoMessage(
+            mti,
+            dict(fields) | ({64: MAC_PLACEHOLDER} if maced else {}),
+            tpdu=self._settings.tpdu,
+            header=self._settings.header,
+        )
+        encoded = self._dialect.encode(request)
+        if maced:
+            try:
+                mac = self._secure.mac(self._dialect.mac_region(encoded))
+            except SecureError:
+                return Answer(Verdict.NOT_SENT, sign_in_again=True)
+            encoded = self._dialect.with_mac(encoded, mac)
+        self._open = request
+        self._message_id = self._session.send(Channel.HOST, encoded, now_ms=now_ms)
+        return None
+
+    def close(self) -> None:
+        """Stop waiting: from now on an answer to the request is a foreign one."""
+        self._open = None
+        self._message_id = None
+
+    def on_message(self, payload: bytes) -> Answer | None:
+        """Take what the bank sent; None when it is not the answer to the open request."""
+        answer = self._match(payload)
+        if answer is None:
+            self.foreign_answers += 1
+            return None
+        self.close()
+        return self._judge(answer, payload)
+
+    def on_bank_status(self, status: BankStatus) -> Answer | None:
+        """Take the gateway's word on the connection to the bank."""
+        if self._open is None or status is BankStatus.REACHABLE:
+            return None
+        self.close()
+        return Answer(Verdict.NOT_SENT if status is BankStatus.UNREACHABLE else Verdict.LOST)
+
+    def on_unconfirmed(self, message_id: int) -> Answer | None:
+        """The link cannot say whether the request reached the gateway (it restarted)."""
+        if message_id != self._message_id:
+            return None
+        self.close()
+        return Answer(Verdict.LOST)
+
+    def _match(self, payload: bytes) -> IsoMessage | None:
+        request = self._open
+        if request is None:
+            return None
+        try:
+            answer = self._dialect.decode(payload)
+        except CodecError:
+            return None
+        same_type = answer.mti == f"{int(request.mti) + 10:04d}"
+        return answer if same_type and all(map(self._agrees, (11, 41, 42, 3, 4), (answer,) * 5)) else None
+
+    def _agrees(self, field: int, answer: IsoMessage) -> bool:
+        """A field that must be the request's own; F4 may be lower in a partial approval (section 4)."""
+        assert self._open is not None
+        asked, got = self._open.fields.get(field), answer.fields.get(field)
+        if field in (3, 4) and (got is None or asked is None):
+            return True
+        if field == 4 and text_of(answer, 39) == "10":
+            return str(got) <= str(asked)
+        return got == asked
+
+    def _judge(self, answer: IsoMessage, payload: bytes) -> Answer:
+        code = text_of(answer, 39)
+        again = code in SIGN_IN_AGAIN or answer.header[5:6] == SIGN_IN_DEMANDED
+        if not self._mac_holds(answer, payload, code):
+            return Answer(Verdict.BAD_MAC, answer, code, again)
+        if code in APPROVALS:
+            return Answer(Verdict.APPROVED, answer, code, again)
+        return Answer(Verdict.WRONG_PIN if code == WRONG_PIN else Verdict.DECLINED, answer, code, again)
+
+    def _mac_holds(self, answer: IsoMessage, payload: bytes, code: str) -> bool:
+        """A right MAC; none is needed on 05xx and 08xx, nor on a decline (section 4)."""
+        if answer.mti.startswith(NEVER_MACED):
+            return True
+        mac = answer.fields.get(64)
+        if not isinstance(mac, bytes):
+            return code not in APPROVALS
+        return self._secure.verify_mac(self._dialect.mac_region(payload), mac)

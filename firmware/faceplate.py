@@ -1,0 +1,113 @@
+"""What a person sees: the screen of the state and the lights, sent to the devices only when they change."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from firmware.payment_work import PaymentWork
+from firmware.records import Payment, Reason, SlipCopy
+from firmware.screens import ScreenValues, render
+from firmware.terminal_work import TerminalWork
+from firmware.txn import terminal, transaction
+from firmware.txn.schema import Recovery, Row
+from firmware.work import Parts
+from hal.api import Led, PrinterStatus, Screen
+
+OUT_OF_SERVICE = frozenset({terminal.State.OUT_OF_SERVICE, terminal.State.TAMPERED})
+NOT_IN_SERVICE_YET = frozenset({terminal.State.STARTING})
+
+
+class Faceplate:
+    """The display and the lights of one terminal."""
+
+    def __init__(self, parts: Parts, payment: PaymentWork, service: TerminalWork) -> None:
+        self._parts = parts
+        self._payment = payment
+        self._service = service
+        self._screen: Screen | None = None
+        self._lit: frozenset[Led] | None = None
+
+    def show(self, row: Row, *, in_transaction: bool) -> None:
+        """Show `row`'s screen with the values of this moment."""
+        board = self._parts.board
+        screen = render(
+            self._screen_name(row),
+            self._values(in_transaction=in_transaction),
+            columns=board.display.columns,
+            rows=board.display.rows,
+            language=self._parts.language,
+        )
+        if screen != self._screen:
+            self._screen = screen
+            board.display.show(screen)
+        if (lit := self._lights(row)) != self._lit:
+            self._lit = lit
+            board.leds.set(lit)
+
+    def _screen_name(self, row: Row) -> str:
+        if row.state is terminal.State.IDLE and not self._parts.journal.counters.signed_in:
+            return "not_signed_in"
+        if row.screen:
+            return row.screen
+        payment = self._parts.journal.payment  # the result of the payment that has just ended
+        return transaction.TABLE.by_state[transaction.State(payment.state)].screen if payment else "idle"
+
+    def _values(self, *, in_transaction: bool) -> ScreenValues:
+        parts, payment, failure = self._parts, self._parts.journal.payment, self._payment.read_failure
+        return ScreenValues(
+            amount_minor=self._amount(payment),
+            currency=parts.settings.currency,
+            pin_digits=self._payment.pin_digits,
+            tries_left=self._payment.pin_tries_left if payment else 0,
+            swipes_left=self._payment.swipes_left if payment else 0,
+            response_code=payment.response_code if payment else "",
+            authorisation_code=payment.authorisation_code if payment else "",
+            pan_masked=payment.pan_masked if payment else "",
+            reason=self._reason(payment),
+            detail=self._detail(),
+            now=self._minute(parts.board.clock.wall()),
+            signed_in=parts.journal.counters.signed_in,
+            link_up=parts.session.is_up,
+            pending=len(parts.journal.due()),
+            merchant_name=self._merchant_name(),
+            printer_status=parts.board.printer.status,
+            read_failure=failure.reason if in_transaction and failure else None,
+            slip_copy=SlipCopy.CARDHOLDER if payment and payment.copies_printed else SlipCopy.MERCHANT,
+            terminal_id=parts.settings.terminal_id,
+        )
+
+    def _merchant_name(self) -> str:
+        settings = self._parts.settings
+        return settings.merchant_name_zh if self._parts.language == "zh" else settings.merchant_name
+
+    def _amount(self, payment: Payment | None) -> int | None:
+        if payment is None:
+            return None
+        return payment.amount_minor or self._payment.amount.amount_minor
+
+    def _reason(self, payment: Payment | None) -> Reason:
+        if self._service.recovered in (Recovery.NOTHING, Recovery.REVERSE, Recovery.STANDS):
+            return Reason.POWER_CUT
+        return payment.reason if payment else Reason.NONE
+
+    def _detail(self) -> str:
+        """The first device that failed its self-test."""
+        failed = [report for report in self._service.reports if not report.result.ok]
+        return f"{failed[0].kind}: {failed[0].result.detail}" if failed else ""
+
+    @staticmethod
+    def _minute(now: datetime) -> datetime:
+        """The clock of the idle screen has no seconds: it would change the screen at every step."""
+        return now.replace(second=0, microsecond=0)
+
+    def _lights(self, row: Row) -> frozenset[Led]:
+        lit = set()
+        if row.state not in OUT_OF_SERVICE | NOT_IN_SERVICE_YET:
+            lit.add(Led.POWER)
+        if self._parts.session.is_up:
+            lit.add(Led.LINK)
+        if row.state is transaction.State.CARD:
+            lit.add(Led.CARD)
+        if row.state in OUT_OF_SERVICE or self._parts.board.printer.status is not PrinterStatus.READY:
+            lit.add(Led.ALARM)
+        return frozenset(lit)

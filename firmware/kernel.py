@@ -1,0 +1,62 @@
+"""The kernel: one queue, named timers, one watchdog. It runs each event to completion and has no thread.
+
+It knows no clock: `now_ms` comes in, the next deadline goes out.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+SIGNALS_PER_RUN_MAX = 10_000
+"""A run that handles more signals than this is going in circles: a payment takes about a hundred."""
+
+
+class WatchdogExpired(Exception):
+    """The firmware went in circles. The journal is consistent; power the terminal on again."""
+
+
+Signal = TypeVar("Signal")
+
+
+class Kernel(Generic[Signal]):
+    """A run-to-completion queue of signals, and timers that post one when they are due."""
+
+    def __init__(self) -> None:
+        self._queue: deque[Signal] = deque()
+        self._timers: dict[str, tuple[int, Signal]] = {}
+
+    def post(self, signal: Signal) -> None:
+        """Queue a signal behind those that wait."""
+        self._queue.append(signal)
+
+    def arm(self, name: str, at_ms: int, signal: Signal) -> None:
+        """At `at_ms`, post `signal`. A timer of that name that was armed before is replaced."""
+        self._timers[name] = (at_ms, signal)
+
+    def disarm(self, name: str) -> None:
+        """Forget a timer; no error when there is none."""
+        self._timers.pop(name, None)
+
+    def deadline_ms(self) -> int | None:
+        """The earliest timer."""
+        return min((at_ms for at_ms, _ in self._timers.values()), default=None)
+
+    def run(self, handle: Callable[[Signal], None], *, now_ms: int) -> bool:
+        """Post what is due and handle every signal, those included that are posted meanwhile.
+
+        Returns whether there was any. Raises WatchdogExpired when it does not come to rest.
+        """
+        self._post_due(now_ms)
+        handled = 0
+        while self._queue:
+            if (handled := handled + 1) > SIGNALS_PER_RUN_MAX:
+                raise WatchdogExpired(f"{SIGNALS_PER_RUN_MAX} events in one run")
+            handle(self._queue.popleft())
+        return handled > 0
+
+    def _post_due(self, now_ms: int) -> None:
+        due = sorted((at_ms, name) for name, (at_ms, _) in self._timers.items() if at_ms <= now_ms)
+        for _, name in due:
+            self._queue.append(self._timers.pop(name)[1])

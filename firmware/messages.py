@@ -1,0 +1,155 @@
+"""Requests out of the journal's records, and what an answer says. Pure: no keys, no link, no journal.
+
+The fields of each message are those of iso8583-pos sections 4 and 7.2; which codes select it is in
+`firmware.txn.plans`. Nothing that is stored for later (reversal, completion) needs the card's data: the bank
+finds the original by terminal, merchant, batch and trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from firmware.records import Flow, Payment, ReversalReason
+from firmware.settings import TerminalSettings
+from firmware.txn.plans import (
+    AUTHORISATION,
+    COMPLETION,
+    PIN_VERIFICATION,
+    PURCHASE,
+    SIGN_IN_NETWORK_CODE,
+    MessagePlan,
+)
+from hal.api import TrackData
+from wire.iso8583 import IsoMessage
+
+Fields = dict[int, str | bytes]
+
+PIN_SECURITY = "2600000000000000"  # F53: PIN block with PAN, double-length 3DES, clear track (section 2.6)
+READ_CAPABILITY = "2"  # F60.4: magnetic stripe only
+PIN_LENGTH_MAX = "06"  # F26 (section 2.5)
+APPROVALS = frozenset({"00", "10", "11", "A2", "A4", "A5", "A6"})
+REVERSAL_DONE = frozenset({"00", "12", "25"})
+SIGN_IN_AGAIN = frozenset({"99", "A0"})
+WRONG_PIN = "55"
+SYSTEM_TROUBLE = frozenset({"68", "90", "91", "92", "96", "98"})  # class E: the same message may do later
+
+
+@dataclass(frozen=True, slots=True)
+class CardData:
+    """The card's data while a payment needs it; never stored, and masked in every way of printing it."""
+
+    tracks: TrackData
+    held: bool
+
+
+def sign_in(settings: TerminalSettings, batch: str, stan: str) -> dict[int, str]:
+    """0800: ask for working keys, batch and time (section 5.3)."""
+    return {
+        11: stan,
+        41: settings.terminal_id,
+        42: settings.merchant_id,
+        60: f"00{batch}{SIGN_IN_NETWORK_CODE}",
+        63: f"{settings.operator:3}",
+    }
+
+
+def authorisation(settings: TerminalSettings, payment: Payment, card: CardData) -> dict[int, str]:
+    """0100: step 2 of the seven, the card's data and the amount; the bank holds the money."""
+    return _request(AUTHORISATION, settings, payment, payment.stan) | _track(card) | {4: amount(payment)}
+
+
+def purchase(settings: TerminalSettings, payment: Payment, card: CardData, pin_block: bytes) -> Fields:
+    """0200: the single message of the pin-first flow."""
+    fields = _request(PURCHASE, settings, payment, payment.stan) | _track(card) | {4: amount(payment)}
+    return {**fields, **_pin(pin_block)}
+
+
+def pin_verification(settings: TerminalSettings, payment: Payment, pin_block: bytes) -> Fields:
+    """0100 with F3 330000: steps 5 and 6, posterm's own message."""
+    fields = _request(PIN_VERIFICATION, settings, payment, payment.verification_stan)
+    return {**fields, **_pin(pin_block), 38: payment.authorisation_code, 61: original(payment)}
+
+
+def completion(settings: TerminalSettings, payment: Payment) -> dict[int, str]:
+    """0220: step 7, the advice that turns the hold into a posting; repeated until it is acknowledged."""
+    return _request(COMPLETION, settings, payment, payment.completion_stan) | {
+        4: amount(payment),
+        38: payment.authorisation_code,
+        61: original(payment),
+    }
+
+
+def reversal(settings: TerminalSettings, payment: Payment) -> dict[int, str]:
+    """0400 of the request that `payment` is about to send: its F3 F4 F11 F22 F25 F49 F60, no card data.
+
+    F39 is added by `release`, when it is known why the reversal is sent. Source: section 7.2.
+    """
+    plan = AUTHORISATION if payment.flow is Flow.AUTHORISE_FIRST else PURCHASE
+    return _request(plan, settings, payment, payment.stan) | {4: amount(payment)}
+
+
+def release(fields: Mapping[str, str], why: ReversalReason) -> dict[str, str]:
+    """The stored reversal's fields with its reason in F39; a reason that it has already is kept."""
+    return {"39": why.value} | dict(fields)
+
+
+def amount(payment: Payment) -> str:
+    """F4: twelve digits of minor units."""
+    return f"{payment.amount_minor:012d}"
+
+
+def original(payment: Payment) -> str:
+    """F61: batch, trace and date of the authorisation (section 3.3)."""
+    return f"{payment.batch}{payment.stan}{payment.host_date}"
+
+
+def _request(plan: MessagePlan, settings: TerminalSettings, payment: Payment, stan: str) -> dict[int, str]:
+    return {
+        3: plan.processing_code,
+        11: stan,
+        22: payment.entry_mode + ("1" if payment.pin_entered else "2"),
+        25: plan.condition_code,
+        41: settings.terminal_id,
+        42: settings.merchant_id,
+        49: payment.currency,
+        60: f"{plan.type_code}{payment.batch}000{READ_CAPABILITY}0",
+    }
+
+
+def _track(card: CardData) -> dict[int, str]:
+    """F35 and, where it was read, F36; the bank takes the PAN from there, so there is no F2 (section 4)."""
+    fields = {}
+    if card.tracks.track2 is not None:
+        fields[35] = card.tracks.track2.nibbles()
+    if card.tracks.track3 is not None:
+        fields[36] = card.tracks.track3.reveal().replace("=", "D")
+    return fields
+
+
+def _pin(block: bytes) -> Fields:
+    return {26: PIN_LENGTH_MAX, 52: block, 53: PIN_SECURITY}
+
+
+def text_of(answer: IsoMessage, field: int) -> str:
+    """A text field of an answer; "" when it is absent."""
+    value = answer.fields.get(field, "")
+    return value if isinstance(value, str) else ""
+
+
+def note_authorisation(payment: Payment, answer: IsoMessage) -> Payment:
+    """What the bank's approval says, for the slip and for the messages to come."""
+    institutions, remarks = text_of(answer, 44), text_of(answer, 63)
+    return replace(
+        payment,
+        response_code=text_of(answer, 39),
+        rrn=text_of(answer, 37),
+        authorisation_code=text_of(answer, 38),
+        host_time=text_of(answer, 12),
+        host_date=text_of(answer, 13),
+        settlement_date=text_of(answer, 15),
+        issuer=institutions[:11].strip(),
+        acquirer=institutions[11:22].strip(),
+        card_organisation=remarks[:3].strip(),
+        host_text=" ".join(remarks[3:].split()),
+    )

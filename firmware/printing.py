@@ -1,0 +1,69 @@
+"""A slip on its way to paper, item by item, so that it goes on where it stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+
+from hal.api import Align, ItemPrinted, Printer, PrinterReady, PrintItem, PrintStopped, PrintText
+
+CONTINUED = PrintText("- - - (续) CONTINUED - - -", align=Align.CENTRE)
+
+
+class PrintEvent(Enum):
+    """What the rest of the firmware hears of a slip."""
+
+    PRINTED = "printed"
+    STOPPED = "stopped"
+    READY = "ready"
+
+
+class SlipPrinter:
+    """Feeds one slip at a time to the printer."""
+
+    def __init__(self, printer: Printer) -> None:
+        self._printer = printer
+        self._left: list[PrintItem] = []
+        self._begun = False
+        self._in_flight = False  # the printer is at work on an item
+        self._abandoned = False  # ... of a slip that was given up
+
+    def start(self, items: Sequence[PrintItem]) -> None:
+        """Print a slip; one that was left unfinished is forgotten."""
+        self.stop()
+        self._left = list(items)
+        self._begun = False
+        self._next()
+
+    def resume(self) -> None:
+        """Go on after a stop: a mark, then the item that is not on paper, then the rest."""
+        if self._begun and self._left and self._left[0] is not CONTINUED:
+            self._left.insert(0, CONTINUED)
+        self._next()
+
+    def stop(self) -> None:
+        """Forget what is not printed yet."""
+        self._left = []
+        self._abandoned = self._in_flight
+
+    def handle(self, event: ItemPrinted | PrintStopped | PrinterReady) -> PrintEvent | None:
+        """Take the printer's word; say what it means for the slip, None when nothing yet."""
+        if isinstance(event, PrinterReady):
+            return PrintEvent.READY
+        abandoned, self._abandoned, self._in_flight = self._abandoned, False, False
+        if not self._left:
+            return None
+        if isinstance(event, PrintStopped):
+            return PrintEvent.STOPPED
+        if not abandoned:
+            self._begun = True
+            self._left.pop(0)
+        if not self._left:
+            return PrintEvent.PRINTED
+        self._next()
+        return None
+
+    def _next(self) -> None:
+        if self._left and not self._in_flight:
+            self._in_flight = True
+            self._printer.submit(self._left[0])

@@ -1,0 +1,267 @@
+"""What the terminal table's guards, records and effects do: sign-in, outbox, reprint, the next payment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from firmware import boot, messages
+from firmware.exchange import Answer, Verdict
+from firmware.journal import Draft
+from firmware.records import Outgoing, OutgoingKind, OutgoingState, Payment, SlipCopy
+from firmware.secure.errors import KeyFormat, SecureError
+from firmware.txn.plans import SIGN_IN_MTI, SIGN_IN_NETWORK_CODE
+from firmware.txn.schema import Recovery, Rule
+from firmware.work import Parts, Signal, Work
+
+LANGUAGES = ("en", "zh")
+
+
+class TerminalWork(Work):
+    """Carries out the terminal table."""
+
+    def __init__(self, parts: Parts, *, begin_transaction: Callable[[], None]) -> None:
+        super().__init__(parts)
+        self.reports: list[boot.DeviceReport] = []
+        self._begin_transaction = begin_transaction
+        self.sale_wanted = False
+        self.signed_in_again = False  # once per round: a bank that refuses new keys too is not asked for ever
+        self.recovered = Recovery.ENDED
+        self._sending: int | None = None  # outbox number
+        self._retries = 0
+
+    def apply(self, _rule: Rule, _draft: Draft) -> None:
+        """The terminal's own state is not journalled: after a power cut it starts at the start."""
+
+    @property
+    def sending(self) -> Outgoing | None:
+        """The message of the outbox that is with the bank."""
+        return self.parts.journal.outbox.get(self._sending) if self._sending is not None else None
+
+    # --- records ------------------------------------------------------------------------------------
+
+    def recover_payment(self, draft: Draft, _data: object) -> None:
+        """Bring a payment that the power cut left open to its end."""
+        self.recovered = boot.recover(draft)
+
+    def begin_payment(self, draft: Draft, _data: object) -> None:
+        """A new record, before the first key of the amount."""
+        settings, number = self.parts.settings, draft.counters.payment_number + 1
+        draft.counters = replace(draft.counters, payment_number=number)
+        draft.payment = Payment(
+            number,
+            settings.flow,
+            amount_minor=0,
+            currency=settings.currency,
+            operator=settings.operator,
+            started_at=self.parts.board.clock.wall().isoformat(timespec="seconds"),
+        )
+
+    def note_sign_in(self, draft: Draft, data: object) -> None:
+        """The bank's working keys are in the secure room; adopt its batch (iso8583-pos section 3.1)."""
+        assert isinstance(data, Answer)
+        assert data.message is not None
+        private = messages.text_of(data.message, 60)
+        batch = private[2:8] if len(private) >= 8 else draft.counters.batch
+        draft.counters = replace(draft.counters, signed_in=True, batch=batch)
+
+    def forget_sign_in(self, draft: Draft, _data: object) -> None:
+        """The bank does not accept the keys any more."""
+        self.signed_in_again = True
+        draft.counters = replace(draft.counters, signed_in=False)
+
+    def switch_language(self, draft: Draft, _data: object) -> None:
+        """The next of the languages."""
+        index = LANGUAGES.index(self.parts.language)
+        draft.counters = replace(draft.counters, language=LANGUAGES[(index + 1) % len(LANGUAGES)])
+
+    def settle_outgoing(self, draft: Draft, _data: object) -> None:
+        """A definite answer: the message has done its work, and its payment knows."""
+        entry = draft.outbox.pop(self._sending) if self._sending is not None else None
+        assert entry is not None
+        self._retries = 0
+        if draft.payment is not None and draft.payment.number == entry.payment_number:
+            draft.payment = _settled(draft.payment, entry.kind)
+        elif (older := self.parts.journal.read_payment(entry.payment_number)) is not None:
+            draft.older[older.number] = _settled(older, entry.kind)
+
+    def count_outgoing_attempt(self, draft: Draft, _data: object) -> None:
+        """A try without a definite answer."""
+        if (entry := self.sending) is not None:
+            draft.outbox[entry.number] = replace(entry, attempts=entry.attempts + 1)
+
+    def refuse_outgoing(self, draft: Draft, _data: object) -> None:
+        """A definite no: kept for the operator, not sent again."""
+        if (entry := self.sending) is not None:
+            draft.outbox[entry.number] = replace(entry, state=OutgoingState.REFUSED)
+
+    def note_outgoing_declined(self, draft: Draft, data: object) -> None:
+        """A no: definite for a completion, one more try for a reversal (nothing forgets a reversal)."""
+        assert isinstance(data, Answer)
+        if refusal_is_final(self.sending, data):
+            self.refuse_outgoing(draft, data)
+        else:
+            self.count_outgoing_attempt(draft, data)
+
+    # --- effects ------------------------------------------------------------------------------------
+
+    def start(self, _data: object) -> None:
+        """Power-on, or another try at it: every device tests itself."""
+        self.reports = boot.self_test(self.parts.board)
+        if self.parts.board.tamper.tripped:
+            self.parts.kernel.post(Signal("tampered"))
+        elif all(report.result.ok for report in self.reports):
+            self.parts.kernel.post(Signal("self_test_passed"))
+        else:
+            self.parts.kernel.post(Signal("self_test_failed"))
+
+    def open_link(self, _data: object) -> None:
+        """Begin the session with the host link."""
+        self.parts.session.open(now_ms=self.parts.now_ms)
+
+    def want_sale(self, _data: object) -> None:
+        """The cashier wants to sell; first something else must be done."""
+        self.sale_wanted = True
+
+    def forget_sale(self, _data: object) -> None:
+        """It could not be done."""
+        self.sale_wanted = False
+
+    def begin_transaction(self, _data: object) -> None:
+        """Hand over to the transaction table."""
+        self.sale_wanted = False
+        self.signed_in_again = False
+        self._begin_transaction()
+
+    def send_sign_in(self, _data: object) -> None:
+        """0800: working keys, batch, time."""
+        self._sending = None
+        draft = self.parts.journal.draft()
+        stan = draft.next_stan()
+        self.parts.journal.commit(draft)
+        self.send(SIGN_IN_MTI, messages.sign_in(self.parts.settings, draft.counters.batch, stan))
+
+    def set_clock(self, data: object) -> None:
+        """Take the bank's date and time; the year is the one that brings it nearest to the terminal's."""
+        assert isinstance(data, Answer)
+        assert data.message is not None
+        time, date = messages.text_of(data.message, 12), messages.text_of(data.message, 13)
+        clock = self.parts.board.clock
+        if (told := nearest(date, time, clock.wall())) is not None:
+            clock.set_wall(told)
+
+    def send_outgoing(self, _data: object) -> None:
+        """The next message that is due."""
+        entry = self.parts.journal.due()[0]
+        self._sending = entry.number
+        self.send_stored(entry.mti, entry.fields)
+
+    def schedule_outbox(self, _data: object) -> None:
+        """Try again later, later each time, for as long as something is due or no key is there."""
+        self._sending = None
+        self.signed_in_again = False
+        settings, wait = self.parts.settings, self.parts.settings.outbox_retry_ms << min(self._retries, 10)
+        self._retries += 1
+        at_ms = self.parts.now_ms + min(wait, settings.outbox_retry_max_ms)
+        self.parts.kernel.arm("outbox", at_ms, Signal("outbox_due"))
+
+    def print_duplicate(self, _data: object) -> None:
+        """The last slip once more, marked: the cardholder's copy, or the only one."""
+        payment = self.parts.journal.read_payment(self.parts.journal.counters.last_slip)
+        assert payment is not None
+        copy = SlipCopy.CARDHOLDER if self.parts.settings.slip_copies > 1 else SlipCopy.MERCHANT
+        self.print_slip(payment, copy, duplicate=True)
+
+    def stop_printing(self, _data: object) -> None:
+        """Give the slip up."""
+        self.parts.slip_printer.stop()
+
+    def wipe_keys(self, _data: object) -> None:
+        """Tamper: nothing secret stays."""
+        self.parts.secure.wipe()
+        self.parts.exchange.close()
+
+
+class TerminalGuards:
+    """The terminal table's questions."""
+
+    def __init__(self, work: TerminalWork) -> None:
+        self._work = work
+        self.answer: Answer | None = None  # what the event brought, for the guards that ask about it
+        self.sign_in_demanded = False  # by the bank, in the header of an answer
+
+    def must_sign_in(self) -> bool:
+        """No working keys, or none that the bank accepts."""
+        parts = self._work.parts
+        signed_in = parts.journal.counters.signed_in and parts.secure.has_working_keys
+        return not signed_in or self.sign_in_demanded
+
+    def outbox_due(self) -> bool:
+        """Something must be sent before the next payment."""
+        return bool(self._work.parts.journal.due())
+
+    def outbox_due_after(self) -> bool:
+        """Something is due besides what was answered just now."""
+        sending = self._work.sending
+        return any(entry is not sending for entry in self._work.parts.journal.due())
+
+    def owes_or_lacks_keys(self) -> bool:
+        """After a power cut: something is due, or will be once the open payment is recovered."""
+        entries = self._work.parts.journal.outbox.values()
+        return self.must_sign_in() or any(entry.state is not OutgoingState.REFUSED for entry in entries)
+
+    def sale_wanted(self) -> bool:
+        """The cashier is waiting to sell."""
+        return self._work.sale_wanted
+
+    def slip_exists(self) -> bool:
+        """There is a slip to print again."""
+        return bool(self._work.parts.journal.counters.last_slip)
+
+    def keys_refused(self) -> bool:
+        """The bank asks for a new sign-in, for the first time in this round."""
+        return bool(self.answer and self.answer.sign_in_again) and not self._work.signed_in_again
+
+    def refusal_is_final_and_more_due(self) -> bool:
+        """The bank's no will not change, and there is more to send."""
+        return refusal_is_final(self._work.sending, self.answer) and self.outbox_due_after()
+
+
+def _settled(payment: Payment, kind: OutgoingKind) -> Payment:
+    if kind is OutgoingKind.REVERSAL:
+        return replace(payment, reversed=True)
+    return replace(payment, completed=True)
+
+
+def refusal_is_final(entry: Outgoing | None, answer: Answer | None) -> bool:
+    """Whether a declined message need not be sent again. Never true of a reversal."""
+    if entry is None or answer is None or entry.kind is OutgoingKind.REVERSAL:
+        return False
+    return answer.response_code not in messages.SYSTEM_TROUBLE | messages.SIGN_IN_AGAIN
+
+
+def nearest(date_mmdd: str, time_hhmmss: str, now: datetime) -> datetime | None:
+    """The moment of that date and time that lies nearest to `now`; None when there is no such moment."""
+    candidates = []
+    for year in (now.year - 1, now.year, now.year + 1):
+        try:
+            candidates.append(datetime.strptime(f"{year:04d}{date_mmdd}{time_hhmmss}", "%Y%m%d%H%M%S"))  # noqa: DTZ007 - local time
+        except ValueError:
+            continue
+    return min(candidates, key=lambda moment: abs(moment - now), default=None)
+
+
+def accept_keys(parts: Parts, answer: Answer) -> Answer:
+    """Give the sign-in answer's key bundle to the secure room; a bundle that it refuses is a bad answer.
+
+    Source: iso8583-pos sections 5.3 and 6.2. Afterwards the keys are stored, or all are discarded.
+    """
+    bundle = answer.message.fields.get(62) if answer.message else None
+    try:
+        if not isinstance(bundle, bytes):
+            raise KeyFormat("the sign-in answer has no keys in F62: ask the acquirer")
+        parts.secure.accept_working_keys(bundle, SIGN_IN_NETWORK_CODE)
+    except SecureError:
+        return replace(answer, verdict=Verdict.BAD_MAC)
+    return answer

@@ -1,0 +1,129 @@
+"""What the parts of a running terminal share, and what both tables' work needs: timers, sounds, sending."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from firmware.exchange import Answer, HostExchange
+from firmware.journal import Draft, Journal
+from firmware.kernel import Kernel
+from firmware.printing import SlipPrinter
+from firmware.receipt import slip
+from firmware.records import OutgoingKind, Payment, SlipCopy
+from firmware.secure.module import SecureModule
+from firmware.settings import TerminalSettings
+from firmware.txn.schema import Rule
+from hal.api import Beep
+from hal.board import Board
+from host_link.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Something that happened, by its name in the state tables; the table that is active decides on it."""
+
+    name: str
+    data: object = None
+
+
+@dataclass
+class Parts:
+    """One running terminal's parts."""
+
+    board: Board
+    settings: TerminalSettings
+    journal: Journal
+    kernel: Kernel[Signal]
+    secure: SecureModule
+    session: Session
+    exchange: HostExchange
+    slip_printer: SlipPrinter
+
+    @property
+    def now_ms(self) -> int:
+        """The board's monotonic clock."""
+        return self.board.clock.monotonic_ms()
+
+    @property
+    def language(self) -> str:
+        """The language in force: the one switched to, or the settings' one."""
+        return self.journal.counters.language or self.settings.language
+
+
+class Work:
+    """The records and effects that both state tables use. A record changes a draft, an effect the world."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+
+    def send(self, mti: str, fields: Mapping[int, str | bytes]) -> None:
+        """Send a request; when it cannot leave, the table hears so at once."""
+        answer = self.parts.exchange.send(mti, fields, now_ms=self.parts.now_ms)
+        if answer is not None:
+            self.post_answer(answer)
+
+    def send_stored(self, mti: str, fields: Mapping[str, str]) -> None:
+        """Send a message of the outbox."""
+        self.send(mti, {int(field): value for field, value in fields.items()})
+
+    def post_answer(self, answer: Answer) -> None:
+        """Queue what became of a request."""
+        self.parts.kernel.post(Signal(f"host_{answer.verdict.value}", answer))
+
+    def print_slip(self, payment: Payment, copy: SlipCopy, *, duplicate: bool) -> None:
+        """Start printing a copy of an approved payment's slip."""
+        parts = self.parts
+        items = slip(
+            payment,
+            parts.settings,
+            copy,
+            language=parts.language,
+            columns=parts.board.printer.columns,
+            duplicate=duplicate,
+            printed_at=parts.board.clock.wall(),
+        )
+        parts.slip_printer.start(items)
+
+    def apply(self, rule: Rule, draft: Draft) -> None:
+        """What every rule of the table commits, besides its records."""
+        raise NotImplementedError
+
+    # --- effects that both tables use ----------------------------------------------------------------
+
+    def connect(self, _data: object) -> None:
+        """Report the link as up when it is; otherwise its coming up will be heard."""
+        if self.parts.session.is_up:
+            self.parts.kernel.post(Signal("link_up"))
+
+    def resume_printing(self, _data: object) -> None:
+        """Go on with the slip where it stopped."""
+        self.parts.slip_printer.resume()
+
+    def beep_key(self, _data: object) -> None:
+        """A short click."""
+        self.parts.board.buzzer.sound(Beep.KEY)
+
+    def beep_authorised(self, _data: object) -> None:
+        """Two short beeps."""
+        self.parts.board.buzzer.sound(Beep.AUTHORISED)
+
+    def beep_success(self, _data: object) -> None:
+        """One long beep."""
+        self.parts.board.buzzer.sound(Beep.SUCCESS)
+
+    def beep_error(self, _data: object) -> None:
+        """One low beep."""
+        self.parts.board.buzzer.sound(Beep.ERROR)
+
+    def beep_alert(self, _data: object) -> None:
+        """Three beeps: somebody must come."""
+        self.parts.board.buzzer.sound(Beep.ALERT)
+
+
+def outgoing_of(draft: Draft, payment_number: int, kind: OutgoingKind) -> int | None:
+    """The outbox number of a payment's reversal or completion; None when there is none."""
+    for number, entry in draft.outbox.items():
+        if entry.payment_number == payment_number and entry.kind is kind:
+            return number
+    return None
