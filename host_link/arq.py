@@ -1,0 +1,252 @@
+"""Reliability: which frames arrived, which are lost, and when to ask.
+
+The plan. A serial line may lose and damage bytes, but it never reorders them. So:
+
+- Every DATA frame gets a number of its own, in the order of transmission, and a number is never used again:
+  what was lost travels again under a new number, perhaps cut differently.
+- An acknowledgement names the number after the last that came and tells which of those before it arrived.
+  One of them that did not arrive never will: it is lost at once, without waiting for a timer.
+- A timer is needed only where nothing follows to reveal the loss. It then sends the oldest range again,
+  twice, and after that PINGs: tiny, so that they may go out often enough to find a line that returns. A PING
+  names the next number, so its answer decides the fate of everything sent before it.
+
+Numbers travel as 8 bits. The sender never runs more than NUMBERS_AHEAD_MAX ahead of what the receiver is
+known to have seen, so it is always clear which number is meant. Times here are microseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from host_link.frames import HISTORY_BITS, PIGGYBACK_BITS, RECENT_BYTES, AckBlock, Ping
+
+NUMBERS_AHEAD_MAX = 127
+ACK_DELAY_US = 10_000
+ACK_EVERY_FRAMES = 2
+PROBE_INTERVAL_US = 40_000
+RESENDS_BEFORE_PING = 2
+VARIANCE_FLOOR_US = 5_000
+TIMEOUT_CAP_US = 80_000
+PINGS_REMEMBERED = 16
+_HISTORY_MASK = (1 << HISTORY_BITS) - 1
+
+
+class RoundTrip:
+    """The smoothed round trip, as RFC 6298 does it: gains 1/8 and 1/4, timeout = mean + 4 x deviation."""
+
+    def __init__(self, initial_us: int) -> None:
+        self.smoothed_us = initial_us
+        self._deviation_us = initial_us // 2
+        self.sample_count = 0
+
+    def sample(self, round_trip_us: int) -> None:
+        """Take a measurement: from the end of a frame's transmission to its acknowledgement."""
+        if not self.sample_count:
+            self.smoothed_us, self._deviation_us = round_trip_us, round_trip_us // 2
+        else:
+            error_us = abs(round_trip_us - self.smoothed_us)
+            self._deviation_us += (error_us - self._deviation_us) // 4
+            self.smoothed_us += (round_trip_us - self.smoothed_us) // 8
+        self.sample_count += 1
+
+    @property
+    def timeout_us(self) -> int:
+        """How long after the end of a frame its acknowledgement is overdue."""
+        timeout_us = self.smoothed_us + max(4 * self._deviation_us, VARIANCE_FLOOR_US)
+        return min(timeout_us, max(TIMEOUT_CAP_US, 3 * self.smoothed_us))
+
+
+class FrameSizer:
+    """Finds the payload size that carries most, from the fates of frames.
+
+    A frame of n bits gets through with probability (1 - p)^n; payload P with H bytes around it carries most
+    at P = sqrt(H / 8p) for small p. The bit error rate p is lost frames over bits sent, old ones fading out.
+    """
+
+    _FADE = 0.98
+    _PAYLOAD_BYTES_MIN = 24
+
+    def __init__(self, payload_bytes_max: int, overhead_bytes: int) -> None:
+        self._payload_bytes_max = payload_bytes_max
+        self._overhead_bytes = overhead_bytes
+        self._lost = 0.0
+        self._bits = 0.0
+
+    def count(self, wire_bytes: int, *, lost: bool) -> None:
+        """A frame's fate is known."""
+        self._lost = self._lost * self._FADE + lost
+        self._bits = self._bits * self._FADE + 8 * wire_bytes
+
+    @property
+    def payload_bytes(self) -> int:
+        """The best payload now."""
+        smallest = min(self._PAYLOAD_BYTES_MIN, self._payload_bytes_max)
+        if self._lost < 0.01:  # one loss fades out in 230 frames
+            return self._payload_bytes_max
+        best = int((self._overhead_bytes * self._bits / (8 * self._lost)) ** 0.5)
+        return max(smallest, min(best, self._payload_bytes_max))
+
+
+class Receipts:
+    """The receiving half: which frames came, and when to say so."""
+
+    def __init__(self) -> None:
+        self._next = 0
+        self._history = _HISTORY_MASK  # bit i: frame _next - 1 - i; what was before the first counts as here
+        self._unacknowledged = 0
+        self.ack_due_us: int | None = None
+
+    def accept(self, number: int, *, prompt: bool, now_us: int) -> None:
+        """A DATA frame with this 8-bit number came."""
+        ahead = self._ahead(number)
+        if ahead >= 0:
+            self._history = (self._history << (ahead + 1) | 1) & _HISTORY_MASK
+            self._next += ahead + 1
+        else:
+            self._history |= 1 << (-ahead - 1)
+        self._unacknowledged += 1
+        if prompt or ahead != 0 or self._unacknowledged >= ACK_EVERY_FRAMES:
+            self.ack_due_us = now_us
+        elif self.ack_due_us is None:
+            self.ack_due_us = now_us + ACK_DELAY_US
+
+    def skip_to(self, number: int) -> None:
+        """A PING came: frames before this 8-bit number that have not come are lost."""
+        ahead = self._ahead(number)
+        if ahead > 0:
+            self._history = self._history << ahead & _HISTORY_MASK
+            self._next += ahead
+
+    @property
+    def fits_piggyback(self) -> bool:
+        """Whether the short block on a DATA frame tells as much as an ACK would."""
+        recent = self._history & ((1 << 8 * RECENT_BYTES) - 1)
+        return recent | ((1 << PIGGYBACK_BITS) - 1) == (1 << 8 * RECENT_BYTES) - 1
+
+    def block(self) -> AckBlock:
+        """What came so far, to be told in the frame that goes out now."""
+        self._unacknowledged, self.ack_due_us = 0, None
+        return AckBlock(self._next & 0xFF, self._history, HISTORY_BITS)
+
+    def _ahead(self, number: int) -> int:
+        return ((number - self._next + 0x80) & 0xFF) - 0x80
+
+
+@dataclass(slots=True)
+class SentFrame:
+    """A DATA frame on its way: a range of a channel's stream."""
+
+    channel: int
+    start: int
+    end: int
+    wire_bytes: int
+    sent_us: int  # when its last byte leaves
+    resent: bool = False  # the timer has given its range back already
+
+
+@dataclass(slots=True)
+class Fates:
+    """What an acknowledgement has decided."""
+
+    arrived: list[SentFrame] = field(default_factory=list)
+    lost: list[SentFrame] = field(default_factory=list)
+
+
+class Flight:
+    """The sending half: frames whose fate is not known, and the timer that asks for it."""
+
+    def __init__(self, *, round_trip_us: int, probe_interval_us: int, sizer: FrameSizer) -> None:
+        self.round_trip = RoundTrip(round_trip_us)
+        self.sizer = sizer
+        self._probe_interval_us = probe_interval_us
+        self._next_number = 0
+        self._peer_next = 0  # the receiver's next number, as far as is known
+        self._frames: dict[int, SentFrame] = {}  # by number, ascending
+        self._pings: dict[int, int] = {}  # token -> when it left
+        self._token = 0
+        self._asked_us = 0  # when the last frame that wants an answer left
+        self._overdue_count = 0
+
+    @property
+    def may_send(self) -> bool:
+        """Whether a DATA frame may go out: not while the line is silent, nor too far ahead of the peer."""
+        return not self.stalled and self._next_number - self._peer_next < NUMBERS_AHEAD_MAX
+
+    @property
+    def stalled(self) -> bool:
+        """Frames were sent again and nothing came: only PINGs make sense."""
+        return self._overdue_count > RESENDS_BEFORE_PING
+
+    @property
+    def next_number(self) -> int:
+        """The number of the next DATA frame, 8 bits."""
+        return self._next_number & 0xFF
+
+    def sent(self, frame: SentFrame) -> None:
+        """The frame with `next_number` goes out now."""
+        self._frames[self._next_number] = frame
+        self._next_number += 1
+
+    def left(self, frame: SentFrame, sent_us: int) -> None:
+        """The line will have sent the frame at that time."""
+        frame.sent_us = sent_us
+        self._asked_us = sent_us
+
+    def next_ping(self, sent_us: int) -> Ping:
+        """The PING that goes out now."""
+        self._token = self._token % 0xFF + 1
+        self._pings[self._token] = sent_us
+        while len(self._pings) > PINGS_REMEMBERED:
+            del self._pings[next(iter(self._pings))]
+        self._asked_us = sent_us
+        return Ping(self._token, self.next_number)
+
+    def acknowledged(self, block: AckBlock, *, now_us: int, echo: int = 0) -> Fates:
+        """Work an acknowledgement in. One that is old or comes twice tells nothing wrong."""
+        peer_next = self._next_number - ((self._next_number - block.next_number) & 0xFF)
+        self._peer_next = max(self._peer_next, peer_next)
+        fates = Fates()
+        for number in [number for number in self._frames if number < peer_next]:
+            back = peer_next - 1 - number
+            if back < block.bits_known and block.received >> back & 1:
+                fates.arrived.append(self._decide(number, lost=False))
+            elif back < block.bits_known or block.bits_known == HISTORY_BITS:
+                fates.lost.append(self._decide(number, lost=True))
+        if echo:
+            self._echoed(echo, now_us)
+        elif fates.arrived and not fates.arrived[-1].resent:
+            self.round_trip.sample(max(0, now_us - fates.arrived[-1].sent_us))
+        if fates.arrived:
+            self._overdue_count = 0
+        return fates
+
+    def deadline_us(self) -> int | None:
+        """When an answer is overdue; None when none is awaited."""
+        if not self._frames and not self._pings:
+            return None
+        if self.stalled:
+            return self._asked_us + max(self.round_trip.smoothed_us, self._probe_interval_us)
+        return self._asked_us + self.round_trip.timeout_us
+
+    def overdue(self, *, now_us: int) -> SentFrame | None:
+        """The deadline has passed. Returns a frame to send again; None: send a PING."""
+        self._overdue_count += 1
+        self._asked_us = now_us
+        oldest = next((frame for frame in self._frames.values() if not frame.resent), None)
+        if self.stalled or oldest is None:
+            return None
+        oldest.resent = True
+        return oldest
+
+    def _echoed(self, token: int, now_us: int) -> None:
+        sent_us = self._pings.get(token)
+        if sent_us is None:
+            return
+        self.round_trip.sample(max(0, now_us - sent_us))
+        self._pings = {later: when_us for later, when_us in self._pings.items() if when_us > sent_us}
+        self._overdue_count = 0
+
+    def _decide(self, number: int, *, lost: bool) -> SentFrame:
+        frame = self._frames.pop(number)
+        self.sizer.count(frame.wire_bytes, lost=lost)
+        return frame

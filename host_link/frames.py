@@ -1,0 +1,195 @@
+"""The bodies of the link's frames: what stands in them, and how it is written.
+
+    HELLO  03 | version max | version min | flags | nonce 4 | peer nonce 4 | body max 2 | window 2 | caps 2
+    ACK    01 | next | echo | received 1..16
+    PING   02 | token | number
+    CLOSE  04 | reason
+    DATA   1APccccc | number | offset 2 | [next | received] | bytes of the channel's stream
+
+Numbers are big-endian. HELLO belongs to no session (tag 0); all others bear the session's tag. Kinds that are
+not known, and what follows a known HELLO, are ignored: that is how later versions add to this one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from host_link.errors import ProtocolViolation
+
+ACK, PING, HELLO, CLOSE = 0x01, 0x02, 0x03, 0x04
+DATA_FLAG, ACKED_FLAG, PROMPT_FLAG, CHANNEL_MASK = 0x80, 0x40, 0x20, 0x1F
+ANSWER_WANTED, FROM_GATEWAY = 0x01, 0x02
+HISTORY_BITS = 128
+PIGGYBACK_BITS = 8
+DATA_HEADER_BYTES = 4
+PIGGYBACK_BYTES = 2
+RECENT_BYTES = 4
+"""How much of the history an ACK tells that nobody asked for: four times what DATA frames tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Opens a session: who I am, and whom I have heard. `peer_nonce` 0: nobody yet."""
+
+    nonce: int
+    peer_nonce: int
+    from_gateway: bool
+    answer_wanted: bool
+    version_max: int
+    version_min: int
+    body_bytes_max: int
+    window_bytes: int
+    capabilities: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AckBlock:
+    """Which frames arrived: bit i of `received` is set when frame `next_number` - 1 - i did.
+
+    `next_number` (8 bits) is the one after the last that could have come. Nothing is said about frames
+    further back than `bits_known`, unless that is HISTORY_BITS: then those count as lost.
+    """
+
+    next_number: int
+    received: int
+    bits_known: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """A frame of its own for an AckBlock. `echo`: the token of the PING it answers, 0 when it answers none.
+
+    An answer to a PING tells the whole history: bytes of it that are not sent are FF. Any other ACK tells as
+    many bits as it sends.
+    """
+
+    block: AckBlock
+    echo: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Asks for an ACK at once. `token` is 1 to 255; `number` is the next DATA frame's."""
+
+    token: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The sender has ended the session."""
+
+    reason: int
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Bytes of one channel's stream, from `offset` (low 16 bits). `prompt`: acknowledge at once."""
+
+    channel: int
+    number: int
+    offset: int
+    payload: bytes
+    prompt: bool = False
+    ack: AckBlock | None = None
+
+    def __repr__(self) -> str:
+        return f"Data({self.channel}, #{self.number}, @{self.offset}, <{len(self.payload)} bytes>)"
+
+
+Body = Hello | Ack | Ping | Close | Data
+
+
+def encode_body(body: Body) -> bytes:
+    """The bytes of a frame's body."""
+    match body:
+        case Data():
+            return _encode_data(body)
+        case Ack(block, echo):
+            return bytes([ACK, block.next_number, echo]) + _encode_received(block, whole=echo != 0)
+        case Ping(token, number):
+            return bytes([PING, token, number])
+        case Close(reason):
+            return bytes([CLOSE, reason])
+        case Hello():
+            return _encode_hello(body)
+
+
+def decode_body(body: bytes) -> Body | None:
+    """Read an intact frame's body; None for a kind that this version does not know.
+
+    Raises ProtocolViolation when the body is shorter than its kind needs.
+    """
+    kind = body[0]
+    try:
+        if kind & DATA_FLAG:
+            return _decode_data(body)
+        match kind:
+            case 0x01:
+                return Ack(_decode_block(body[1], body[3:], whole=body[2] != 0), echo=body[2])
+            case 0x02:
+                return Ping(body[1], body[2])
+            case 0x03:
+                return _decode_hello(body)
+            case 0x04:
+                return Close(body[1])
+            case _:
+                return None
+    except IndexError:
+        raise ProtocolViolation(f"a frame of kind {kind:#04x} ends too early") from None
+
+
+def _encode_data(data: Data) -> bytes:
+    first = DATA_FLAG | (PROMPT_FLAG if data.prompt else 0) | data.channel
+    start = bytes([first | (ACKED_FLAG if data.ack else 0), data.number]) + data.offset.to_bytes(2, "big")
+    if data.ack:
+        start += bytes([data.ack.next_number, data.ack.received & 0xFF])
+    return start + data.payload
+
+
+def _decode_data(body: bytes) -> Data:
+    first, number = body[0], body[1]
+    offset = body[2] << 8 | body[3]
+    ack, begin = None, DATA_HEADER_BYTES
+    if first & ACKED_FLAG:
+        ack = AckBlock(body[4], body[5], PIGGYBACK_BITS)
+        begin += PIGGYBACK_BYTES
+    return Data(first & CHANNEL_MASK, number, offset, body[begin:], bool(first & PROMPT_FLAG), ack)
+
+
+def _encode_received(block: AckBlock, *, whole: bool) -> bytes:
+    received = block.received.to_bytes(HISTORY_BITS // 8, "little")
+    if not whole:
+        received = received[:RECENT_BYTES]
+    return received[:1] + received[1:].rstrip(b"\xff")
+
+
+def _decode_block(next_number: int, received: bytes, *, whole: bool) -> AckBlock:
+    received = received[: HISTORY_BITS // 8]
+    if whole:
+        received = received.ljust(HISTORY_BITS // 8, b"\xff")
+    return AckBlock(next_number, int.from_bytes(received, "little"), 8 * len(received))
+
+
+def _encode_hello(hello: Hello) -> bytes:
+    flags = (ANSWER_WANTED if hello.answer_wanted else 0) | (FROM_GATEWAY if hello.from_gateway else 0)
+    parts = ((hello.nonce, 4), (hello.peer_nonce, 4), (hello.body_bytes_max, 2), (hello.window_bytes, 2))
+    numbers = b"".join(value.to_bytes(size, "big") for value, size in (*parts, (hello.capabilities, 2)))
+    return bytes([HELLO, hello.version_max, hello.version_min, flags]) + numbers
+
+
+def _decode_hello(body: bytes) -> Hello:
+    if len(body) < 18:
+        raise IndexError
+    flags = body[3]
+    return Hello(
+        nonce=int.from_bytes(body[4:8], "big"),
+        peer_nonce=int.from_bytes(body[8:12], "big"),
+        from_gateway=bool(flags & FROM_GATEWAY),
+        answer_wanted=bool(flags & ANSWER_WANTED),
+        version_max=body[1],
+        version_min=body[2],
+        body_bytes_max=int.from_bytes(body[12:14], "big"),
+        window_bytes=int.from_bytes(body[14:16], "big"),
+        capabilities=int.from_bytes(body[16:18], "big"),
+    )

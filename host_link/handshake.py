@@ -1,0 +1,136 @@
+"""Who talks to whom: session ids, versions, and how a restart is noticed.
+
+Each end has a nonce, 32 bits, and sends HELLO(own nonce, the peer's nonce as heard) until it is answered. The
+two nonces together are the session. Three rules keep ghosts out:
+
+1. An end is established when it hears its own nonce back, or a frame that bears the session's tag: both prove
+   that the peer knows both nonces. Only then do DATA frames go out.
+2. A HELLO with another nonce than the established peer's means that the peer has restarted.
+3. A nonce that was established is never used with another peer nonce: the end that notices a restart takes a
+   new nonce too. So no two sessions share a tag, and no frame of one is good in another.
+
+    own state      HELLO(peer's current nonce, ...)     HELLO(new nonce, ...)
+    not established  own nonce in it: established         bind to it; own nonce in it: established
+    established      nothing changes                      PEER RESTARTED: new own nonce, bind to it
+
+In every state a HELLO that wants an answer gets one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from host_link.frames import Hello
+from host_link.framing import FRAME_BODY_BYTES_MAX, NO_SESSION_TAG, session_tag
+from host_link.streams import WINDOW_BYTES_MAX
+
+VERSION_MAX = 1
+VERSION_MIN = 1
+BODY_BYTES_LEAST = 64
+WINDOW_BYTES_LEAST = 256
+_NONCE_STEP = 0x9E3779B1  # odd: 2^32 steps before a nonce comes again
+
+
+class Role(Enum):
+    """The two ends of the link."""
+
+    TERMINAL = "terminal"
+    GATEWAY = "gateway"
+
+    @property
+    def peer(self) -> Role:
+        """The other end."""
+        return Role.GATEWAY if self is Role.TERMINAL else Role.TERMINAL
+
+
+class HelloOutcome(Enum):
+    """What a HELLO has changed."""
+
+    NOTHING = "nothing"
+    REFLECTED = "reflected"  # our own, or another end of the same role: ignored
+    INCOMPATIBLE = "incompatible"
+    ESTABLISHED = "established"
+    PEER_RESTARTED = "peer_restarted"
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What both ends can do."""
+
+    version: int = VERSION_MAX
+    body_bytes_max: int = FRAME_BODY_BYTES_MAX
+    window_bytes: int = WINDOW_BYTES_MAX
+
+
+class Handshake:
+    """One end's knowledge of the session."""
+
+    def __init__(self, role: Role, nonce: int) -> None:
+        self.role = role
+        self.nonce = nonce & 0xFFFFFFFF or 1
+        self.peer_nonce = 0
+        self.established = False
+        self.agreement = Agreement()
+
+    def hello(self) -> Hello:
+        """The HELLO to send now."""
+        return Hello(
+            nonce=self.nonce,
+            peer_nonce=self.peer_nonce,
+            from_gateway=self.role is Role.GATEWAY,
+            answer_wanted=not self.established,
+            version_max=VERSION_MAX,
+            version_min=VERSION_MIN,
+            body_bytes_max=FRAME_BODY_BYTES_MAX,
+            window_bytes=WINDOW_BYTES_MAX,
+        )
+
+    def accept(self, hello: Hello) -> HelloOutcome:
+        """Work the peer's HELLO in.
+
+        After PEER_RESTARTED the nonces are new and the session may be established already: ask `established`.
+        """
+        if hello.from_gateway is (self.role is Role.GATEWAY):
+            return HelloOutcome.REFLECTED
+        agreement = agree(hello)
+        if agreement is None:
+            return HelloOutcome.INCOMPATIBLE
+        outcome = HelloOutcome.NOTHING
+        if hello.nonce != self.peer_nonce:
+            if self.established:
+                outcome = HelloOutcome.PEER_RESTARTED
+                self.renew()
+            self.peer_nonce, self.agreement = hello.nonce, agreement
+        if hello.peer_nonce == self.nonce and not self.established:
+            self.established = True
+            outcome = HelloOutcome.ESTABLISHED
+        return outcome
+
+    def renew(self) -> None:
+        """Leave the session: a new own nonce, no peer."""
+        self.nonce = (self.nonce + _NONCE_STEP) & 0xFFFFFFFF or _NONCE_STEP
+        self.peer_nonce = 0
+        self.established = False
+
+    def tag(self, sender: Role) -> int:
+        """The tag of the frames that `sender` sends in this session."""
+        if not self.peer_nonce:
+            return NO_SESSION_TAG
+        nonces = (self.nonce, self.peer_nonce)
+        terminal, gateway = nonces if self.role is Role.TERMINAL else reversed(nonces)
+        return session_tag(sender.value, terminal, gateway)
+
+
+def agree(hello: Hello) -> Agreement | None:
+    """What this end and the sender of `hello` have in common; None when it is not enough to talk."""
+    version = min(VERSION_MAX, hello.version_max)
+    if version < max(VERSION_MIN, hello.version_min) or hello.nonce == 0:
+        return None
+    if hello.body_bytes_max < BODY_BYTES_LEAST or hello.window_bytes < WINDOW_BYTES_LEAST:
+        return None
+    return Agreement(
+        version,
+        min(FRAME_BODY_BYTES_MAX, hello.body_bytes_max),
+        min(WINDOW_BYTES_MAX, hello.window_bytes),
+    )

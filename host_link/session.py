@@ -1,0 +1,356 @@
+"""The link as its two users see it: messages on channels, and the truth about what became of them.
+
+A session takes bytes and the time, and gives bytes, events and the time at which it wants to be called. It
+does no I/O. Its owner turns one crank:
+
+    session.receive(bytes from the port, now_ms=now)          whenever there are some
+    session.on_deadline(now_ms=now)                           whenever deadline_ms() has come
+    while event := session.next_event(): ...                  after either
+    port.write(session.bytes_to_send(now_ms=now))             last, after anything else that was called
+
+Promises. On each channel messages arrive whole, in order and exactly once while both ends keep running,
+whatever the line does and however long it is out. Every message sent is reported exactly once: as
+MessageDelivered when the peer's link has it, or as MessageUnconfirmed when the session ended first; then it
+may or may not have arrived. Nothing unconfirmed is ever sent again in another session: that is for the user
+to decide.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+from enum import Enum, IntEnum
+
+from host_link.errors import MessageTooLong, ProtocolViolation, SessionClosed
+from host_link.frames import Ack, Body, Close, Data, Hello, Ping, decode_body, encode_body
+from host_link.framing import NO_SESSION_TAG, FrameDecoder, NoiseSkipped, encode_frame
+from host_link.handshake import Handshake, HelloOutcome, Role
+from host_link.streams import MESSAGE_BYTES_MAX
+from host_link.transport import Pace, Transport
+
+HELLO_INTERVAL_US = 50_000
+KEEP_ALIVE_US = 1_000_000
+SILENCE_US = 2_500_000
+"""So long may the peer be silent before the link counts as down."""
+_HELLO_FRAME_BYTES = 27
+
+
+class Channel(IntEnum):
+    """What a message is for; the smaller is the more urgent."""
+
+    CONTROL = 0
+    HOST = 1
+    FILE = 2
+    DIAGNOSTICS = 3
+    LOG = 4
+
+
+class DownReason(Enum):
+    """Why the link is down. The value's number travels in CLOSE."""
+
+    SILENCE = 0  # nothing heard; the session stays and resumes
+    CLOSED = 1  # this end closed it
+    PEER_CLOSED = 2
+    PEER_RESTARTED = 3
+    PROTOCOL = 4  # an intact frame that cannot be
+    INCOMPATIBLE = 5  # no version in common
+
+
+@dataclass(frozen=True, slots=True)
+class LinkUp:
+    """The peer is there: a session was made, or the line came back."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDown:
+    """The peer is not there now."""
+
+    reason: DownReason
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived:
+    """A message from the peer."""
+
+    channel: Channel
+    payload: bytes
+
+    def __repr__(self) -> str:
+        return f"MessageReceived({self.channel.name}, <{len(self.payload)} bytes>)"
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDelivered:
+    """The peer's link has the whole message."""
+
+    message_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageUnconfirmed:
+    """The session ended first: the message may or may not have arrived, and will not be sent again."""
+
+    message_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRestarted:
+    """The peer has started anew and remembers nothing."""
+
+
+LinkEvent = LinkUp | LinkDown | MessageReceived | MessageDelivered | MessageUnconfirmed | PeerRestarted
+
+
+@dataclass(slots=True)
+class LinkCounters:
+    """What has happened since the session object was made."""
+
+    bytes_sent: int = 0
+    bytes_received: int = 0
+    frames_received: int = 0
+    noise_pieces: int = 0
+    noise_bytes: int = 0
+    reflections: int = 0
+    ranges_resent: int = 0
+    messages_sent: int = 0
+    messages_received: int = 0
+    messages_delivered: int = 0
+    messages_unconfirmed: int = 0
+    outages: int = 0
+    peer_restarts: int = 0
+    round_trip_us: int = 0
+    payload_bytes: int = 0
+
+
+class Session:
+    """One end of the link.
+
+    `nonce`: 32 random bits, other ones at every start. `bits_per_s`: the line's rate, 8N1.
+    """
+
+    def __init__(self, role: Role, *, nonce: int, bits_per_s: int = 115_200) -> None:
+        self.is_up = False
+        self._counters = LinkCounters()
+        self._open = False
+        self._handshake = Handshake(role, nonce)
+        self._decoder = FrameDecoder()
+        self._pace = Pace(bits_per_s)
+        self._transport = Transport(Channel, self._pace)
+        self._hello_interval_us = max(HELLO_INTERVAL_US, self._pace.duration_us(4 * _HELLO_FRAME_BYTES))
+        self._in_session = False
+        self._hello_due_us: int | None = None
+        self._farewell = b""  # the CLOSE of the session that was ended last
+        self._farewell_due_us: int | None = None
+        self._heard_us = 0
+        self._incompatible_nonce = 0
+        self._last_message_id = 0
+        self._events: deque[LinkEvent] = deque()
+
+    # --- what the user does ---
+
+    def open(self, *, now_ms: int) -> None:
+        """Start to look for the peer. An open session stays as it is."""
+        if not self._open:
+            self._open = True
+            self._decoder.tag = self._handshake.tag(self._handshake.role.peer)
+            self._hello_due_us = now_ms * 1000
+
+    def close(self, reason: DownReason = DownReason.CLOSED, *, now_ms: int) -> None:
+        """End the session and tell the peer. Whatever was not delivered is reported as unconfirmed."""
+        if self._open:
+            tag = self._decoder.tag
+            self._end(reason, now_us=now_ms * 1000)
+            self._open = False
+            self._hello_due_us = None
+            self._decoder.tag = tag  # a peer that missed the CLOSE will be told again
+
+    def send(self, channel: Channel, payload: bytes, *, now_ms: int) -> int:  # noqa: ARG002 - time is part of every call
+        """Queue a message, up or not, and return its id; MessageDelivered or MessageUnconfirmed will tell.
+
+        Raises MessageTooLong over 64 KiB, SessionClosed before `open` and after `close`.
+        """
+        if not self._open:
+            raise SessionClosed("the link is closed: open it before sending")
+        if len(payload) > MESSAGE_BYTES_MAX:
+            raise MessageTooLong(f"a message of {len(payload)} bytes: the link takes {MESSAGE_BYTES_MAX}")
+        self._last_message_id += 1
+        self._transport.queue(channel, self._last_message_id, payload)
+        self._counters.messages_sent += 1
+        return self._last_message_id
+
+    def next_event(self) -> LinkEvent | None:
+        """The oldest event not yet asked for."""
+        return self._events.popleft() if self._events else None
+
+    @property
+    def counters(self) -> LinkCounters:
+        """The counters as they stand."""
+        self._counters.round_trip_us = self._transport.flight.round_trip.smoothed_us
+        self._counters.payload_bytes = self._transport.flight.sizer.payload_bytes
+        current = self._transport.ranges_resent
+        return replace(self._counters, ranges_resent=self._counters.ranges_resent + current)
+
+    # --- bytes in ---
+
+    def receive(self, data: bytes, *, now_ms: int) -> None:
+        """Take bytes from the line, in pieces of any size."""
+        self._counters.bytes_received += len(data)
+        for piece in self._decoder.split(data):
+            # One by one: a HELLO changes the tag that the frame after it bears.
+            event = self._decoder.judge(piece)
+            if isinstance(event, NoiseSkipped):
+                self._counters.noise_pieces += 1
+                self._counters.noise_bytes += event.byte_count
+            elif self._open:
+                self._counters.frames_received += 1
+                self._on_frame(event.body, now_ms * 1000, in_session=event.in_session)
+            elif event.in_session:
+                self._farewell_due_us = now_ms * 1000
+
+    def _on_frame(self, encoded: bytes, now_us: int, *, in_session: bool) -> None:
+        try:
+            body = decode_body(encoded)
+            if isinstance(body, Hello):
+                self._on_hello(body, now_us)
+            elif in_session:
+                self._hear(now_us)
+                self._on_body(body, now_us)
+        except ProtocolViolation:
+            self._end(DownReason.PROTOCOL, now_us=now_us)
+
+    def _on_body(self, body: Body | None, now_us: int) -> None:
+        match body:
+            case Data():
+                if body.ack:
+                    self._on_ack(Ack(body.ack), now_us)
+                messages = self._transport.on_data(body, now_us=now_us)
+                self._counters.messages_received += len(messages)
+                self._events.extend(MessageReceived(Channel(body.channel), message) for message in messages)
+            case Ack():
+                self._on_ack(body, now_us)
+            case Ping():
+                self._transport.on_ping(body, now_us=now_us)
+            case Close():
+                self._end(DownReason.PEER_CLOSED, now_us=now_us)
+                self._farewell_due_us = None
+        if self._transport.flight.stalled:
+            # The line is back, and the peer has no answer for us under way: ask at once.
+            self._transport.ping_wanted = True
+
+    def _on_ack(self, ack: Ack, now_us: int) -> None:
+        delivered = self._transport.on_ack(ack, now_us=now_us)
+        self._counters.messages_delivered += len(delivered)
+        self._events.extend(MessageDelivered(message_id) for message_id in delivered)
+
+    def _on_hello(self, hello: Hello, now_us: int) -> None:
+        outcome = self._handshake.accept(hello)
+        if outcome is HelloOutcome.REFLECTED:
+            self._counters.reflections += 1
+            return
+        if outcome is HelloOutcome.PEER_RESTARTED:
+            self._counters.peer_restarts += 1
+            self._go_down(DownReason.PEER_RESTARTED)
+            self._events.append(PeerRestarted())
+            self._forget()
+        elif outcome is HelloOutcome.INCOMPATIBLE and hello.nonce != self._incompatible_nonce:
+            self._incompatible_nonce = hello.nonce
+            self._events.append(LinkDown(DownReason.INCOMPATIBLE))
+        self._decoder.tag = self._handshake.tag(self._handshake.role.peer)
+        if outcome is not HelloOutcome.INCOMPATIBLE and self._handshake.established:
+            self._hear(now_us)
+        if hello.answer_wanted or not self._handshake.established:
+            self._hello_due_us = now_us
+
+    def _hear(self, now_us: int) -> None:
+        """The peer is there, and in this session."""
+        self._heard_us = now_us
+        self._handshake.established = True
+        if not self._in_session:
+            self._in_session = True
+            self._hello_due_us = None
+            self._transport.limit(self._handshake.agreement)
+        if not self.is_up:
+            self.is_up = True
+            self._events.append(LinkUp())
+
+    # --- endings ---
+
+    def _end(self, reason: DownReason, *, now_us: int) -> None:
+        """Leave the session for good and look for a new one."""
+        if self._handshake.peer_nonce:
+            self._farewell = encode_frame(encode_body(Close(reason.value)), self._tag)
+            self._farewell_due_us = now_us
+        self._go_down(reason)
+        self._forget()
+        self._handshake.renew()
+        self._decoder.tag = NO_SESSION_TAG
+        self._hello_due_us = now_us
+
+    def _go_down(self, reason: DownReason) -> None:
+        if self.is_up:
+            self.is_up = False
+            self._events.append(LinkDown(reason))
+
+    def _forget(self) -> None:
+        """Drop the session's traffic and report what was not confirmed."""
+        unconfirmed = self._transport.unconfirmed
+        self._counters.messages_unconfirmed += len(unconfirmed)
+        self._counters.ranges_resent += self._transport.ranges_resent
+        self._events.extend(MessageUnconfirmed(message_id) for message_id in unconfirmed)
+        self._transport = Transport(Channel, self._pace)
+        self._in_session = False
+
+    # --- time ---
+
+    def deadline_ms(self) -> int | None:
+        """When to call `on_deadline` and then `bytes_to_send`; what has passed means at once.
+
+        After those two calls it lies in the future.
+        """
+        moments = [self._hello_due_us, self._farewell_due_us]
+        if self._in_session:
+            moments += [self._transport.deadline_us(), self._keep_alive_us()]
+            moments += [self._heard_us + SILENCE_US] if self.is_up else []
+        first_us = min((moment for moment in moments if moment is not None), default=None)
+        return None if first_us is None else -(-first_us // 1000)
+
+    def on_deadline(self, *, now_ms: int) -> None:
+        """Do what has become due by now. Calling it early does nothing."""
+        now_us = now_ms * 1000
+        if not self._in_session:
+            return
+        self._transport.on_deadline(now_us=now_us)
+        keep_alive_us = self._keep_alive_us()
+        if keep_alive_us is not None and keep_alive_us <= now_us:
+            self._transport.ping_wanted = True
+        if self.is_up and self._heard_us + SILENCE_US <= now_us:
+            self._counters.outages += 1
+            self._go_down(DownReason.SILENCE)
+
+    def _keep_alive_us(self) -> int | None:
+        """When to ask whether the peer is still there; None while an answer is awaited anyway."""
+        return None if self._transport.awaits_answer else self._heard_us + KEEP_ALIVE_US
+
+    # --- bytes out ---
+
+    def bytes_to_send(self, *, now_ms: int) -> bytes:
+        """The bytes for the line now. They count as handed over: write them all, or let them be lost."""
+        now_us = now_ms * 1000
+        out = bytearray()
+        if self._farewell_due_us is not None:
+            self._farewell_due_us = None
+            out += self._farewell
+        if self._hello_due_us is not None and self._hello_due_us <= now_us:
+            hello = encode_frame(encode_body(self._handshake.hello()), NO_SESSION_TAG)
+            out += hello
+            sent_us = self._pace.occupy(len(hello), now_us)
+            self._hello_due_us = None if self._handshake.established else sent_us + self._hello_interval_us
+        if self._in_session:
+            while frame := self._transport.next_frame(self._tag, now_us=now_us):
+                out += frame
+        self._counters.bytes_sent += len(out)
+        return bytes(out)
+
+    @property
+    def _tag(self) -> int:
+        return self._handshake.tag(self._handshake.role)

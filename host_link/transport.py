@@ -1,0 +1,196 @@
+"""One session's traffic: channels' streams in frames, acknowledgements, and the line's own time.
+
+A Transport lives as long as a session. It decides which frame goes out next:
+
+1. an acknowledgement that is due and cannot ride on data, or that answers a PING;
+2. a PING;
+3. DATA of the lowest channel that has some, once the line is nearly free. Frames are handed over only a few
+   milliseconds ahead of the line, so that an urgent message never waits behind more than one frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from host_link.arq import PROBE_INTERVAL_US, Fates, Flight, FrameSizer, Receipts, SentFrame
+from host_link.errors import ProtocolViolation
+from host_link.frames import (
+    DATA_HEADER_BYTES,
+    PIGGYBACK_BYTES,
+    Ack,
+    Body,
+    Data,
+    Ping,
+    encode_body,
+)
+from host_link.framing import encode_frame, frame_bytes
+from host_link.handshake import Agreement
+from host_link.streams import ReceiveStream, SendStream
+
+BITS_PER_BYTE = 10
+"""8N1: start bit, eight data bits, stop bit."""
+AHEAD_US = 5_000
+FRAME_TIME_MAX_US = 100_000
+PAYLOAD_BYTES_LEAST = 58
+INITIAL_ROUND_TRIP_US = 50_000
+_SHORT_FRAME_BYTES = 16
+
+
+class Pace:
+    """The sending line: when it will have sent all that was handed to it."""
+
+    def __init__(self, bits_per_s: int) -> None:
+        self.bits_per_s = bits_per_s
+        self.free_us = 0
+
+    def duration_us(self, byte_count: int) -> int:
+        """How long the line takes for that many bytes."""
+        return byte_count * BITS_PER_BYTE * 1_000_000 // self.bits_per_s
+
+    def occupy(self, byte_count: int, now_us: int) -> int:
+        """Hand bytes to the line; returns when the last of them will have left."""
+        self.free_us = max(self.free_us, now_us) + self.duration_us(byte_count)
+        return self.free_us
+
+
+class Transport:
+    """The traffic of one session, both directions."""
+
+    def __init__(self, channels: Iterable[int], pace: Pace) -> None:
+        self.ping_wanted = False
+        self.ranges_resent = 0
+        self._pace = pace
+        self._outgoing = {channel: SendStream() for channel in sorted(channels)}
+        self._incoming = {channel: ReceiveStream() for channel in self._outgoing}
+        self._receipts = Receipts()
+        self._echo = 0
+        self.limit(Agreement())
+
+    def limit(self, agreement: Agreement) -> None:
+        """Keep to what both ends can do. Called before any DATA frame has gone out."""
+        in_time = FRAME_TIME_MAX_US * self._pace.bits_per_s // (BITS_PER_BYTE * 1_000_000)
+        payload_bytes_max = min(
+            agreement.body_bytes_max - DATA_HEADER_BYTES - PIGGYBACK_BYTES, max(in_time, PAYLOAD_BYTES_LEAST)
+        )
+        self.flight = Flight(
+            round_trip_us=INITIAL_ROUND_TRIP_US + self._pace.duration_us(8 * _SHORT_FRAME_BYTES),
+            probe_interval_us=max(PROBE_INTERVAL_US, self._pace.duration_us(4 * _SHORT_FRAME_BYTES)),
+            sizer=FrameSizer(payload_bytes_max, frame_bytes(DATA_HEADER_BYTES)),
+        )
+        for stream in self._outgoing.values():
+            stream.window_bytes = agreement.window_bytes
+
+    @property
+    def unconfirmed(self) -> list[int]:
+        """The ids of all messages queued and not confirmed, oldest first."""
+        return sorted(message_id for stream in self._outgoing.values() for message_id in stream.unconfirmed)
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether something has been sent, or is about to be, that the peer must answer."""
+        return self.ping_wanted or self.flight.deadline_us() is not None
+
+    def queue(self, channel: int, message_id: int, payload: bytes) -> None:
+        """Take a message to be sent."""
+        self._outgoing[channel].append(message_id, payload)
+
+    # --- what came ---
+
+    def on_data(self, data: Data, *, now_us: int) -> list[bytes]:
+        """Work a DATA frame in and return the messages it completes. Raises ProtocolViolation."""
+        stream = self._incoming.get(data.channel)
+        if stream is None:
+            raise ProtocolViolation(f"the peer sent on channel {data.channel}, which does not exist")
+        self._receipts.accept(data.number, prompt=data.prompt, now_us=now_us)
+        return stream.accept(data.offset, data.payload)
+
+    def on_ack(self, ack: Ack, *, now_us: int) -> list[int]:
+        """Work an acknowledgement in and return the ids of the messages that it confirms."""
+        return self._settle(self.flight.acknowledged(ack.block, echo=ack.echo, now_us=now_us))
+
+    def on_ping(self, ping: Ping, *, now_us: int) -> None:
+        """Remember to answer at once."""
+        self._receipts.skip_to(ping.number)
+        self._receipts.ack_due_us = now_us
+        self._echo = ping.token
+
+    def _settle(self, fates: Fates) -> list[int]:
+        delivered = []
+        for frame in fates.arrived:
+            delivered += self._outgoing[frame.channel].confirm(frame.start, frame.end)
+        for frame in fates.lost:
+            if not frame.resent:
+                self._give_back(frame)
+        return delivered
+
+    def _give_back(self, frame: SentFrame) -> None:
+        self.ranges_resent += 1
+        self._outgoing[frame.channel].give_back(frame.start, frame.end)
+
+    # --- timers ---
+
+    def deadline_us(self) -> int | None:
+        """When to call `on_deadline` and `next_frame` again; a moment that has passed means at once."""
+        moments: Sequence[int | None] = (
+            self._receipts.ack_due_us,
+            self.flight.deadline_us(),
+            0 if self.ping_wanted else None,
+            self._pace.free_us - AHEAD_US if self._next_stream() else None,
+        )
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def on_deadline(self, *, now_us: int) -> None:
+        """Send again, or ask, what has been waiting too long for an answer."""
+        deadline_us = self.flight.deadline_us()
+        if deadline_us is None or deadline_us > now_us:
+            return
+        overdue = self.flight.overdue(now_us=now_us)
+        if overdue:
+            self._give_back(overdue)
+        self.ping_wanted = overdue is None or not self.flight.may_send
+
+    # --- what goes out ---
+
+    def next_frame(self, tag: int, *, now_us: int) -> bytes | None:
+        """The next frame for the line; None when nothing may go out now. Ask until it gives None."""
+        stream = self._next_stream() if self._pace.free_us - AHEAD_US <= now_us else None
+        due_us = self._receipts.ack_due_us
+        ack_is_due = due_us is not None and due_us <= now_us
+        if self._echo or (ack_is_due and not (stream and self._receipts.fits_piggyback)):
+            return self._hand_over(self._ack(), tag, now_us)
+        if self.ping_wanted:
+            self.ping_wanted = False
+            sent_us = max(now_us, self._pace.free_us)
+            return self._hand_over(self.flight.next_ping(sent_us), tag, now_us)
+        return self._data_frame(*stream, tag, now_us) if stream else None
+
+    def _next_stream(self) -> tuple[int, SendStream] | None:
+        if not self.flight.may_send:
+            return None
+        return next(
+            ((number, stream) for number, stream in self._outgoing.items() if stream.has_sendable), None
+        )
+
+    def _ack(self) -> Ack:
+        echo, self._echo = self._echo, 0
+        return Ack(self._receipts.block(), echo)
+
+    def _data_frame(self, channel: int, stream: SendStream, tag: int, now_us: int) -> bytes:
+        ack = None
+        if self._receipts.ack_due_us is not None and self._receipts.fits_piggyback:
+            ack = self._receipts.block()
+        number = self.flight.next_number
+        start, payload = stream.take(self.flight.sizer.payload_bytes)
+        sent = SentFrame(
+            channel, start, start + len(payload), frame_bytes(DATA_HEADER_BYTES + len(payload)), 0
+        )
+        self.flight.sent(sent)
+        prompt = self._next_stream() is None
+        frame = self._hand_over(Data(channel, number, start & 0xFFFF, payload, prompt, ack), tag, now_us)
+        self.flight.left(sent, self._pace.free_us)
+        return frame
+
+    def _hand_over(self, body: Body, tag: int, now_us: int) -> bytes:
+        frame = encode_frame(encode_body(body), tag)
+        self._pace.occupy(len(frame), now_us)
+        return frame

@@ -1,0 +1,73 @@
+"""Two sessions and a line between them, in virtual time."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from host_link.handshake import Role
+from host_link.line import DuplexLine, Line
+from host_link.session import LinkEvent, Session
+
+
+class VirtualLink:
+    """Ends "a" (terminal) and "b" (gateway). Time jumps from deadline to deadline."""
+
+    def __init__(
+        self, seed: int = 1, *, latency_ms: int = 0, bits_per_s: int = 115_200, **faults: float
+    ) -> None:
+        self.now_ms = 0
+        self.rng = random.Random(seed)
+        self.bits_per_s = bits_per_s
+        lines = [
+            Line(self.rng, bits_per_s=bits_per_s, latency_ms=latency_ms, **faults)  # type: ignore[arg-type]
+            for _ in range(2)
+        ]
+        self.line = DuplexLine(*lines)
+        self.events: dict[str, list[LinkEvent]] = {"a": [], "b": []}
+        self.times: dict[str, list[int]] = {"a": [], "b": []}
+        self.on_event: Callable[[str, LinkEvent], None] = lambda _name, _event: None
+        self.sessions: dict[str, Session] = {}
+        for name in "ab":
+            self.boot(name)
+
+    def boot(self, name: str) -> Session:
+        role = Role.TERMINAL if name == "a" else Role.GATEWAY
+        session = Session(role, nonce=self.rng.getrandbits(32), bits_per_s=self.bits_per_s)
+        session.open(now_ms=self.now_ms)
+        self.sessions[name] = session
+        return session
+
+    def ends(self, name: str) -> tuple[Line, Line]:
+        """(line written to, line read from)."""
+        there, back = self.line.a_to_b, self.line.b_to_a
+        return (there, back) if name == "a" else (back, there)
+
+    def turn(self) -> None:
+        """Everything that can be done at this moment."""
+        for name, session in self.sessions.items():
+            outgoing, incoming = self.ends(name)
+            if data := incoming.read(self.now_ms):
+                session.receive(data, now_ms=self.now_ms)
+            session.on_deadline(now_ms=self.now_ms)
+            while event := session.next_event():
+                self.events[name].append(event)
+                self.times[name].append(self.now_ms)
+                self.on_event(name, event)
+            if data := session.bytes_to_send(now_ms=self.now_ms):
+                outgoing.write(data, self.now_ms)
+            deadline = session.deadline_ms()
+            assert deadline is None or deadline > self.now_ms
+
+    def run_until(self, end_ms: int, *, stop: Callable[[], bool] = lambda: False) -> None:
+        while not stop():
+            self.turn()
+            moments = [session.deadline_ms() for session in self.sessions.values()] + [
+                self.line.deadline_ms()
+            ]
+            following = min((moment for moment in moments if moment is not None), default=end_ms)
+            if following >= end_ms:
+                self.now_ms = end_ms
+                self.turn()
+                return
+            self.now_ms = max(self.now_ms + 1, following)
