@@ -105,6 +105,8 @@ def build_board(
 def build_device(profile: Profile, kind: str, *, state_folder: Path | None = None) -> Device:
     """Make one device and what it depends on, for trying it out alone. Raises as `build_board`."""
     check_kinds(profile)
+    if kind not in KINDS:
+        raise ProfileError(f"no device is called {kind!r}{did_you_mean(kind, KINDS)}")
     return _Assembly(profile, state_folder, {}).device(kind)
 
 
@@ -164,17 +166,18 @@ class _Assembly:
     def _option(self, place: str, value: object, wanted: object) -> object:
         allowed = _alternatives(wanted)
         if Path in allowed and isinstance(value, str):
-            return self._file(place, value)
+            is_word = value.startswith(":") and str in allowed  # such as ":memory:"
+            return value if is_word else self._file(place, value)
         if float in allowed and type(value) is int:
             return float(value)
         if any(type(value) is kind or (value, type(value)) in _literal_values(kind) for kind in allowed):
             return value
         raise ProfileError(f"{place}: {value!r} does not fit, it must be {_description(allowed)}")
 
-    def _file(self, place: str, value: str) -> object:
-        """A path: as it is when absolute or a name for memory (":memory:"), else inside the state folder."""
-        if value.startswith(":") or Path(value).is_absolute():
-            return value if value.startswith(":") else Path(value)
+    def _file(self, place: str, value: str) -> Path:
+        """The path as it is when absolute, else inside the state folder."""
+        if Path(value).is_absolute():
+            return Path(value)
         if self._state_folder is None:
             raise ProfileError(f"{place}: {value!r} is kept in the state folder: name one")
         return self._state_folder / value

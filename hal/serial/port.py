@@ -187,7 +187,7 @@ def _open_device(path: str, bits_per_s: int) -> _Port:
         raise DeviceMissing("serial ports need pyserial: pip install pyserial") from None
     try:
         return serial.Serial(path, bits_per_s, timeout=0, exclusive=True)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise DeviceMissing(
             f"serial port {path}: it cannot do {bits_per_s} bit/s: set a rate such as 9600 or 115200"
         ) from None

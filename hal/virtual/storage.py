@@ -1,10 +1,11 @@
 """Storage: durable on SQLite, and in memory with scripted failures and power cuts for simulations.
 
 Durable means: `commit` returns when the data has reached the disk. On SQLite that is write-ahead logging with
-`synchronous=FULL`; WAL with NORMAL loses the last commits in a power cut (SQLite manual, "PRAGMA
-synchronous"). The file is locked for one process as long as it is open: two terminals on one memory would
-each undo what the other promised. Errors of SQLite become three kinds: DeviceMissing (cannot be opened),
-StorageVersion (somebody else's data) and StorageFailed; their texts name the file, never what is in it.
+`synchronous=FULL` or more; with NORMAL the last commits are lost in a power cut. EXTRA is the same as FULL
+under WAL, and still durable where SQLite cannot do WAL (SQLite manual, "PRAGMA synchronous"). The file is
+locked for one process as long as it is open: two terminals on one memory would each undo what the other
+promised. Errors of SQLite become three kinds: DeviceMissing (cannot be opened), StorageVersion (somebody
+else's data) and StorageFailed; their texts name the file, never what is in it.
 """
 
 from __future__ import annotations
@@ -87,8 +88,9 @@ class SqliteStorage(QuietDevice):
     def self_test(self) -> SelfTest:
         """Let SQLite check the structure of the whole file."""
         try:
-            findings = self._connection().execute("PRAGMA quick_check(1)").fetchone()
-        except (StorageFailed, sqlite3.Error) as error:
+            with self._failures("check"):
+                findings = self._connection().execute("PRAGMA quick_check(1)").fetchone()
+        except StorageFailed as error:
             return SelfTest(ok=False, detail=str(error))
         return SelfTest(ok=findings == ("ok",), detail="" if findings == ("ok",) else "storage is damaged")
 
@@ -124,24 +126,30 @@ class SqliteStorage(QuietDevice):
         return self._database
 
     def _prepare(self, database: sqlite3.Connection) -> None:
-        """Lock the file, check whose it is, and create the table in a new one."""
+        """Lock the file, check whose it is before anything is changed, and create the table in a new one."""
         with self._failures("open"):
             database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            is_new = self._check_schema(database)
             database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = FULL")
+            database.execute("PRAGMA synchronous = EXTRA")
             database.execute("BEGIN IMMEDIATE")  # takes the lock now, not at the first commit
-            version = int(database.execute("PRAGMA user_version").fetchone()[0])
-            known_tables = int(database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
-            if version == 0 and known_tables == 0:
+            if is_new:
                 database.execute(_SCHEMA)
                 database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-                version = SCHEMA_VERSION
             database.execute("COMMIT")
-        if version != SCHEMA_VERSION:
+
+    def _check_schema(self, database: sqlite3.Connection) -> bool:
+        """Return True for a new file, False for ours. Raises StorageVersion for any other."""
+        version = int(database.execute("PRAGMA user_version").fetchone()[0])
+        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if version == 0 and not tables:
+            return True
+        if version != SCHEMA_VERSION or "kv" not in tables:
             raise StorageVersion(
-                f"storage {self._path} has schema version {version}, this program knows {SCHEMA_VERSION}: "
-                "use the program that wrote it, or another state folder"
+                f"storage {self._path} is of another program or version (schema version {version}, not "
+                f"{SCHEMA_VERSION}): use the program that wrote it, or another state folder"
             )
+        return False
 
     @contextlib.contextmanager
     def _failures(self, action: str) -> Iterator[None]:

@@ -1,0 +1,106 @@
+"""VirtualTamper's key file: found again, private, destroyed by a trip, and tripped when in doubt."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from hal.api import DeviceFault, DeviceMissing, Tampered
+from hal.virtual.rng import SeededRng
+from hal.virtual.tamper import VirtualTamper
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    return tmp_path / "device-key.json"
+
+
+def _opened(key_file: Path | None = None, *, seed: int = 0, device_key: bytes | None = None) -> VirtualTamper:
+    tamper = VirtualTamper(SeededRng(seed=seed), key_file=key_file, device_key=device_key)
+    tamper.open()
+    return tamper
+
+
+def test_a_restarted_terminal_finds_its_key(key_file: Path) -> None:
+    first = _opened(key_file, seed=1)
+    assert _opened(key_file, seed=2).device_key() == first.device_key()
+    assert [file.name for file in key_file.parent.iterdir()] == ["device-key.json"]
+
+
+def test_the_file_is_for_its_owner_only(key_file: Path) -> None:
+    _opened(key_file)
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+
+
+def test_a_trip_leaves_no_key_in_the_file_and_is_remembered(key_file: Path) -> None:
+    tamper = _opened(key_file)
+    key = tamper.device_key()
+    tamper.trip("drilled")
+    assert json.loads(key_file.read_text()) == {"tripped": "drilled"}
+    assert key.hex() not in key_file.read_text()
+    restarted = _opened(key_file)
+    assert restarted.tripped
+    assert restarted.self_test().detail == "tampered: drilled"
+    with pytest.raises(Tampered, match="drilled"):
+        restarted.device_key()
+
+
+def test_a_service_visit_makes_a_new_key(key_file: Path) -> None:
+    tamper = _opened(key_file)
+    key = tamper.device_key()
+    tamper.trip()
+    tamper.service_reset()
+    assert not tamper.tripped
+    assert tamper.device_key() != key
+    assert _opened(key_file).device_key() == tamper.device_key()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", bytes(84), b"{}", b"[]", b"7", b'{"device_key": "00"}', b'{"device_key": 1}', b"\xff"]
+)
+def test_a_damaged_file_counts_as_tripped(key_file: Path, content: bytes) -> None:
+    key_file.write_bytes(content)
+    key_file.chmod(0o600)
+    tamper = _opened(key_file)
+    assert tamper.tripped
+    with pytest.raises(Tampered, match="key file damaged"):
+        tamper.device_key()
+
+
+def test_a_file_that_others_can_read_is_refused(key_file: Path) -> None:
+    _opened(key_file)
+    key_file.chmod(0o640)
+    with pytest.raises(DeviceMissing, match="chmod 600"):
+        _opened(key_file)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DeviceMissing, match="check that its folder is there"):
+        _opened(tmp_path / "no" / "key.json")
+
+
+def test_a_left_over_of_a_power_cut_does_no_harm(key_file: Path) -> None:
+    key_file.with_name("device-key.json.new").write_bytes(b"half a fi")
+    key = _opened(key_file).device_key()
+    assert _opened(key_file).device_key() == key
+
+
+def test_a_given_key_is_used_and_kept(key_file: Path) -> None:
+    key = bytes(range(32))
+    assert _opened(device_key=key).device_key() == key
+    assert _opened(key_file, device_key=key).device_key() == key
+    assert _opened(key_file).device_key() == key
+    with pytest.raises(ValueError, match="32 bytes"):
+        VirtualTamper(SeededRng(), device_key=key[1:])
+
+
+def test_there_is_no_key_before_opening() -> None:
+    with pytest.raises(DeviceFault, match="not open"):
+        VirtualTamper(SeededRng()).device_key()
+
+
+def test_no_error_or_repr_shows_the_key() -> None:
+    tamper = _opened()
+    shown = repr(tamper) + str(tamper) + repr(tamper.self_test())
+    assert tamper.device_key().hex() not in shown
