@@ -16,10 +16,8 @@ The tables lie beside this file in `dialects/*.toml`, one line a field. The keys
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any, Literal, Self
 
 from wire.bcd import Pad
@@ -97,6 +95,10 @@ class DialectTable:
         """Read one of `DIALECTS`. Raises CodecError (unsupported) for any other name."""
         if name not in DIALECTS:
             raise CodecError("unsupported", None, f"the dialects are {' and '.join(DIALECTS)}")
+        # Imported here: they take as long as the rest of this room, and a test's own table needs neither.
+        import tomllib
+        from importlib import resources
+
         source = resources.files("wire.iso8583").joinpath("dialects", f"{name}.toml")
         return cls.from_mapping(name, tomllib.loads(source.read_text(encoding="utf-8")))
 
