@@ -14,6 +14,7 @@ import zlib
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
+from itertools import accumulate, pairwise
 
 from hal.raster.width import char_columns
 
@@ -24,13 +25,13 @@ CELL_WIDTH_DOTS = 8
 CELL_HEIGHT_DOTS = 16
 MAGIC = b"DOTFONT1"
 HEADER = struct.Struct("<8sHH")
-"""Magic, number of 8x16 glyphs, number of 16x16 glyphs. What follows is described at `_load`."""
+"""Magic, number of 8x16 glyphs, number of 16x16 glyphs. What follows is described at `unpack`."""
 
 _PEN_DOTS = {2: 1, 3: 2, 4: 2, 6: 3}
 """Step between two dots of the path, in half dots -> width of a pen that leaves gaps between strokes open."""
 
 
-class FontDamaged(Exception):
+class FontError(Exception):
     """The packed font is missing or not what `tools/make_font.py` wrote: the installation is broken."""
 
 
@@ -143,24 +144,26 @@ _DIGIT_TO_DOT = bytes.maketrans(b"01", b"\0\1")
 
 @cache
 def _load() -> dict[int, bytes]:
-    """Code point -> 16 or 32 bytes, two rows' worth of bits from the top, the leftmost dot highest.
+    try:
+        return unpack((resources.files("hal") / "fonts" / "dots16.bin").read_bytes())
+    except OSError as error:
+        raise FontError(f"hal/fonts/dots16.bin cannot be read ({error}); install posterm again") from error
+
+
+def unpack(data: bytes) -> dict[int, bytes]:
+    """Read a packed font: code point -> 16 or 32 bytes, rows from the top, the leftmost dot highest.
 
     The file: `HEADER`, then one zlib stream of all code points (16 bits, little-endian; first the narrow
-    glyphs, then the wide ones, each ascending) and all glyphs in the same order.
+    glyphs, then the wide ones, each ascending) and all glyphs in the same order. Raises FontError.
     """
     try:
-        data = (resources.files("hal") / "fonts" / "dots16.bin").read_bytes()
         magic, narrow, wide = HEADER.unpack_from(data)
         body = zlib.decompress(data[HEADER.size :])
-    except (OSError, struct.error, zlib.error) as error:
-        raise FontDamaged(f"hal/fonts/dots16.bin cannot be read ({error}); install posterm again") from error
-    count = narrow + wide
-    if magic != MAGIC or len(body) != count * 2 + narrow * 16 + wide * 32:
-        raise FontDamaged("hal/fonts/dots16.bin is not a dot font of version 1; install posterm again")
-    points = struct.unpack_from(f"<{count}H", body)
-    starts = [count * 2 + index * 16 for index in range(narrow)]
-    first_wide = count * 2 + narrow * 16
-    font = {point: body[at : at + 16] for point, at in zip(points[:narrow], starts, strict=True)}
-    for index, point in enumerate(points[narrow:]):
-        font[point] = body[first_wide + index * 32 : first_wide + index * 32 + 32]
-    return font
+    except (struct.error, zlib.error) as error:
+        raise FontError(f"the packed font is damaged ({error}); install posterm again") from error
+    sizes = [16] * narrow + [32] * wide
+    if magic != MAGIC or len(body) != 2 * len(sizes) + sum(sizes):
+        raise FontError("the packed font is damaged (wrong kind or length); install posterm again")
+    points = struct.unpack_from(f"<{len(sizes)}H", body)
+    ends = accumulate(sizes, initial=2 * len(sizes))
+    return {point: body[start:end] for point, (start, end) in zip(points, pairwise(ends), strict=True)}

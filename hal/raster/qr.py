@@ -11,7 +11,7 @@ QUIET_MODULES = 4
 """The light margin that a reader needs around the code (ISO/IEC 18004, section 6.3.8)."""
 
 
-class QrTooLong(ValueError):
+class QrTooLongError(ValueError):
     """More data than the largest QR code holds."""
 
 
@@ -19,14 +19,14 @@ class QrTooLong(ValueError):
 def qr_modules(data: str) -> Rows:
     """The code's modules without the quiet zone, 1 for dark; at least error correction level M (15 %).
 
-    Raises QrTooLong. Source: ISO/IEC 18004.
+    Raises QrTooLongError. Source: ISO/IEC 18004.
     """
     import segno
 
     try:
         code = segno.make_qr(data, error="m", boost_error=True)
     except segno.DataOverflowError as error:
-        raise QrTooLong(f"{len(data)} characters do not fit a QR code; shorten the text") from error
+        raise QrTooLongError(f"{len(data)} characters do not fit a QR code; shorten the text") from error
     return tuple(bytes(row) for row in code.matrix)
 
 
@@ -42,7 +42,7 @@ def qr_size(data: str, side_dots: int, *, quiet_modules_min: int = QUIET_MODULES
     """The largest size at which the code fits a square of `side_dots`; None when it does not fit.
 
     The quiet zone is narrowed down to `quiet_modules_min` only where that allows larger modules.
-    Raises QrTooLong.
+    Raises QrTooLongError.
     """
     modules = len(qr_modules(data))
     sizes = [
@@ -54,7 +54,7 @@ def qr_size(data: str, side_dots: int, *, quiet_modules_min: int = QUIET_MODULES
 
 
 def qr_dots(data: str, size: QrSize) -> Rows:
-    """The code with its quiet zone, `size.scale` dots a module. Raises QrTooLong."""
+    """The code with its quiet zone, `size.scale` dots a module. Raises QrTooLongError."""
     modules = qr_modules(data)
     margin = bytes(size.quiet_modules * size.scale)
     blank = bytes((len(modules) + 2 * size.quiet_modules) * size.scale)

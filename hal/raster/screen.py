@@ -17,7 +17,7 @@ from enum import IntEnum
 from hal.api import Screen, ScreenLine
 from hal.raster.canvas import Canvas
 from hal.raster.font import CELL_HEIGHT_DOTS, CELL_WIDTH_DOTS, SMALL, Face, Rows
-from hal.raster.qr import QrTooLong, qr_dots, qr_size
+from hal.raster.qr import QrTooLongError, qr_dots, qr_size
 from hal.raster.width import cut, indent, visible
 
 DOUBLE = Face(4, 4, bold=True)
@@ -116,7 +116,7 @@ def lay_out(screen: Screen, grid: Grid) -> Layout:
         return Layout(_place_lines(screen.lines, [grid.columns] * grid.rows))
     try:
         qr = _place_qr(screen.qr, screen.lines, grid)
-    except QrTooLong:
+    except QrTooLongError:
         qr = None
     if qr is None:
         return Layout(_place_lines((ScreenLine("[QR]"), *screen.lines), [grid.columns] * grid.rows))

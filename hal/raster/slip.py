@@ -14,7 +14,7 @@ from typing import assert_never
 from hal.api import Align, PrintCut, PrintFeed, PrintItem, PrintPair, PrintQr, PrintRule, PrintText
 from hal.raster.canvas import Canvas
 from hal.raster.font import Face
-from hal.raster.qr import QrTooLong, qr_dots, qr_size
+from hal.raster.qr import QrTooLongError, qr_dots, qr_size
 from hal.raster.width import char_columns, cut, indent, text_columns, visible, wrap
 
 DOTS_PER_MM = 8
@@ -185,7 +185,7 @@ def _face(row: TextRow) -> Face:
 def _draw_qr(canvas: Canvas, y: int, row: QrRow) -> None:
     try:
         size = qr_size(row.data, row.height_dots)
-    except QrTooLong:
+    except QrTooLongError:
         size = None
     if size is None:
         note = cut("[QR: too much data]", canvas.width // COLUMN_DOTS)

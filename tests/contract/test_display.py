@@ -1,0 +1,51 @@
+"""hal.api.Display, over all backends."""
+
+from collections.abc import Callable
+
+import pytest
+
+from hal.api import Align, Display, Screen, ScreenLine
+from hal.virtual.clock import VirtualClock
+from hal.virtual.display import VirtualDisplay
+
+DISPLAYS: dict[str, Callable[[], Display]] = {
+    "virtual-mono128x64": lambda: VirtualDisplay(clock=VirtualClock(), model="mono128x64"),
+    "virtual-colour320x240": lambda: VirtualDisplay(clock=VirtualClock(), model="colour320x240"),
+}
+
+SCREENS = {
+    "empty": Screen(),
+    "all styles": Screen(
+        tuple(
+            ScreenLine("金额 RMB 1.00", align, inverse=inverse, double=double)
+            for align in Align
+            for inverse in (False, True)
+            for double in (False, True)
+        )
+    ),
+    "too long": Screen((ScreenLine("长" * 500), ScreenLine("x" * 500)) * 100),
+    "strange": Screen((ScreenLine("a\r\n\t\x00b\u0301\U0001f600\ufffe"),)),
+    "qr": Screen((ScreenLine("Scan"),), qr="https://pay.example/1"),
+    "qr too long": Screen((ScreenLine("Scan"),), qr="x" * 5000),
+}
+
+
+@pytest.fixture(params=DISPLAYS)
+def display(request: pytest.FixtureRequest) -> Display:
+    device = DISPLAYS[request.param]()
+    device.open()
+    return device
+
+
+def test_can_show_a_short_prompt(display: Display) -> None:
+    """The firmware's screens need 16 columns and 4 rows."""
+    assert display.columns >= 16
+    assert display.rows >= 4
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_shows_any_screen_and_has_no_events(display: Display, name: str) -> None:
+    display.show(SCREENS[name])
+    assert list(display.poll()) == []
+    assert display.deadline_ms() is None
+    assert display.self_test().ok

@@ -1,0 +1,138 @@
+"""hal.api.Printer, over all backends. A rig makes the printer, lets its time pass, and stops and mends it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from hal.api import (
+    DeviceEvent,
+    DeviceFault,
+    ItemPrinted,
+    PrintCut,
+    Printer,
+    PrinterReady,
+    PrinterStatus,
+    PrintFeed,
+    PrintItem,
+    PrintPair,
+    PrintQr,
+    PrintRule,
+    PrintStopped,
+    PrintText,
+)
+from hal.virtual.clock import VirtualClock
+from hal.virtual.printer import VirtualPrinter
+
+
+@dataclass(frozen=True)
+class Rig:
+    """A printer, and the hands and the time around it."""
+
+    printer: Printer
+    wait: Callable[[int], None]  # let the time pass until this moment
+    stop: dict[PrinterStatus, Callable[[], None]]
+    mend: dict[PrinterStatus, Callable[[], None]]
+
+
+def virtual(model: str, speed_mm_per_s: int) -> Rig:
+    clock = VirtualClock()
+    printer = VirtualPrinter(clock=clock, model=model, speed_mm_per_s=speed_mm_per_s)
+    return Rig(
+        printer,
+        clock.advance_to,
+        stop={
+            PrinterStatus.PAPER_OUT: printer.run_out_of_paper,
+            PrinterStatus.COVER_OPEN: printer.open_cover,
+            PrinterStatus.OVERHEATED: printer.set_overheated,
+            PrinterStatus.JAM: printer.jam,
+        },
+        mend={
+            PrinterStatus.PAPER_OUT: printer.load_paper,
+            PrinterStatus.COVER_OPEN: printer.close_cover,
+            PrinterStatus.OVERHEATED: printer.cool_down,
+            PrinterStatus.JAM: printer.clear_jam,
+        },
+    )
+
+
+RIGS: dict[str, Callable[[], Rig]] = {
+    "virtual-58mm": lambda: virtual("58mm", 100),
+    "virtual-80mm": lambda: virtual("80mm", 300),
+    "virtual-instant": lambda: virtual("58mm", 0),
+}
+
+ITEMS: tuple[PrintItem, ...] = (
+    PrintText("签购单 SALES SLIP", bold=True, double_width=True, double_height=True),
+    PrintText("long " * 50),
+    PrintText("\x00\x1b@strange\n"),
+    PrintPair("金额 AMOUNT", "RMB 128.50", bold=True, double_height=True),
+    PrintPair("label " * 20, "value " * 20),
+    PrintRule(),
+    PrintRule("═"),
+    PrintRule(""),
+    PrintQr("https://pay.example/1"),
+    PrintQr("x" * 5000),
+    PrintFeed(3),
+    PrintFeed(0),
+    PrintCut(),
+)
+
+TROUBLES = [status for status in PrinterStatus if status is not PrinterStatus.READY]
+
+
+@pytest.fixture(params=RIGS)
+def rig(request: pytest.FixtureRequest) -> Rig:
+    made = RIGS[request.param]()
+    made.printer.open()
+    return made
+
+
+def run(rig: Rig) -> list[DeviceEvent]:
+    """All events until the printer has nothing more under way."""
+    events = list(rig.printer.poll())
+    while (at_ms := rig.printer.deadline_ms()) is not None:
+        rig.wait(at_ms)
+        events += rig.printer.poll()
+    return events
+
+
+def test_has_room_for_a_slip(rig: Rig) -> None:
+    assert rig.printer.columns in {32, 48}
+    assert rig.printer.status is PrinterStatus.READY
+
+
+@pytest.mark.parametrize("item", ITEMS, ids=lambda item: type(item).__name__)
+def test_answers_every_item_with_item_printed(rig: Rig, item: PrintItem) -> None:
+    rig.printer.submit(item)
+    assert run(rig) == [ItemPrinted()]
+
+
+def test_takes_one_item_at_a_time() -> None:
+    rig = RIGS["virtual-58mm"]()
+    rig.printer.submit(PrintText("one"))
+    with pytest.raises(DeviceFault, match="still being printed"):
+        rig.printer.submit(PrintText("two"))
+    assert run(rig) == [ItemPrinted()]
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_stops_and_goes_on(rig: Rig, trouble: PrinterStatus) -> None:
+    rig.stop[trouble]()
+    assert rig.printer.status is trouble
+    rig.printer.submit(PrintText("one"))
+    assert list(rig.printer.poll()) == [PrintStopped(trouble)]
+    rig.mend[trouble]()
+    assert run(rig) == [PrinterReady()]
+    assert rig.printer.status is PrinterStatus.READY
+    rig.printer.submit(PrintText("one"))
+    assert run(rig) == [ItemPrinted()]
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_self_test_tells_trouble_and_moves_no_paper(rig: Rig, trouble: PrinterStatus) -> None:
+    assert rig.printer.self_test().ok
+    rig.stop[trouble]()
+    result = rig.printer.self_test()
+    assert not result.ok
+    assert trouble.value.replace("_", " ") in result.detail
