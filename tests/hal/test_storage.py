@@ -145,6 +145,9 @@ def test_a_read_only_database_stores_nothing(storage: SqliteStorage) -> None:
     with pytest.raises(StorageFailed, match="it is read-only"):
         storage.commit([Put("t", "k", b"new")])
     assert storage.get("t", "k") == b"old"
+    storage._connection().execute("PRAGMA query_only = OFF")
+    storage.commit([Put("t", "k", b"newer")])
+    assert storage.get("t", "k") == b"newer"
 
 
 def test_error_codes_are_stable() -> None:

@@ -46,6 +46,15 @@ def test_a_trip_leaves_no_key_in_the_file_and_is_remembered(key_file: Path) -> N
         restarted.device_key()
 
 
+def test_a_trip_overwrites_the_key_where_it_lay(key_file: Path) -> None:
+    tamper = _opened(key_file)
+    same_blocks = key_file.with_name("another name of the same file")
+    same_blocks.hardlink_to(key_file)
+    size_bytes = same_blocks.stat().st_size
+    tamper.trip()
+    assert same_blocks.read_bytes() == bytes(size_bytes)
+
+
 def test_a_service_visit_makes_a_new_key(key_file: Path) -> None:
     tamper = _opened(key_file)
     key = tamper.device_key()
