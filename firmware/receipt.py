@@ -56,8 +56,8 @@ def slip(
     `language`: "en", or "zh" with the English beside the Chinese. `duplicate`: the slip is printed again.
     `printed_at`: the terminal's clock, which lends its year to the bank's date. Every text fits its line.
 
-    Raises SlipRefusedError, a ValueError, for a payment that is not approved (a decline is shown, not printed),
-    that has been reversed, or whose card number is not masked.
+    Raises SlipRefusedError, a ValueError, for a payment that is not approved (a decline is only shown), for
+    one that has been reversed, and for one whose card number is not masked.
     """
     _refuse_unless_printable(payment)
     paper = _Paper(language, columns)

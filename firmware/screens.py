@@ -26,9 +26,6 @@ from wire.money import currency, format_amount
 _LARGE_ROWS = 8  # from here on a display has room for header and key hints
 _BLANK = ScreenLine("")
 
-# After these the terminal does not know whether the bank has booked the payment: a reversal finds out.
-_BANK_MAY_HAVE_BOOKED = frozenset({Reason.LINE_LOST, Reason.NO_RESPONSE, Reason.BAD_MAC, Reason.POWER_CUT})
-
 
 class UnknownScreenError(LookupError):
     """There is no screen of that name: a mistake in the program."""
@@ -220,17 +217,24 @@ def _reason(moment: Moment) -> Saying:
     return _NOTHING if reason is Reason.NONE or said else moment.forms(f"reason.{reason.value}")
 
 
+def _notice(moment: Moment) -> Saying:
+    """After a power cut in the middle of a payment."""
+    cut_off = moment.values.reason is Reason.POWER_CUT
+    return moment.forms(f"reason.{Reason.POWER_CUT.value}") if cut_off else _NOTHING
+
+
 def _money_taken(moment: Moment) -> Saying:
-    """What the merchant wants to know most after a failure."""
-    undone = moment.values.reason in _BANK_MAY_HAVE_BOOKED
-    return moment.forms("element.money.will_be_undone" if undone else "element.money.none_taken")
+    """What the merchant wants to know most after a failure: a reversal may still have to reach the bank."""
+    return moment.forms(
+        "element.money.will_be_undone" if moment.values.pending else "element.money.none_taken"
+    )
 
 
 def _alert(moment: Moment) -> Saying:
     """The worst of what is wrong between terminal and bank."""
     if not moment.values.link_up:
         return moment.forms("element.alert.no_link")
-    if not moment.values.signed_in:
+    if not moment.values.signed_in and moment.screen != "not_signed_in":
         return moment.forms("element.alert.not_signed_in")
     return _pending(moment)
 
@@ -288,6 +292,7 @@ ELEMENTS: Mapping[str, Callable[[Moment], Saying]] = {
     "entry": _entry,
     "failure": _failure,
     "money": _money_taken,
+    "notice": _notice,
     "pending": _pending,
     "pin": _pin,
     "printer": _printer,
@@ -377,5 +382,9 @@ def _header(values: ScreenValues, columns: int) -> list[ScreenLine]:
 
 
 def _footer(layout: Layout, moment: Moment, columns: int) -> list[ScreenLine]:
-    hints = "   ".join(moment.text(f"keys.{key}") for key in layout.keys)
-    return [ScreenLine(hints, Align.CENTRE)] if hints and columns_of(hints) <= columns else []
+    hints = [moment.text(f"keys.{key}") for key in layout.keys]
+    for gap in ("   ", "  "):
+        line = gap.join(hints)
+        if line and columns_of(line) <= columns:
+            return [ScreenLine(line, Align.CENTRE)]
+    return []

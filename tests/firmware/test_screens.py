@@ -1,0 +1,250 @@
+"""Every screen fits every display in both languages, and says what a person must know."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from firmware.records import Reason, SlipCopy
+from firmware.screens import ELEMENTS, LAYOUTS, SCREEN_NAMES, ScreenValues, UnknownScreenError, render
+from firmware.texts import catalogue, response_codes
+from firmware.texts.cells import columns_of
+from hal.api import PrinterStatus, ReadFailure, Screen
+
+LANGUAGES = ("en", "zh")
+DISPLAYS = {"lcd": (16, 4), "vfd": (20, 2), "colour": (40, 15), "narrow": (16, 2), "char": (20, 4)}
+EMPTY = ScreenValues()
+FULL = ScreenValues(
+    amount_minor=1234,
+    pin_digits=4,
+    tries_left=2,
+    swipes_left=2,
+    response_code="51",
+    authorisation_code="123456",
+    pan_masked="622588******6783",
+    reason=Reason.NO_RESPONSE,
+    detail="printer: no answer on its port after 3 tries",
+    now=datetime.fromisoformat("2025-11-22T23:45:30"),
+    signed_in=True,
+    link_up=True,
+    pending=2,
+    merchant_name="POSTERM DEMO SHOP",
+    printer_status=PrinterStatus.PAPER_OUT,
+    read_failure=ReadFailure.TOO_FAST,
+    slip_copy=SlipCopy.CARDHOLDER,
+    terminal_id="12345678",
+)
+LONGEST = replace(
+    FULL,
+    amount_minor=999_999_999_999,
+    pin_digits=12,
+    tries_left=99,
+    swipes_left=99,
+    pan_masked="622588*********6783",
+    detail="x" * 300,
+    pending=999,
+    merchant_name="小样咖啡馆" * 8,
+)
+# A moment without mishaps, as most screens see it.
+SALE = replace(FULL, response_code="00", reason=Reason.NONE, detail="", read_failure=None, pending=0)
+
+
+def shown(name: str, values: ScreenValues, display: str = "lcd", language: str = "en") -> Screen:
+    columns, rows = DISPLAYS[display]
+    return render(name, values, columns=columns, rows=rows, language=language)
+
+
+def assert_fits(screen: Screen, display: str) -> None:
+    columns, rows = DISPLAYS[display]
+    assert sum(2 if line.double else 1 for line in screen.lines) <= rows
+    for line in screen.lines:
+        assert columns_of(line.text) * (2 if line.double else 1) <= columns, line.text
+
+
+def test_the_screens_are_those_that_the_terminal_asks_for() -> None:
+    assert " ".join(sorted(SCREEN_NAMES)) == (
+        "approved authorised authorising cancelled clearing completing connecting declined "
+        "enter_amount enter_pin failed idle not_signed_in nothing_to_reprint out_of_service "
+        "present_card printer_stopped printing purchasing recovering reprinting reversing "
+        "sale_refused self_test_failed signing_in starting tampered tear_off timed_out "
+        "verifying_pin wrong_pin"
+    )
+
+
+def test_layouts_name_elements_and_keys_that_there_are() -> None:
+    used: set[str] = set()
+    for layout in LAYOUTS.values():
+        assert sorted(layout.important) == sorted(layout.lines)
+        assert set(layout.big) <= set(layout.lines)
+        assert all(f"screen.keys.{key}" in catalogue("en") for key in layout.keys)
+        used |= set(layout.lines)
+    assert used == set(ELEMENTS)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("display", DISPLAYS)
+@pytest.mark.parametrize("values", [EMPTY, FULL, SALE, LONGEST], ids=["empty", "full", "sale", "longest"])
+@pytest.mark.parametrize("name", sorted(SCREEN_NAMES))
+def test_every_screen_fits_every_display(
+    name: str, values: ScreenValues, display: str, language: str
+) -> None:
+    screen = shown(name, values, display, language)
+    assert screen.text.strip()
+    assert_fits(screen, display)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("display", DISPLAYS)
+def test_every_mishap_fits_every_display(display: str, language: str) -> None:
+    moments = [
+        *(("present_card", replace(FULL, read_failure=failure)) for failure in ReadFailure),
+        *(("printer_stopped", replace(FULL, printer_status=status)) for status in PrinterStatus),
+        *(("tear_off", replace(FULL, slip_copy=copy)) for copy in SlipCopy),
+        *(("failed", replace(SALE, reason=reason)) for reason in Reason),
+        *(("declined", replace(SALE, response_code=code)) for code in response_codes()),
+    ]
+    for name, values in moments:
+        assert_fits(shown(name, values, display, language), display)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_texts_keep_the_widths_that_their_file_promises(language: str) -> None:
+    for key, words in catalogue(language).items():
+        if key.startswith("screen."):
+            limit = 16 if key.endswith((".title", ".brief")) else 40
+            assert columns_of(words) <= limit, f"{key}: {words}"
+        elif key != "slip.consent":
+            assert columns_of(words) <= 32, f"{key}: {words}"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("display", ["lcd", "vfd", "colour"])
+def test_a_decline_always_says_why_in_full(display: str, language: str) -> None:
+    for code, entry in response_codes().items():
+        if entry.approved:
+            continue
+        screen = shown(
+            "declined", replace(SALE, response_code=code, reason=Reason.BANK_DECLINED), display, language
+        )
+        words = screen.text.replace("\n", "").replace(" ", "")
+        assert entry.text(language).replace(" ", "") in words
+
+
+def test_a_bad_swipe_says_why_and_how_many_tries_are_left() -> None:
+    values = replace(SALE, read_failure=ReadFailure.TOO_FAST, swipes_left=2)
+    assert shown("present_card", values, "vfd").text == "Swiped too fast\nTries left: 2"
+    assert shown("present_card", values).text == "Present card\nRMB 12.34\nSwiped too fast\nTries left: 2"
+    assert "刷卡太快，请慢一些" in shown("present_card", values, "colour", "zh").text
+
+
+def test_a_first_swipe_does_not_count_tries() -> None:
+    assert shown("present_card", SALE).text == "Present card\nRMB 12.34\nSwipe or insert"
+
+
+@pytest.mark.parametrize("digits", range(13))
+@pytest.mark.parametrize("display", DISPLAYS)
+def test_the_pin_is_stars(digits: int, display: str) -> None:
+    values = replace(SALE, pin_digits=digits)
+    screen = shown("enter_pin", values, display)
+    assert screen.text.count("*") == digits
+    assert "12.34" in screen.text
+
+
+@pytest.mark.parametrize(
+    ("language", "display", "amount_minor", "words"),
+    [
+        ("en", "lcd", 1234, "RMB 12.34"),
+        ("zh", "lcd", 1234, "¥ 12.34"),
+        ("en", "vfd", 999_999_999_999, "RMB 9999999999.99"),
+        ("en", "lcd", 999_999_999_999, "¥ 9999999999.99"),  # the sign is shorter, nothing is cut off
+        ("en", "lcd", None, "RMB 0.00"),
+    ],
+)
+def test_the_amount_being_typed(language: str, display: str, amount_minor: int | None, words: str) -> None:
+    values = replace(EMPTY, amount_minor=amount_minor)
+    assert words in shown("enter_amount", values, display, language).text.splitlines()
+
+
+def test_a_currency_without_decimals() -> None:
+    assert "JPY 1234" in shown("authorising", replace(SALE, currency="392")).text.splitlines()
+
+
+def test_approved_on_the_small_display() -> None:
+    assert shown("approved", SALE).text == "APPROVED\nRMB 12.34\nAuth code 123456\n622588******6783"
+
+
+@pytest.mark.parametrize(
+    ("pending", "words"), [(0, "Nothing was charged"), (1, "Whatever the bank booked will be undone")]
+)
+@pytest.mark.parametrize("name", ["declined", "cancelled", "timed_out", "failed"])
+def test_a_failure_says_what_became_of_the_money(name: str, pending: int, words: str) -> None:
+    values = replace(SALE, reason=Reason.NO_RESPONSE, pending=pending)
+    assert words in shown(name, values, "colour").text.splitlines()
+
+
+def test_out_of_pin_tries_is_the_reason_not_the_last_answer() -> None:
+    values = replace(SALE, response_code="55", reason=Reason.PIN_TRIES)
+    text = shown("declined", values, "colour").text
+    assert "Too many wrong PINs" in text
+    assert "Wrong PIN" not in text
+
+
+@pytest.mark.parametrize(
+    ("tries_left", "words"), [(2, "Tries left: 2"), (0, "No tries left: the payment is undone")]
+)
+def test_a_wrong_pin_says_how_many_tries_are_left(tries_left: int, words: str) -> None:
+    assert words in shown("wrong_pin", replace(SALE, tries_left=tries_left), "colour").text.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("values", "alert"),
+    [
+        (replace(SALE, link_up=False, pending=2), "No link to the bank"),
+        (replace(SALE, signed_in=False, pending=2), "Not signed in to the bank"),
+        (replace(SALE, pending=2), "Messages waiting for the bank: 2"),
+    ],
+)
+def test_idle_tells_the_worst_of_what_is_wrong(values: ScreenValues, alert: str) -> None:
+    assert alert in shown("idle", values, "colour").text.splitlines()
+
+
+def test_a_power_cut_is_noticed_and_an_old_payments_reason_is_not() -> None:
+    cut = replace(SALE, reason=Reason.POWER_CUT)
+    assert "The power failed during the payment" in shown("idle", cut, "colour").text.splitlines()
+    assert shown("idle", replace(SALE, reason=Reason.CANCELLED)) == shown("idle", SALE)
+
+
+def test_a_large_display_has_header_and_key_hints() -> None:
+    screen = shown("enter_amount", SALE, "colour")
+    assert screen.lines[0].text == " POSTERM DEMO SHOP     2025/11/22 23:45 "
+    assert screen.lines[0].inverse
+    assert screen.lines[-1].text == "CANCEL stop   CLEAR correct   ENTER ok"
+    assert sum(2 if line.double else 1 for line in screen.lines) == 15  # the hints are at the bottom
+
+
+@pytest.mark.parametrize(
+    ("merchant_name", "end"),
+    [("A" * 23, "A          23:45 "), ("A" * 38, "A "), ("A" * 39, "A... "), ("小样" * 20, "...  ")],
+)
+def test_a_long_merchant_name_takes_the_clocks_place(merchant_name: str, end: str) -> None:
+    header = shown("idle", replace(SALE, merchant_name=merchant_name), "colour").lines[0].text
+    assert header.endswith(end)
+    assert columns_of(header) in {39, 40}
+
+
+def test_a_long_detail_is_shortened_visibly() -> None:
+    values = replace(EMPTY, detail="the self-test of the printer gave no answer within its time")
+    assert shown("self_test_failed", values).text == (
+        "Self-test failed\nthe self-test of\nthe printer g...\nCall support"
+    )
+
+
+def test_what_a_device_says_cannot_steer_the_display() -> None:
+    assert "\x1b" not in shown("out_of_service", replace(EMPTY, detail="\x1b[2J gone"), "colour").text
+
+
+def test_an_unknown_screen_is_an_error() -> None:
+    with pytest.raises(UnknownScreenError, match="no_such_screen"):
+        shown("no_such_screen", EMPTY)
