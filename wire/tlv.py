@@ -158,10 +158,11 @@ def _read_length(data: bytes, start: int) -> tuple[int, int]:
 def _tag_bytes(tag: str) -> bytes:
     try:
         data = bytes.fromhex(tag)
+        # The hex text has to be the one that decode() gives: upper case, no blanks.
+        whole = data[:1] not in {b"", b"\0"} and _read_tag(data, 0) == (tag, len(data))
     except ValueError:
-        data = b""
-    # The hex text has to be the one that decode() gives: upper case, no blanks.
-    if data[:1] in {b"", b"\0"} or _read_tag(data, 0) != (tag, len(data)):
+        data, whole = b"", False
+    if not whole:
         raise TlvError("bad_tag", "a tag to encode is malformed")
     return data
 

@@ -16,6 +16,7 @@ from wire.iso8583 import (
     response_mti,
     swap_tpdu,
 )
+from wire.iso8583.table import DialectTable
 
 UNIONPAY = dialect("unionpay")
 ISO87 = dialect("iso87")
@@ -289,6 +290,15 @@ def test_settlement_totals_are_shown_and_details_are_not() -> None:
         for message in (SETTLEMENT, IsoMessage("0320", {48: details}))
     ]
     assert shown == [SETTLEMENT.text(48), "*" * 42]
+
+
+@pytest.mark.parametrize("name", ["unionpay", "iso87"])
+def test_no_table_shows_card_data_keys_or_pin_blocks(name: str) -> None:
+    table = DialectTable.load(name)
+    secret = {2, 14, 34, 35, 36, 45, 48, 52, 55, 59, 62, 96, 102, 103} & set(table.fields)
+    assert {number for number in secret if table.fields[number].mask == "none"} == set()
+    assert all(entry.name for entry in table.fields.values())
+    assert all(entry.name_zh for entry in table.fields.values()) or name == "iso87"
 
 
 def test_what_cannot_be_decoded_is_not_shown() -> None:

@@ -67,7 +67,7 @@ def test_compressed_numeric_is_filled_with_ff() -> None:
     assert built.hex().upper() == "622588012345FFFF"
 
 
-@pytest.mark.parametrize("tag", ["", "00", "9FFFFFFFFF01", "9C01", "XY", "9f02", "9F 02"])
+@pytest.mark.parametrize("tag", ["", "00", "9F", "9FFFFFFFFF01", "9C01", "XY", "9f02", "9F 02"])
 def test_malformed_tags_are_not_encoded(tag: str) -> None:
     with pytest.raises(TlvError) as caught:
         encode([Tlv(tag, b"1")])

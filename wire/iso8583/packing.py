@@ -54,6 +54,7 @@ class Packer:
         self._mti_bytes = 2 if table.mti == "bcd" else 4
         self._bitmap_bytes = 8 if table.bitmap == "binary" else 16
         self._wide_bitmap = table.wide_bitmap
+        assert not table.wide_bitmap or table.bitmap == "hex", "only hex bitmaps are sent wide"
 
     def pack(self, mti: str, texts: dict[int, str]) -> bytes:
         """Pack what `wire.iso8583.values.to_library` gave for each field. Raises CodecError."""
@@ -111,29 +112,26 @@ class Packer:
         if key not in _PLACES and _length(self._spec[key], unpacked.prefix) is None:
             raise _fault("bad_length", key)
 
-    # A wide bitmap: some hosts always send both bitmaps and leave bit 1, which announces the second, clear.
+    # A wide bitmap: some hosts always send both hex bitmaps and leave bit 1, which announces the second,
+    # clear. The library goes by bit 1: it is set for the library, and cleared for the wire.
 
     def _announce_second_bitmap(self, body: bytes) -> bytes:
-        bitmap = body[self._mti_bytes :]
-        if self._bitmap_bytes == 8:
-            first = bytes([bitmap[0] | 0x80]) if bitmap else b""
-        else:
-            digit = bitmap[:1] if _HEX.issuperset(bitmap[:1]) else b""
-            first = f"{int(digit, 16) | 8:X}".encode("ascii") if digit else bitmap[:1]
-        return body[: self._mti_bytes] + first + bitmap[1:]
+        start = self._mti_bytes
+        first = body[start : start + 1]
+        if not first or first[0] not in _HEX:
+            return body  # the library says what is wrong with it
+        return body[:start] + b"%X" % (int(first, 16) | 8) + body[start + 1 :]
 
     def _bitmap_as_sent(self, body: bytes) -> WireField:
         data = body[self._mti_bytes : self._mti_bytes + self._bitmap_bytes]
-        return WireField(
-            "p", data.hex().upper() if self._bitmap_bytes == 8 else data.decode("ascii"), b"", data
-        )
+        return WireField("p", data.decode("ascii"), b"", data)
 
     def _widen(self, packed: bytes, *, second: bool) -> bytes:
         start, end = self._mti_bytes, self._mti_bytes + self._bitmap_bytes
-        bitmap = packed[start:end] if self._bitmap_bytes == 8 else bytes.fromhex(packed[start:end].decode())
-        bitmap = bytes([bitmap[0] & 0x7F]) + bitmap[1:] + (b"" if second else bytes(8))
-        wide = bitmap if self._bitmap_bytes == 8 else bitmap.hex().upper().encode("ascii")
-        return packed[:start] + wide + packed[end:]
+        first = b"%X" % (int(packed[start : start + 1], 16) & 7)
+        return (
+            packed[:start] + first + packed[start + 1 : end] + (b"" if second else b"0" * 16) + packed[end:]
+        )
 
 
 def bitmap_numbers(bitmap: bytes) -> Iterator[int]:

@@ -71,7 +71,11 @@ class FieldTable:
 
 @dataclass(frozen=True, slots=True)
 class DialectTable:
-    """One dialect. `header`: bytes of TPDU and header together, 11 or 0."""
+    """One dialect.
+
+    `header`: bytes of TPDU and header together, 11 or 0. `primary_only`: there is never a second bitmap;
+    `wide_bitmap`: there always is one, and bit 1 does not say so (hex bitmaps only).
+    """
 
     name: str
     mti: Literal["bcd", "ascii"]
