@@ -336,12 +336,12 @@ def _large(layout: Layout, moment: Moment, columns: int, rows: int) -> tuple[Scr
     footer = _footer(layout, moment, columns)
     moment = Moment(moment.screen, moment.values, moment.language, has_header=bool(header))
     blocks, rows_left = _blocks(layout, moment, columns, rows - len(header) - len(footer))
-    spaced = rows_left >= len(blocks) - 1
+    gaps = max(0, rows_left - len(footer))  # the last free row keeps the footer off the body
     body: list[ScreenLine] = []
     for block in blocks:
-        if body and spaced:
+        if body and gaps:
             body.append(_BLANK)
-            rows_left -= 1
+            gaps, rows_left = gaps - 1, rows_left - 1
         body += block
     return (*header, *body, *[_BLANK] * (rows_left if footer else 0), *footer)
 

@@ -224,6 +224,14 @@ def test_a_large_display_has_header_and_key_hints() -> None:
     assert sum(2 if line.double else 1 for line in screen.lines) == 15  # the hints are at the bottom
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", [name for name, layout in LAYOUTS.items() if layout.keys])
+def test_the_key_hints_stand_apart_on_the_large_display(name: str, language: str) -> None:
+    lines = shown(name, SALE, "colour", language).lines
+    assert lines[-1].text
+    assert not lines[-2].text
+
+
 @pytest.mark.parametrize(
     ("merchant_name", "end"),
     [("A" * 23, "A          23:45 "), ("A" * 38, "A "), ("A" * 39, "A... "), ("小样" * 20, "...  ")],
