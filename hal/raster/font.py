@@ -102,9 +102,16 @@ def _trace(path: list[int], width: int, face: Face) -> list[int]:
         stroke = _stroke(x, out_width, pen_x)
         for at in range(y, min(y + pen_y, len(rows))):
             rows[at] |= stroke
-    for _ in range((1 + face.step_x // 6) * face.bold):
+    for _ in range(_bolder_by(width, face)):
         rows = [_bolder(row) for row in rows]
     return rows
+
+
+def _bolder_by(width: int, face: Face) -> int:
+    """Dots by which strokes are widened; at 16 dots a Chinese character has no room for that."""
+    if not face.bold or (width > CELL_WIDTH_DOTS and face.step_x == 2):
+        return 0
+    return 2 if face.step_x == 6 else 1
 
 
 def _bolder(row: int) -> int:

@@ -158,21 +158,27 @@ def _place_lines(lines: tuple[ScreenLine, ...], row_columns: Sequence[int]) -> t
 
 
 def _place_qr(data: str, lines: tuple[ScreenLine, ...], grid: Grid) -> PlacedQr | None:
-    """Below the text in the middle where its modules can be large, else at the right, under a header."""
-    text_dots = sum(map(_row_count, lines)) * CELL_HEIGHT_DOTS
-    side_below = max(0, min(grid.height_dots - text_dots, grid.width_dots))
-    header_dots = CELL_HEIGHT_DOTS * _row_count(lines[0]) if lines and lines[0].inverse else 0
-    side_beside = min(grid.height_dots - header_dots, grid.width_dots // 2)
-    below = qr_size(data, side_below, quiet_modules_min=1)
-    beside = qr_size(data, side_beside, quiet_modules_min=1)
-    if below is not None and (beside is None or below.scale >= min(beside.scale, LARGE_MODULE_DOTS)):
-        dots = qr_dots(data, below)
-        return PlacedQr((grid.width_dots - len(dots)) // 2, text_dots + (side_below - len(dots)) // 2, dots)
-    if beside is None:
+    """Where the modules are largest: below the text, at the right under a header, at the right over it.
+
+    The first of equals. Modules of `LARGE_MODULE_DOTS` and more count as equal.
+    """
+    text_dots = min(sum(map(_row_count, lines)) * CELL_HEIGHT_DOTS, grid.height_dots)
+    header_dots = _row_count(lines[0]) * CELL_HEIGHT_DOTS if lines and lines[0].inverse else 0
+    half = grid.width_dots // 2
+    places = [(text_dots, grid.width_dots, 0), (header_dots, half, half), (0, half, half)]  # top, width, left
+    fitting = [
+        (top, left, size)
+        for top, width, left in places
+        if (size := qr_size(data, min(grid.height_dots - top, width), quiet_modules_min=1)) is not None
+    ]
+    if not fitting:
         return None
-    dots = qr_dots(data, beside)
-    y = header_dots + (grid.height_dots - header_dots - len(dots)) // 2
-    return PlacedQr(grid.width_dots - len(dots), y, dots)
+    top, left, size = max(fitting, key=lambda place: min(place[2].scale, LARGE_MODULE_DOTS))
+    dots = qr_dots(data, size)
+    x = grid.width_dots - len(dots) if left else (grid.width_dots - len(dots)) // 2
+    covers_header = top < header_dots  # then from the very top, or a stripe of the header would stay above it
+    y = 0 if covers_header else top + (grid.height_dots - top - len(dots)) // 2
+    return PlacedQr(x, y, dots)
 
 
 def _columns_left(qr: PlacedQr, grid: Grid) -> list[int]:

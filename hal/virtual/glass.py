@@ -28,8 +28,9 @@ COLOURS: dict[Paint, Rgba] = {
 }
 
 # The LCD: yellow-green glass, dots that are a shade darker than the glass even when off.
-_LCD_GLASS, _LCD_OFF, _LCD_ON = range(3)
-_LCD_COLOURS = (opaque(0xB7C465), opaque(0xAEBB5C), opaque(0x26301C))
+_LCD_GLASS, _LCD_OFF, _LCD_ON, _LCD_ON_GAP = range(4)
+_LCD_COLOURS = (opaque(0xB7C465), opaque(0xAEBB5C), opaque(0x26301C), opaque(0x59643A))
+_AS_GAP = bytes([_LCD_GLASS, _LCD_GLASS, _LCD_ON_GAP, _LCD_ON_GAP]).ljust(256, b"\0")
 
 
 def dot_colours() -> list[Rgba]:
@@ -74,11 +75,14 @@ def _with_margin(screen: Canvas, bars: Sequence[Bar]) -> Canvas:
 
 
 def _cut_gaps(canvas: Canvas, scale: int) -> None:
-    """Leave the last line and column of every dot to the glass."""
-    for y in range(scale - 1, canvas.height, scale):
-        canvas.fill(0, y, canvas.width, 1, _LCD_GLASS)
-    for x in range(scale - 1, canvas.width, scale):
-        canvas.fill(x, 0, 1, canvas.height, _LCD_GLASS)
+    """Give the last line and column of every dot to the gap beside it."""
+    for y in range(canvas.height):
+        start, end = y * canvas.width, (y + 1) * canvas.width
+        if y % scale == scale - 1:
+            canvas.dots[start:end] = canvas.dots[start:end].translate(_AS_GAP)
+        else:
+            gaps = slice(start + scale - 1, end, scale)
+            canvas.dots[gaps] = canvas.dots[gaps].translate(_AS_GAP)
 
 
 def _framed(glass: Canvas, palette: list[Rgba], border: int, frame: Rgba) -> bytes:

@@ -134,7 +134,10 @@ class VirtualPrinter(QuietDevice):
         return self._head.rested_at_ms() if self._head.is_resting(now_ms) else None
 
     def submit(self, item: PrintItem) -> None:
-        """Start printing an item; ItemPrinted or PrintStopped follows. DeviceFault: one is under way."""
+        """Start printing an item; ItemPrinted or PrintStopped follows from `poll`.
+
+        Raises DeviceFault while another item is being printed; that one goes on.
+        """
         self._catch_up()
         if self._job is not None:
             raise DeviceFault("an item is still being printed; wait for ItemPrinted before the next one")

@@ -85,6 +85,16 @@ def test_a_qr_code_on_the_lcd_has_modules_of_two_dots() -> None:
     assert layout.text == "Scan to \nRMB 1.00\n扫码支付"  # eight columns are left
 
 
+def test_a_qr_code_covers_a_header_only_to_grow_readable() -> None:
+    header = ScreenLine("SCAN", inverse=True)
+    on_lcd = show(header, *lines("RMB"), qr=URL)
+    assert on_lcd.qr is not None
+    assert (on_lcd.qr.y, len(on_lcd.qr.dots)) == (0, 62)
+    on_colour = show(header, *lines(*["text"] * 14), qr=URL, grid=COLOUR)
+    assert on_colour.qr is not None
+    assert on_colour.qr.y >= 16
+
+
 @pytest.mark.parametrize("data", ["x" * 400, "x" * 3000], ids=["too large here", "too large anywhere"])
 def test_a_qr_code_that_does_not_fit_is_announced(data: str) -> None:
     layout = show(*lines("one", "two", "three"), qr=data)

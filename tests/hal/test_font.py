@@ -68,8 +68,10 @@ def test_strokes_keep_one_thickness_at_24_dots() -> None:
 
 
 def test_bold_adds_ink_and_closes_no_gap_of_one_dot() -> None:
-    plain, bold = glyph("目", Face()), glyph("目", Face(bold=True))
+    plain, bold = glyph("目", Face(3, 3)), glyph("目", Face(3, 3, bold=True))
     assert sum(map(sum, bold)) > sum(map(sum, plain))
+    assert glyph("A", Face(bold=True)) != glyph("A")
+    assert glyph("目", Face(bold=True)) == glyph("目")  # no room at 16 dots
     assert font._bolder(0b10100) == 0b10110  # the gap in the middle stays, the right side grows
 
 
