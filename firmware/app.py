@@ -30,7 +30,8 @@ from firmware.work import Parts, Signal, Work
 from hal import api
 from hal.board import Board
 from host_link.control import BankStatus
-from host_link.session import Channel, LinkDown, LinkUp, MessageReceived, MessageUnconfirmed, Role, Session
+from host_link.handshake import Role
+from host_link.session import Channel, LinkDown, LinkUp, MessageReceived, MessageUnconfirmed, Session
 
 IDLE_KEYS = {
     api.Key.F1: "sale_key",
@@ -237,7 +238,8 @@ class Terminal:
             case MessageReceived(channel=Channel.HOST, payload=payload):
                 answer = exchange.on_message(payload)
             case MessageReceived(channel=Channel.CONTROL, payload=payload):
-                answer = exchange.on_bank_status(BankStatus.decode(payload))
+                status = BankStatus.decode(payload)
+                answer = exchange.on_bank_status(status) if status is not None else None
             case MessageUnconfirmed(message_id):
                 answer = exchange.on_unconfirmed(message_id)
         if answer is not None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
-from hal.api import Align, ItemPrinted, Printer, PrinterReady, PrintItem, PrintStopped, PrintText
-
-CONTINUED = PrintText("- - - (续) CONTINUED - - -", align=Align.CENTRE)
+from hal.api import ItemPrinted, Printer, PrinterReady, PrintItem, PrintStopped
 
 
 class PrintEvent(Enum):
@@ -24,21 +22,24 @@ class SlipPrinter:
     def __init__(self, printer: Printer) -> None:
         self._printer = printer
         self._left: list[PrintItem] = []
+        self._continued: list[PrintItem] = []
         self._begun = False
         self._in_flight = False  # the printer is at work on an item
         self._abandoned = False  # ... of a slip that was given up
 
-    def start(self, items: Sequence[PrintItem]) -> None:
-        """Print a slip; one that was left unfinished is forgotten."""
+    def start(self, items: Sequence[PrintItem], *, continued: Sequence[PrintItem] = ()) -> None:
+        """Print a slip; one that was left unfinished is forgotten. `continued` marks a place of interruption."""
         self.stop()
         self._left = list(items)
+        self._continued = list(continued)
         self._begun = False
         self._next()
 
     def resume(self) -> None:
         """Go on after a stop: a mark, then the item that is not on paper, then the rest."""
-        if self._begun and self._left and self._left[0] is not CONTINUED:
-            self._left.insert(0, CONTINUED)
+        if self._begun and self._left:
+            self._left[:0] = self._continued
+            self._begun = False  # a second stop before the mark is out needs no second mark
         self._next()
 
     def stop(self) -> None:

@@ -132,6 +132,7 @@ class TerminalWork(Work):
         """Hand over to the transaction table."""
         self.sale_wanted = False
         self.signed_in_again = False
+        self.recovered = Recovery.ENDED
         self._begin_transaction()
 
     def send_sign_in(self, _data: object) -> None:

@@ -9,7 +9,7 @@ from firmware.exchange import Answer, HostExchange
 from firmware.journal import Draft, Journal
 from firmware.kernel import Kernel
 from firmware.printing import SlipPrinter
-from firmware.receipt import slip
+from firmware.receipt import continued, slip
 from firmware.records import OutgoingKind, Payment, SlipCopy
 from firmware.secure.module import SecureModule
 from firmware.settings import TerminalSettings
@@ -73,17 +73,19 @@ class Work:
 
     def print_slip(self, payment: Payment, copy: SlipCopy, *, duplicate: bool) -> None:
         """Start printing a copy of an approved payment's slip."""
-        parts = self.parts
+        parts, columns = self.parts, self.parts.board.printer.columns
         items = slip(
             payment,
             parts.settings,
             copy,
             language=parts.language,
-            columns=parts.board.printer.columns,
+            columns=columns,
             duplicate=duplicate,
             printed_at=parts.board.clock.wall(),
         )
-        parts.slip_printer.start(items)
+        parts.slip_printer.start(
+            items, continued=continued(payment, language=parts.language, columns=columns)
+        )
 
     def apply(self, rule: Rule, draft: Draft) -> None:
         """What every rule of the table commits, besides its records."""
@@ -107,10 +109,6 @@ class Work:
     def beep_authorised(self, _data: object) -> None:
         """Two short beeps."""
         self.parts.board.buzzer.sound(Beep.AUTHORISED)
-
-    def beep_success(self, _data: object) -> None:
-        """One long beep."""
-        self.parts.board.buzzer.sound(Beep.SUCCESS)
 
     def beep_error(self, _data: object) -> None:
         """One low beep."""

@@ -188,7 +188,7 @@ RULES = (
     _undo(S.PIN, E.PIN_UNAVAILABLE, ReversalReason.OPERATOR, Outcome.FAILED, Reason.PIN_UNAVAILABLE),
     _undo(S.PIN, E.TIMEOUT, ReversalReason.OPERATOR, Outcome.TIMED_OUT, Reason.OPERATOR_TIMEOUT),
     *_given_up(S.PIN),
-    Rule(S.VERIFYING_PIN, E.HOST_APPROVED,  S.PRINTING, records=VERIFIED, effects=("beep_success", "print_copy"), outcome=Outcome.APPROVED),
+    Rule(S.VERIFYING_PIN, E.HOST_APPROVED,  S.PRINTING, records=VERIFIED, effects=("print_copy",), outcome=Outcome.APPROVED),
     Rule(S.VERIFYING_PIN, E.HOST_WRONG_PIN, S.WRONG_PIN, "pin_tries_left", ("count_wrong_pin",), ("beep_error",)),
     _undo(S.VERIFYING_PIN, E.HOST_WRONG_PIN, ReversalReason.OPERATOR, Outcome.DECLINED, Reason.PIN_TRIES, records=("count_wrong_pin",)),
     _undo(S.VERIFYING_PIN, E.HOST_DECLINED,  ReversalReason.OPERATOR, Outcome.DECLINED, Reason.BANK_DECLINED, records=("note_decline",)),

@@ -1,0 +1,176 @@
+"""The composition root: from a profile, settings and a bank's data to a running station.
+
+Nothing else in the project chooses which parts work together.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from bank.authoriser import Bank
+from bank.provision import MerchantSpec, Provision, TerminalSpec, demo_bank, load_provision
+from firmware.app import Observer
+from firmware.records import Flow
+from firmware.secure.module import SecureModule
+from firmware.settings import TerminalSettings
+from hal.board import Board
+from hal.profile import Profile, load_profile
+from hal.registry import build_board
+from hal.virtual.clock import VirtualClock
+from hal.virtual.serial_port import VirtualSerialPort
+from tools.drive import Drive, Tap
+from tools.drive_virtual import VirtualDrive
+from tools.station import Station, StationError
+
+
+@dataclass(frozen=True)
+class StationPlan:
+    """What a station is made of. The defaults are the demo: virtual time, nothing kept."""
+
+    live: bool = False  # real time, a pseudo-terminal pair, a TCP bank
+    profile: Profile | None = None  # None: "virtual", or "headless" when live
+    settings: TerminalSettings | None = None  # None: the first terminal of the bank's data
+    provision: Provision | None = None  # None: the demo bank
+    state_folder: Path | None = None  # None: nothing outlives the station
+    seed: int = 1
+    tap: Tap = lambda _at_ms, _side, _data: None
+    observers: Sequence[Observer] = field(default=())
+
+
+def settings_of(provision: Provision, base: TerminalSettings | None = None) -> TerminalSettings:
+    """Settings with the identity of the first terminal in the bank's data. Raises StationError: none there."""
+    for merchant in provision.merchants:
+        for terminal in merchant.terminals:
+            return replace(
+                base or TerminalSettings(),
+                terminal_id=terminal.tid,
+                merchant_id=merchant.mid,
+                merchant_name=merchant.name,
+                merchant_name_zh=merchant.name_local or merchant.name,
+                master_key_index=terminal.tmk_index,
+            )
+    raise StationError("the bank's data has no terminal: add [[merchant]] with [[merchant.terminal]]")
+
+
+def build_station(plan: StationPlan) -> Station:
+    """Build a station; the terminal is off. Raises HalError, BankError, StationError: nothing is left running."""
+    provision = plan.provision or load_provision()
+    settings = plan.settings or settings_of(provision)
+    folder = plan.state_folder
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    make = _live if plan.live else _virtual
+    board, drive = make(plan, provision, folder)
+    try:
+        _inject_master_key(board, settings, provision)
+        return Station(board, settings, drive, provision.cards, observers=list(plan.observers))
+    except BaseException:
+        drive.close()
+        raise
+
+
+def _virtual(plan: StationPlan, provision: Provision, folder: Path | None) -> tuple[Board, Drive]:
+    profile = (plan.profile or load_profile("virtual")).with_options("rng", seed=plan.seed)
+    if folder is not None:
+        profile = profile.with_device("storage", "sqlite", path="terminal.db")
+        profile = profile.with_device("tamper", "virtual", key_file="device-key.json")
+    board = build_board(profile, state_folder=folder)
+    port, clock = board.serial_port, board.clock
+    if not isinstance(port, VirtualSerialPort) or not isinstance(clock, VirtualClock):
+        raise StationError(f"profile {profile.name}: virtual time needs a virtual clock and serial port")
+    bank = _open_bank(provision, folder, clock.wall())
+    return board, VirtualDrive(port, clock, bank, seed=plan.seed, tap=plan.tap)
+
+
+def _live(plan: StationPlan, provision: Provision, folder: Path | None) -> tuple[Board, Drive]:
+    from tools.drive_live import LiveDrive
+
+    profile = plan.profile or load_profile("headless")
+    drive = LiveDrive(lambda: _open_bank(provision, folder, datetime.now()), tap=plan.tap)  # noqa: DTZ005 - local time
+    try:
+        profile = profile.with_device("serial_port", "serial", url=drive.port_path)
+        return build_board(profile, state_folder=folder or Path(tempfile.mkdtemp(prefix="posterm-"))), drive
+    except BaseException:
+        drive.close()
+        raise
+
+
+def _open_bank(provision: Provision, folder: Path | None, now: datetime) -> Bank:
+    return demo_bank(folder / "bank.db" if folder else ":memory:", now=now, provision=provision)
+
+
+def _inject_master_key(board: Board, settings: TerminalSettings, provision: Provision) -> None:
+    """What a key-loading ceremony does before a terminal is delivered: its TMK, once.
+
+    A terminal that holds one already, or whose case was opened, is left alone.
+    """
+    terminal = _terminal_of(settings, provision)
+    board.storage.open()
+    board.rng.open()
+    board.tamper.open()
+    try:
+        secure = SecureModule(
+            board.storage, board.tamper, board.rng, master_key_index=settings.master_key_index
+        )
+        if not board.tamper.tripped and not secure.has_tmk:
+            secure.load_tmk(settings.master_key_index, terminal.tmk)
+    finally:
+        board.close()
+
+
+def _terminal_of(settings: TerminalSettings, provision: Provision) -> TerminalSpec:
+    merchants: list[MerchantSpec] = [m for m in provision.merchants if m.mid == settings.merchant_id]
+    for merchant in merchants:
+        for terminal in merchant.terminals:
+            if terminal.tid == settings.terminal_id:
+                return terminal
+    raise StationError(
+        f"the bank's data has no terminal {settings.terminal_id} of merchant {settings.merchant_id}: "
+        "add it there, or change terminal_id and merchant_id in the settings"
+    )
+
+
+def start(
+    *,
+    flow: str = "authorise-first",
+    language: str = "en",
+    live: bool = False,
+    seed: int = 1,
+    state_folder: str | Path | None = None,
+    bank_data: str | Path | None = None,
+    profile: str | Path | None = None,
+) -> Station:
+    """Start a terminal with virtual devices, its link and its bank, and wait until it is idle.
+
+    `flow`: "authorise-first" or "pin-first". `live`: real time over a pseudo-terminal pair and TCP instead of
+    virtual time. `state_folder`: where journal, keys and bank are kept; None: nothing is kept. `bank_data`: a
+    TOML file of cards and merchants instead of the demo's.
+
+    >>> with start() as pos:
+    ...     pos.enter_amount("12.34")
+    ...     pos.swipe("good")
+    ...     pos.enter_pin("123456")
+    ...     pos.finish().outcome.value
+    'approved'
+    """
+    provision = load_provision(bank_data)
+    settings = settings_of(provision, TerminalSettings(flow=Flow(flow), language=language))
+    plan = StationPlan(
+        live=live,
+        profile=load_profile(profile) if profile is not None else None,
+        settings=settings,
+        provision=provision,
+        state_folder=Path(state_folder) if state_folder is not None else None,
+        seed=seed,
+    )
+    station = build_station(plan)
+    try:
+        station.power_on()
+    except BaseException:
+        station.close()
+        raise
+    return station

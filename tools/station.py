@@ -1,0 +1,274 @@
+"""A whole till: terminal, line, gateway and bank, and the hands that use them.
+
+This is what scripts, scenarios, commands and tests drive. `posterm.start()` makes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from bank.authoriser import Bank
+from bank.faults import Fault
+from bank.provision import CardSpec, plastic
+from firmware.app import Observer, Terminal, Transition
+from firmware.records import Outcome, Payment
+from firmware.settings import TerminalSettings
+from hal.api import Beep, Key
+from hal.board import Board
+from hal.virtual.buzzer import VirtualBuzzer
+from hal.virtual.card_reader import MagneticCard, Swipe, VirtualCardReader
+from hal.virtual.display import VirtualDisplay
+from hal.virtual.keypad import VirtualKeypad
+from hal.virtual.leds import VirtualLeds
+from hal.virtual.power import PowerCut
+from hal.virtual.printer import VirtualPrinter
+from hal.virtual.tamper import VirtualTamper
+from tools.drive import Drive, T
+
+PATIENCE_MS = 300_000
+"""How long `wait_for` and `finish` wait at the most: longer than any timeout of the terminal."""
+
+
+class StationError(Exception):
+    """A script asked for something that cannot be done, or that did not come. The text says what and where."""
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualDevices:
+    """The board's devices that hands touch and eyes see."""
+
+    keypad: VirtualKeypad
+    card_reader: VirtualCardReader
+    display: VirtualDisplay
+    leds: VirtualLeds
+    buzzer: VirtualBuzzer
+    printer: VirtualPrinter
+    tamper: VirtualTamper
+
+
+@dataclass
+class Station:
+    """One terminal with everything it needs. Use it in a `with` block, or call `close`.
+
+    Every call that waits lets time pass, virtual or real, and returns when what it waits for is there.
+    """
+
+    board: Board
+    settings: TerminalSettings
+    drive: Drive
+    cards: tuple[CardSpec, ...]
+    observers: list[Observer] = field(default_factory=list)
+    terminal: Terminal | None = None
+
+    def __post_init__(self) -> None:
+        self.devices = _virtual_devices(self.board)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Switch everything off. May be called twice."""
+        self.cut_power()
+        self.drive.close()
+
+    # --- power --------------------------------------------------------------------------------------
+
+    def power_on(self) -> None:
+        """Switch the terminal on, and wait until it is idle or knows why it cannot be.
+
+        Raises HalError when the board cannot be opened or its storage belongs to another version.
+        """
+        if self.terminal is None:
+            terminal = Terminal(self.board, self.settings, observer=self._observe)
+            try:
+                terminal.power_on()
+            except PowerCut:
+                self.board.close()
+                return
+            self.terminal = terminal
+        self.run_until(self._is_at_rest)
+
+    def cut_power(self) -> None:
+        """Pull the terminal's plug, at whatever it is doing."""
+        if self.terminal is not None:
+            self.terminal = None
+            self.board.close()
+
+    @property
+    def is_on(self) -> bool:
+        """False after a power cut, until `power_on`."""
+        return self.terminal is not None
+
+    # --- hands --------------------------------------------------------------------------------------
+
+    def press(self, *keys: Key | str) -> None:
+        """Press keys by name ("1", "00", "enter", "cancel", "clear", "f1" …), one after the other."""
+        for key in keys:
+            self.devices.keypad.press(key)
+            self.settle()
+
+    def enter_amount(self, amount: str) -> None:
+        """Type an amount such as "12.34" and ENTER, on the idle screen or where the amount is asked for."""
+        digits = amount.replace(".", "").lstrip("0")
+        self.press(*digits, Key.ENTER)
+        self.run_until(
+            lambda: self.state not in {"idle", "result", "signing_in", "clearing", "amount"}, 20_000
+        )
+
+    def swipe(self, card: str | MagneticCard, quality: str = "good") -> None:
+        """Swipe a card, by its name or itself. `quality`: good, bad, half, too_fast, backwards."""
+        self.devices.card_reader.swipe(self.plastic(card), quality=Swipe(quality))
+        self.settle()
+
+    def insert(self, card: str | MagneticCard) -> None:
+        """Put a card into the reader and leave it there."""
+        self.devices.card_reader.insert(self.plastic(card))
+        self.settle()
+
+    def remove(self) -> None:
+        """Take the inserted card out."""
+        self.devices.card_reader.remove()
+        self.settle()
+
+    def enter_pin(self, pin: str) -> None:
+        """Type a PIN and ENTER once the terminal asks for it."""
+        self.wait_for("pin", "purchase_pin")
+        self.press(*pin, Key.ENTER)
+
+    def plastic(self, card: str | MagneticCard) -> MagneticCard:
+        """The card of that name. Raises RecordError naming the cards that there are."""
+        if isinstance(card, MagneticCard):
+            return card
+        found = plastic(self.cards, card)
+        return MagneticCard.from_fields(
+            found.pan, found.expiry_yymm, found.name, found.service_code, found.discretionary
+        )
+
+    # --- time ---------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Let the terminal do what it can do at this moment."""
+        try:
+            self.drive.pump(self.terminal)
+        except PowerCut:
+            self.cut_power()
+
+    def run_until(self, condition: Callable[[], bool], limit_ms: int = PATIENCE_MS) -> bool:
+        """Let time pass until `condition` holds; False when it does not within `limit_ms`, or the power went."""
+        end_ms = self.drive.now_ms() + limit_ms
+        was_on = self.is_on
+        while True:
+            self.settle()
+            if was_on and not self.is_on:
+                return False
+            if condition():
+                return True
+            if self.drive.now_ms() >= end_ms:
+                return False
+            self.drive.wait(self.terminal, end_ms)
+
+    def run_for(self, duration_ms: int) -> None:
+        """Let time pass."""
+        end_ms = self.drive.now_ms() + duration_ms
+        self.run_until(lambda: self.drive.now_ms() >= end_ms, duration_ms)
+
+    def wait_for(self, *states: str, limit_ms: int = PATIENCE_MS) -> str:
+        """Wait for one of these states of the payment or the terminal, and return it.
+
+        Raises StationError when it does not come, or when the payment ends first.
+        """
+        ended = {outcome.value for outcome in Outcome}
+        self.run_until(lambda: self.state in states or self.state in {"result", *ended}, limit_ms)
+        if self.state not in states:
+            raise StationError(f"waited for {' or '.join(states)}, but the terminal is in {self.state!r}")
+        return self.state
+
+    def finish(self) -> Payment | None:
+        """Wait until the payment has ended and the terminal is at rest; returns the payment."""
+        self.run_until(self._is_at_rest)
+        return self.payment
+
+    def _is_at_rest(self) -> bool:
+        return self.state in {"idle", "out_of_service", "tampered", "off"}
+
+    # --- faults -------------------------------------------------------------------------------------
+
+    def unplug_cable(self) -> None:
+        """Pull the cable between terminal and gateway."""
+        self.settle()
+        self.drive.cut_line()
+
+    def plug_cable(self) -> None:
+        """Plug it in again."""
+        self.drive.mend_line()
+
+    def add_bank_fault(self, fault: Fault) -> None:
+        """Let the bank misbehave (`bank.faults`)."""
+        self.ask_bank(lambda bank: bank.faults.add(fault))
+
+    # --- eyes and ears ------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> str:
+        """The state of the payment, or of the terminal when none is running; "off" without power."""
+        return self.terminal.state if self.terminal is not None else "off"
+
+    @property
+    def states(self) -> list[str]:
+        """Every state that the newest payment has passed, in order."""
+        return list(self.terminal.states_passed) if self.terminal is not None else []
+
+    @property
+    def display(self) -> str:
+        """What the display shows, line by line."""
+        return self.devices.display.text
+
+    @property
+    def slips(self) -> list[str]:
+        """The text of every slip printed so far."""
+        return [slip.text for slip in self.devices.printer.slips]
+
+    @property
+    def beeps(self) -> int:
+        """How often the terminal has beeped so far, key clicks apart."""
+        return sum(
+            played.beep.beep_count for played in self.devices.buzzer.played() if played.beep is not Beep.KEY
+        )
+
+    @property
+    def payment(self) -> Payment | None:
+        """The newest payment, as the journal has it."""
+        return self.terminal.journal.payment if self.terminal is not None else None
+
+    def ask_bank(self, question: Callable[[Bank], T]) -> T:
+        """Ask the bank, for instance `station.ask_bank(lambda bank: bank.accounts())`."""
+        return self.drive.ask_bank(question)
+
+    def _observe(self, transition: Transition) -> None:
+        for observer in self.observers:
+            observer(transition)
+
+
+def _virtual_devices(board: Board) -> VirtualDevices:
+    """The board's virtual devices by their real types. Raises StationError for one that is no virtual device."""
+    kinds: dict[str, type] = {
+        "keypad": VirtualKeypad,
+        "card_reader": VirtualCardReader,
+        "display": VirtualDisplay,
+        "leds": VirtualLeds,
+        "buzzer": VirtualBuzzer,
+        "printer": VirtualPrinter,
+        "tamper": VirtualTamper,
+    }
+    for name, kind in kinds.items():
+        if not isinstance(getattr(board, name), kind):
+            raise StationError(f"the profile's {name} is a real device: a script can only drive virtual ones")
+    return VirtualDevices(**{name: getattr(board, name) for name in kinds})
