@@ -1,0 +1,175 @@
+"""The `posterm bank` commands, called as the program calls them."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bank.provision import load_provision
+from tests.bank.till import TMK
+from tools.bank_commands import register
+
+GOOD_PAN = load_provision().cards[0].plastic.pan
+
+
+def run(*arguments: str) -> int:
+    parser = argparse.ArgumentParser(prog="posterm")
+    register(parser.add_subparsers(required=True))
+    args = parser.parse_args(["bank", *arguments])
+    code = args.run(args)
+    assert isinstance(code, int)
+    return code
+
+
+@pytest.fixture
+def db(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    path = str(tmp_path / "bank.db")
+    assert run("init", "--db", path, "--demo") == 0
+    assert "5 cards, 1 terminals" in capsys.readouterr().out
+    return path
+
+
+def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    assert run(*arguments, "--json") == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_listings_in_json(db: str, capsys: pytest.CaptureFixture[str]) -> None:
+    cards = shown(capsys, "card", "list", "--db", db)
+    assert [card["name"] for card in cards] == ["expired", "good", "limited", "lost", "poor"]
+    assert shown(capsys, "card", "show", "good", "--db", db)["pan"] == GOOD_PAN.masked
+    assert shown(capsys, "account", "show", "card good", "--db", db)["balance_minor"] == 1_000_000
+    assert len(shown(capsys, "account", "list", "--db", db)) == 7
+    assert shown(capsys, "merchant", "list", "--db", db)[0]["name_local"] == "小样咖啡馆"
+    assert shown(capsys, "merchant", "show", "898320154110001", "--db", db)["status"] == "active"
+    terminal = shown(capsys, "terminal", "show", "12345678", "--db", db)
+    assert shown(capsys, "terminal", "list", "--db", db) == [terminal]
+    assert (terminal["tmk_check_value"], terminal["signed_in"]) == ("491510CA", False)
+    postings = shown(capsys, "ledger", "list", "--db", db)
+    assert len(postings) == 5
+    assert shown(capsys, "ledger", "show", "1", "--db", db) == postings[0]
+    assert shown(capsys, "ledger", "verify", "--db", db)["ok"] is True
+
+
+@pytest.mark.parametrize("listing", ["card", "account", "merchant", "terminal", "ledger"])
+def test_listings_in_columns_name_no_number_in_full(
+    db: str, capsys: pytest.CaptureFixture[str], listing: str
+) -> None:
+    assert run(listing, "list", "--db", db) == 0
+    output = capsys.readouterr().out
+    assert len(output.splitlines()) > 1
+    assert GOOD_PAN.reveal() not in output
+    assert TMK.hex() not in output.lower()
+
+
+def test_a_card_is_created_with_a_pin_from_standard_input(
+    db: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("654321\n"))
+    create = ["card", "create", "anna", "--pan", "6225880000010018", "--expiry", "3012", "--db", db]
+    assert run(*create, "--balance", "12.34", "--limit", "5.00", "--pin-stdin") == 0
+    assert "622588******0018" in capsys.readouterr().out
+    card = shown(capsys, "card", "show", "anna", "--db", db)
+    assert (card["balance_minor"], card["amount_limit_minor"]) == (1234, 500)
+    assert run(*create, "--pin", "654321") == 1
+    assert capsys.readouterr().err == 'posterm bank: there is already a card "anna"\n'
+
+
+def test_a_card_is_changed(db: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("card", "set", "good", "--status", "stolen", "--unblock-pin", "--db", db) == 0
+    assert shown(capsys, "card", "show", "good", "--db", db)["status"] == "stolen"
+    assert run("card", "set", "good", "--status", "happy", "--db", db) == 1
+    assert run("card", "set", "good", "--db", db) == 1
+
+
+def test_merchants_terminals_and_accounts_are_created(
+    db: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("merchant", "create", "898320154110002", "--name", "BOOKS", "--db", db) == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO(TMK.hex() + "\n"))
+    assert run("terminal", "create", "00000002", "--mid", "898320154110002", "--tmk-stdin", "--db", db) == 0
+    assert "491510CA" in capsys.readouterr().out
+    assert run("account", "create", "fees", "--db", db) == 0
+    assert shown(capsys, "account", "show", "fees", "--db", db)["kind"] == "merchant"
+    monkeypatch.setattr("sys.stdin", io.StringIO("1234\n"))
+    assert run("terminal", "create", "00000003", "--mid", "898320154110002", "--tmk-stdin", "--db", db) == 1
+
+
+def test_the_master_key_is_for_the_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "own.db"
+    assert run("init", "--db", str(path)) == 0
+    key = tmp_path / "own.db.key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert len(bytes.fromhex(key.read_text().strip())) == 32
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("card", "list", "--db", "{tmp}/absent.db"), "posterm bank init"),
+        (("init", "--db", "{db}", "--demo"), "is a bank already"),
+        (("init", "--db", "{tmp}/x.db", "--from", "{tmp}/absent.toml"), "cannot read"),
+        (("card", "show", "nobody", "--db", "{db}"), '"nobody"'),
+        (("merchant", "show", "1", "--db", "{db}"), "no merchant"),
+        (("terminal", "show", "1", "--db", "{db}"), "no terminal"),
+        (("ledger", "show", "99", "--db", "{db}"), "99"),
+        (("card", "list", "--db", "{db}", "--key-file", "{tmp}/absent.key"), "master key"),
+        (
+            ("card", "create", "x", "--pan", "12", "--expiry", "3012", "--pin", "1234", "--db", "{db}"),
+            "--pan",
+        ),
+        (("serve",), "--demo"),
+        (("serve", "--demo", "--listen", "nowhere"), "HOST:PORT"),
+        (("serve", "--demo", "--fault", "rain"), "known are"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_1(
+    db: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], words: str
+) -> None:
+    assert run(*(argument.format(tmp=tmp_path, db=db) for argument in arguments)) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert words in error
+
+
+def test_a_wrong_key_file_is_said(db: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = tmp_path / "other.key"
+    other.write_text("00" * 32)
+    assert run("card", "list", "--db", db, "--key-file", str(other)) == 1
+    assert "another bank master key" in capsys.readouterr().err
+    other.write_text("no hex")
+    assert run("card", "list", "--db", db, "--key-file", str(other)) == 1
+
+
+def test_wrong_books_are_exit_code_1(db: str, capsys: pytest.CaptureFixture[str]) -> None:
+    import sqlite3
+
+    connection = sqlite3.connect(db)
+    connection.execute("UPDATE account SET balance_minor = 1 WHERE name = 'card good'")
+    connection.commit()
+    connection.close()
+    assert run("ledger", "verify", "--db", db) == 1
+    assert "card good" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["serve"], ["init"], *([group, "list"] for group in ("card", "account", "merchant", "ledger"))],
+)
+def test_help_has_an_example(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run(*command, "--help")
+    assert caught.value.code == 0
+    assert "example:\n  posterm bank " + " ".join(command) in capsys.readouterr().out
+
+
+def test_wrong_usage_is_exit_code_2() -> None:
+    with pytest.raises(SystemExit) as caught:
+        run("card", "list")
+    assert caught.value.code == 2

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from bank.errors import StoreError, StoreVersionError
+from bank.store import SCHEMA_VERSION, BankStore
+
+
+def test_a_new_file_is_written_ahead_and_flushed_at_commits(tmp_path: Path) -> None:
+    store = BankStore.open(tmp_path / "bank.db")
+    assert store.rows("PRAGMA journal_mode")[0][0] == "wal"
+    assert store.number("PRAGMA synchronous") == 2  # FULL
+    assert store.number("PRAGMA foreign_keys") == 1
+    assert store.number("PRAGMA user_version") == SCHEMA_VERSION
+    store.close()
+    store.close()
+
+
+def test_another_schema_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "bank.db"
+    BankStore.open(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    connection.close()
+    with pytest.raises(StoreVersionError) as caught:
+        BankStore.open(path)
+    assert "\n" not in str(caught.value)
+    assert str(SCHEMA_VERSION + 1) in str(caught.value)
+
+
+def test_a_database_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE recipe (name TEXT)")
+    connection.commit()
+    connection.close()
+    with pytest.raises(StoreVersionError):
+        BankStore.open(path)
+
+
+def test_what_is_no_database_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "letter.txt"
+    path.write_text("Dear bank, this is a letter and not a database.\n" * 50)
+    for wrong in (path, tmp_path / "no" / "such" / "folder.db"):
+        with pytest.raises(StoreError) as caught:
+            BankStore.open(wrong)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(StoreError, match="posterm bank init"):
+        BankStore.open(tmp_path / "absent.db", create=False)
+    assert not (tmp_path / "absent.db").exists()
+
+
+def test_a_failed_unit_leaves_nothing_behind() -> None:
+    store = BankStore.open(":memory:")
+
+    def fail_half_way() -> None:
+        with store.transaction():
+            store.set_setting("a", b"1")
+            with store.transaction():
+                store.set_setting("b", b"2")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
+    assert store.setting("a") is None
+    assert store.setting("b") is None
+    with store.transaction():
+        store.set_setting("a", b"3")
+    assert store.setting("a") == b"3"
+    store.close()
+
+
+def test_a_write_outside_a_transaction_is_a_mistake() -> None:
+    store = BankStore.open(":memory:")
+    with pytest.raises(AssertionError):
+        store.set_setting("a", b"1")
+    store.close()
+
+
+def test_a_database_that_fails_is_a_store_error(tmp_path: Path) -> None:
+    path = tmp_path / "bank.db"
+    BankStore.open(path).close()
+    store = BankStore.open(path)
+    store._connection.execute("PRAGMA query_only = ON")
+    with pytest.raises(StoreError), store.transaction():
+        store.set_setting("a", b"1")
+    store.close()
+
+
+def test_counters_count() -> None:
+    store = BankStore.open(":memory:")
+    with store.transaction():
+        assert [store.next_count("rrn") for _ in range(3)] == [1, 2, 3]
+        assert store.next_count("other") == 1
+    store.close()

@@ -1,0 +1,357 @@
+"""What the `posterm bank` commands do: each public function takes the arguments and returns an exit code.
+
+The bank's modules are imported where a command runs, so that `posterm --help` stays quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import secrets
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bank.authoriser import Bank
+    from bank.faults import BankFaults
+
+# --- opening a bank ---------------------------------------------------------------------------------
+
+
+def _key_path(args: argparse.Namespace) -> Path:
+    return Path(args.key_file or f"{args.db}.key")
+
+
+def _read_key(path: Path) -> bytes:
+    from bank.errors import HsmError
+
+    try:
+        return bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except OSError as error:
+        raise HsmError(f"cannot read the bank's master key {path}: {error.strerror}") from None
+    except ValueError:
+        raise HsmError(f"{path} holds no master key: it should be 64 hex digits") from None
+
+
+def _write_key(path: Path, key: bytes) -> None:
+    from bank.errors import HsmError
+
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise HsmError(f"cannot write the bank's master key {path}: {error.strerror}") from None
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(key.hex() + "\n")
+
+
+def _key_for_new_bank(args: argparse.Namespace) -> bytes:
+    """The key that lies there already, or a new one (the demo's is fixed), for the owner's eyes only."""
+    from bank.provision import DEMO_MASTER_KEY
+
+    path = _key_path(args)
+    if path.exists():
+        return _read_key(path)
+    key = DEMO_MASTER_KEY if args.demo else secrets.token_bytes(32)
+    _write_key(path, key)
+    return key
+
+
+def _open(args: argparse.Namespace) -> Bank:
+    """The existing bank that `--db` names."""
+    from bank.authoriser import Bank
+    from bank.entropy import SystemEntropy
+    from bank.store import BankStore
+
+    BankStore.open(args.db, create=False).close()  # a missing database is a better message than a missing key
+    return Bank.open(args.db, _read_key(_key_path(args)), entropy=SystemEntropy(), create=False)
+
+
+def _secret(prompt: str, *, from_stdin: bool) -> str:
+    return sys.stdin.readline().strip() if from_stdin else getpass.getpass(prompt)
+
+
+def _amount(option: str, text: str) -> int:
+    from bank.errors import RecordError
+    from wire.money import AmountError, parse_amount
+
+    try:
+        return 0 if text in {"0", "0.00"} else parse_amount(text)
+    except AmountError as error:
+        raise RecordError(f"{option}: {error}") from None
+
+
+# --- serve and init ----------------------------------------------------------------------------------
+
+
+def serve(args: argparse.Namespace) -> int:
+    """Serve until SIGINT or SIGTERM."""
+    import asyncio
+
+    from bank.errors import ListenError, RecordError
+    from bank.faults import BankFaults, parse_fault
+
+    host, colon, port = args.listen.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise ListenError(f'"{args.listen}" is no HOST:PORT')
+    if not args.db and not args.demo:
+        raise RecordError("name a database with --db, or use --demo")
+    faults = BankFaults(*(parse_fault(text) for text in args.fault))
+    with closing(_bank_to_serve(args, faults)) as bank:
+        asyncio.run(_serve_until_stopped(bank, host or "127.0.0.1", int(port), args.idle_timeout_s))
+    return 0
+
+
+def _bank_to_serve(args: argparse.Namespace, faults: BankFaults) -> Bank:
+    from bank.authoriser import Bank
+    from bank.entropy import SystemEntropy
+    from bank.provision import demo_bank, fill, load_provision
+    from bank.server import wall_clock
+
+    if args.demo and not args.db:
+        return demo_bank(now=wall_clock(), entropy=SystemEntropy(), faults=faults)
+    if not args.demo:
+        _open(args).close()
+    key = _key_for_new_bank(args)
+    bank = Bank.open(args.db, key, entropy=SystemEntropy(), faults=faults)
+    if args.demo and bank.is_empty:
+        fill(bank, load_provision(), now=wall_clock())
+    return bank
+
+
+async def _serve_until_stopped(bank: Bank, host: str, port: int, idle_timeout_s: float) -> None:
+    import asyncio
+    import signal
+
+    from bank.server import serve
+
+    server = await serve(bank, host, port, idle_timeout_s=idle_timeout_s or None)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    print(f"bank listening on {host}:{server.port}", flush=True)
+    await stop.wait()
+    server.close()
+    await server.wait_closed()
+
+
+def init(args: argparse.Namespace) -> int:
+    """Make a database, perhaps fill it."""
+    from bank.authoriser import Bank
+    from bank.entropy import SystemEntropy
+    from bank.errors import RecordError
+    from bank.provision import fill, load_provision
+    from bank.server import wall_clock
+
+    provision = load_provision(args.source) if args.demo or args.source else None
+    with closing(Bank.open(args.db, _key_for_new_bank(args), entropy=SystemEntropy())) as bank:
+        if not bank.is_empty:
+            raise RecordError(f"{args.db} is a bank already: choose another file")
+        if provision is not None:
+            fill(bank, provision, now=wall_clock())
+        print(f"{args.db}: {len(bank.cards.cards())} cards, {len(bank.merchants.terminals())} terminals")
+    return 0
+
+
+# --- create and change -------------------------------------------------------------------------------
+
+
+def card_create(args: argparse.Namespace) -> int:
+    """Issue a card."""
+    from bank.errors import RecordError
+    from bank.server import wall_clock
+    from wire.pan import Pan
+
+    try:
+        pan = Pan(args.pan)
+    except ValueError as error:
+        raise RecordError(f"--pan: {error}") from None
+    balance_minor = _amount("--balance", args.balance)
+    limit_minor = _amount("--limit", args.limit) if args.limit else None
+    pin = args.pin or _secret(f"PIN of card {args.name}: ", from_stdin=args.pin_stdin)
+    with closing(_open(args)) as bank, bank.store.transaction():
+        card = bank.cards.add(
+            args.name,
+            pan,
+            pin,
+            expiry_yymm=args.expiry,
+            now=wall_clock(),
+            holder=args.holder,
+            service_code=args.service_code,
+            balance_minor=balance_minor,
+            amount_limit_minor=limit_minor,
+        )
+        print(f"card {card.name} {card.pan.masked} created")
+    return 0
+
+
+def card_set(args: argparse.Namespace) -> int:
+    """Change a card's standing."""
+    from bank.cards import CardStatus
+    from bank.errors import RecordError
+
+    if not args.status and not args.unblock_pin:
+        raise RecordError("say what to change: --status or --unblock-pin")
+    try:
+        status = CardStatus(args.status) if args.status else None
+    except ValueError:
+        known = ", ".join(one.value for one in CardStatus)
+        raise RecordError(f'--status: "{args.status}" is none of {known}') from None
+    with closing(_open(args)) as bank, bank.store.transaction():
+        card = bank.cards.named(args.name)
+        if status is not None:
+            bank.cards.set_status(args.name, status)
+        if args.unblock_pin:
+            bank.cards.set_pin_tries_used(card, 0)
+    return 0
+
+
+def account_create(args: argparse.Namespace) -> int:
+    """Open an account."""
+    from bank.ledger import AccountKind
+
+    with closing(_open(args)) as bank, bank.store.transaction():
+        bank.ledger.open_account(args.name, AccountKind(args.kind))
+    return 0
+
+
+def merchant_create(args: argparse.Namespace) -> int:
+    """Register a merchant."""
+    with closing(_open(args)) as bank, bank.store.transaction():
+        bank.merchants.add(args.mid, args.name, name_local=args.name_local)
+    return 0
+
+
+def terminal_create(args: argparse.Namespace) -> int:
+    """Register a terminal."""
+    from bank.errors import RecordError
+    from bank.provision import parse_tmk
+
+    try:
+        tmk = parse_tmk(_secret("terminal master key (hex): ", from_stdin=args.tmk_stdin))
+    except ValueError as error:
+        raise RecordError(f"the terminal master key {error}") from None
+    with closing(_open(args)) as bank, bank.store.transaction():
+        terminal = bank.merchants.add_terminal(
+            args.mid, args.tid, tmk, tmk_index=args.tmk_index, batch=args.batch
+        )
+        check_value = bank.hsm.tmk_check_value(terminal.tmk_sealed).hex().upper()
+        print(f"terminal {terminal.tid} created, key check value {check_value}")
+    return 0
+
+
+# --- list and show -----------------------------------------------------------------------------------
+
+
+def card_list(args: argparse.Namespace) -> int:
+    """List the cards."""
+    from tools.bank_views import card_row, show_list
+
+    with closing(_open(args)) as bank:
+        return show_list([card_row(bank, card) for card in bank.cards.cards()], as_json=args.json)
+
+
+def card_show(args: argparse.Namespace) -> int:
+    """Show a card."""
+    from tools.bank_views import card_row, show_one
+
+    with closing(_open(args)) as bank:
+        return show_one(card_row(bank, bank.cards.named(args.name)), as_json=args.json)
+
+
+def account_list(args: argparse.Namespace) -> int:
+    """List the accounts."""
+    from tools.bank_views import account_row, show_list
+
+    with closing(_open(args)) as bank:
+        return show_list([account_row(account) for account in bank.accounts()], as_json=args.json)
+
+
+def account_show(args: argparse.Namespace) -> int:
+    """Show an account."""
+    from tools.bank_views import account_row, show_one
+
+    with closing(_open(args)) as bank:
+        return show_one(account_row(bank.ledger.account_named(args.name)), as_json=args.json)
+
+
+def merchant_list(args: argparse.Namespace) -> int:
+    """List the merchants."""
+    from tools.bank_views import merchant_row, show_list
+
+    with closing(_open(args)) as bank:
+        rows = [merchant_row(bank, merchant) for merchant in bank.merchants.merchants()]
+        return show_list(rows, as_json=args.json)
+
+
+def merchant_show(args: argparse.Namespace) -> int:
+    """Show a merchant."""
+    from bank.errors import RecordError
+    from tools.bank_views import merchant_row, show_one
+
+    with closing(_open(args)) as bank:
+        merchant = bank.merchants.find(args.mid)
+        if merchant is None:
+            raise RecordError(f"there is no merchant {args.mid}")
+        return show_one(merchant_row(bank, merchant), as_json=args.json)
+
+
+def terminal_list(args: argparse.Namespace) -> int:
+    """List the terminals."""
+    from tools.bank_views import show_list, terminal_row
+
+    with closing(_open(args)) as bank:
+        rows = [terminal_row(bank, terminal) for terminal in bank.merchants.terminals()]
+        return show_list(rows, as_json=args.json)
+
+
+def terminal_show(args: argparse.Namespace) -> int:
+    """Show a terminal."""
+    from bank.errors import RecordError
+    from tools.bank_views import show_one, terminal_row
+
+    with closing(_open(args)) as bank:
+        found = [
+            terminal
+            for terminal in bank.merchants.terminals()
+            if terminal.tid == args.tid and args.mid in {None, terminal.mid}
+        ]
+        if len(found) != 1:
+            raise RecordError(
+                f"{len(found)} merchants have a terminal {args.tid}: choose one with --mid"
+                if found
+                else f"there is no terminal {args.tid}"
+            )
+        return show_one(terminal_row(bank, found[0]), as_json=args.json)
+
+
+def ledger_list(args: argparse.Namespace) -> int:
+    """List the postings."""
+    from tools.bank_views import posting_row, show_list
+
+    with closing(_open(args)) as bank:
+        return show_list([posting_row(posting) for posting in bank.ledger.postings()], as_json=args.json)
+
+
+def ledger_show(args: argparse.Namespace) -> int:
+    """Show a posting."""
+    from bank.errors import RecordError
+    from tools.bank_views import posting_row, show_one
+
+    with closing(_open(args)) as bank:
+        found = [posting for posting in bank.ledger.postings() if posting.posting_id == args.posting_id]
+        if not found:
+            raise RecordError(f"there is no posting number {args.posting_id}")
+        return show_one(posting_row(found[0]), as_json=args.json)
+
+
+def ledger_verify(args: argparse.Namespace) -> int:
+    """Recalculate the books."""
+    from tools.bank_views import audit_row, show_one
+
+    with closing(_open(args)) as bank:
+        audit = bank.verify()
+        show_one(audit_row(audit), as_json=args.json)
+        return 0 if audit.ok else 1

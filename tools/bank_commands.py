@@ -1,0 +1,265 @@
+"""`posterm bank ...`: make a bank, look into it, and let it serve.
+
+`register` adds the commands to the program's parser. Each one sets `run`, a function from the parsed
+arguments to an exit code: 0 done, 1 refused or failed (one line on stderr), 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from tools import bank_actions as actions
+
+Subparsers = Any  # argparse does not name the type that add_subparsers() returns
+Command = Callable[[argparse.Namespace], int]
+
+DEFAULT_LISTEN = "127.0.0.1:8583"
+
+
+def register(subparsers: Subparsers) -> None:
+    """Add `bank` and everything below it to the program's subparsers."""
+    parser = subparsers.add_parser("bank", help="the bank: make, inspect and serve one")
+    groups = parser.add_subparsers(dest="bank_command", required=True, metavar="COMMAND")
+    _register_serve(groups)
+    _register_init(groups)
+    _register_cards(groups)
+    _register_accounts(groups)
+    _register_merchants(groups)
+    _register_terminals(groups)
+    _register_ledger(groups)
+
+
+# --- the parsers -------------------------------------------------------------------------------------
+
+
+def _command(groups: Subparsers, name: str, run: Command, text: str, example: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = groups.add_parser(
+        name,
+        help=text,
+        description=text,
+        epilog=f"example:\n  posterm bank {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=_reporting(run))
+    return parser
+
+
+def _group(groups: Subparsers, name: str, text: str) -> Subparsers:
+    parser = groups.add_parser(name, help=text, description=text)
+    return parser.add_subparsers(dest=f"bank_{name}_command", required=True, metavar="COMMAND")
+
+
+def _add_db(parser: argparse.ArgumentParser, *, needed: bool = True) -> None:
+    parser.add_argument("--db", required=needed, metavar="FILE", help="the bank's database")
+    parser.add_argument(
+        "--key-file", metavar="FILE", help="the bank's master key (default: FILE.key beside --db)"
+    )
+
+
+def _add_view(parser: argparse.ArgumentParser) -> None:
+    _add_db(parser)
+    parser.add_argument("--json", action="store_true", help="write JSON instead of columns")
+
+
+def _register_serve(groups: Subparsers) -> None:
+    parser = _command(
+        groups,
+        "serve",
+        actions.serve,
+        "answer terminals on a TCP port",
+        "serve --demo --listen 127.0.0.1:8583",
+    )
+    _add_db(parser, needed=False)
+    parser.add_argument(
+        "--demo", action="store_true", help="the demo bank; in memory unless --db names a file"
+    )
+    parser.add_argument("--listen", default=DEFAULT_LISTEN, metavar="HOST:PORT", help="default: %(default)s")
+    parser.add_argument(
+        "--idle-timeout-s", type=float, default=300.0, metavar="S", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME[:OPTION=VALUE,...]",
+        help="misbehave, e.g. silent-after-posting:mti=0200,count=1; may be given again",
+    )
+
+
+def _register_init(groups: Subparsers) -> None:
+    parser = _command(
+        groups, "init", actions.init, "make a new database", "init --db my-bank.db --from examples/cards.toml"
+    )
+    _add_db(parser)
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--demo", action="store_true", help="with the demo's cards, merchant and terminal")
+    source.add_argument("--from", dest="source", metavar="FILE", help="with what this TOML file describes")
+
+
+def _register_cards(groups: Subparsers) -> None:
+    cards = _group(groups, "card", "cards and their standing")
+    parser = _command(
+        cards,
+        "create",
+        actions.card_create,
+        "issue a card with an account of its own",
+        "card create anna --pan 6225880000010018 --expiry 3012 --balance 500.00 --db my-bank.db",
+    )
+    parser.add_argument("name")
+    parser.add_argument(
+        "--pan", required=True, metavar="DIGITS", help="a test number with a right check digit"
+    )
+    parser.add_argument("--expiry", required=True, metavar="YYMM")
+    parser.add_argument("--holder", default="", metavar="NAME")
+    parser.add_argument("--service-code", default="120", metavar="NNN")
+    parser.add_argument("--balance", default="0.00", metavar="YUAN")
+    parser.add_argument("--limit", metavar="YUAN", help="the most that one payment may take")
+    pin = parser.add_mutually_exclusive_group()
+    pin.add_argument("--pin-stdin", action="store_true", help="read the PIN from standard input, one line")
+    pin.add_argument("--pin", metavar="DIGITS", help="for tests: others see it in the list of processes")
+    _add_db(parser)
+    _add_view(_command(cards, "list", actions.card_list, "list all cards", "card list --db my-bank.db"))
+    parser = _command(
+        cards, "show", actions.card_show, "show one card", "card show anna --json --db my-bank.db"
+    )
+    parser.add_argument("name")
+    _add_view(parser)
+    parser = _command(
+        cards,
+        "set",
+        actions.card_set,
+        "change a card's standing",
+        "card set anna --status lost --db my-bank.db",
+    )
+    parser.add_argument("name")
+    parser.add_argument(
+        "--status", metavar="STATUS", help="active, pick_up, inactive, lost, stolen, restricted"
+    )
+    parser.add_argument("--unblock-pin", action="store_true", help="forget the wrong PINs so far")
+    _add_db(parser)
+
+
+def _register_accounts(groups: Subparsers) -> None:
+    accounts = _group(groups, "account", "accounts and their balances")
+    parser = _command(
+        accounts,
+        "create",
+        actions.account_create,
+        "open an empty account",
+        "account create fees --db my-bank.db",
+    )
+    parser.add_argument("name")
+    parser.add_argument("--kind", choices=("cardholder", "merchant", "clearing"), default="merchant")
+    _add_db(parser)
+    _add_view(
+        _command(accounts, "list", actions.account_list, "list all accounts", "account list --db my-bank.db")
+    )
+    parser = _command(
+        accounts, "show", actions.account_show, "show one account", 'account show "card good" --db my-bank.db'
+    )
+    parser.add_argument("name")
+    _add_view(parser)
+
+
+def _register_merchants(groups: Subparsers) -> None:
+    merchants = _group(groups, "merchant", "merchants")
+    parser = _command(
+        merchants,
+        "create",
+        actions.merchant_create,
+        "register a merchant",
+        'merchant create 898320154110002 --name "CORNER BOOKSHOP" --db my-bank.db',
+    )
+    parser.add_argument("mid", help="15 characters")
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--name-local", default="", metavar="NAME")
+    _add_db(parser)
+    _add_view(
+        _command(
+            merchants, "list", actions.merchant_list, "list all merchants", "merchant list --db my-bank.db"
+        )
+    )
+    parser = _command(
+        merchants,
+        "show",
+        actions.merchant_show,
+        "show one merchant",
+        "merchant show 898320154110001 --db my-bank.db",
+    )
+    parser.add_argument("mid")
+    _add_view(parser)
+
+
+def _register_terminals(groups: Subparsers) -> None:
+    terminals = _group(groups, "terminal", "terminals and their state")
+    parser = _command(
+        terminals,
+        "create",
+        actions.terminal_create,
+        "register a terminal; its master key is asked for",
+        "terminal create 00000002 --mid 898320154110002 --tmk-stdin --db my-bank.db < tmk.hex",
+    )
+    parser.add_argument("tid", help="8 characters")
+    parser.add_argument("--mid", required=True, help="its merchant")
+    parser.add_argument("--batch", default="000001", metavar="NNNNNN")
+    parser.add_argument("--tmk-index", type=int, default=1, metavar="N")
+    parser.add_argument(
+        "--tmk-stdin", action="store_true", help="read the key (32 hex digits) from standard input"
+    )
+    _add_db(parser)
+    _add_view(
+        _command(
+            terminals, "list", actions.terminal_list, "list all terminals", "terminal list --db my-bank.db"
+        )
+    )
+    parser = _command(
+        terminals,
+        "show",
+        actions.terminal_show,
+        "show one terminal",
+        "terminal show 12345678 --db my-bank.db",
+    )
+    parser.add_argument("tid")
+    parser.add_argument("--mid", help="needed when several merchants have this terminal number")
+    _add_view(parser)
+
+
+def _register_ledger(groups: Subparsers) -> None:
+    ledger = _group(groups, "ledger", "the books")
+    _add_view(
+        _command(ledger, "list", actions.ledger_list, "list all postings", "ledger list --db my-bank.db")
+    )
+    parser = _command(
+        ledger, "show", actions.ledger_show, "show one posting", "ledger show 7 --db my-bank.db"
+    )
+    parser.add_argument("posting_id", type=int)
+    _add_view(parser)
+    _add_view(
+        _command(
+            ledger,
+            "verify",
+            actions.ledger_verify,
+            "recalculate the books; exit code 1 if they are wrong",
+            "ledger verify --db my-bank.db",
+        )
+    )
+
+
+def _reporting(run: Command) -> Command:
+    """`run` with its errors on stderr, one line each, as exit code 1."""
+
+    def reporting(args: argparse.Namespace) -> int:
+        from bank.errors import BankError
+
+        try:
+            return run(args)
+        except BankError as error:
+            print(f"posterm bank: {error}", file=sys.stderr)
+        except KeyboardInterrupt:
+            print("posterm bank: interrupted", file=sys.stderr)
+        return 1
+
+    return reporting
