@@ -1,0 +1,66 @@
+"""`posterm diagram`: a state machine as picture or text, made from the table that runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tools.diagram.choices import FORMATS, MACHINES, SUFFIXES
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name
+
+EXAMPLES = """examples:
+  posterm diagram -o payment.svg                       the payment, as a picture
+  posterm diagram --machine terminal -o terminal.png   the terminal around it
+  posterm diagram --format mermaid                     text on the standard output
+"""
+
+
+def register(subparsers: Subparsers) -> None:
+    """Add the command to the command line."""
+    parser = subparsers.add_parser(
+        "diagram",
+        help="draw a state machine",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--machine", choices=MACHINES, default=MACHINES[0], help="default: %(default)s")
+    parser.add_argument("--format", choices=FORMATS, help="default: what the suffix of FILE says, else svg")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: the standard output")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the diagram; 0 when written, 1 when the file cannot be written, 2 for a choice that cannot be."""
+    output: Path | None = options.output
+    format_name = options.format or (SUFFIXES.get(output.suffix.lower()) if output else FORMATS[0])
+    if format_name is None:
+        return _complain(f"{output}: the suffix names no format; add --format ({', '.join(FORMATS)})", 2)
+    if format_name == "png" and output is None and sys.stdout.isatty():
+        return _complain("a PNG is no text for a terminal: add -o FILE", 2)
+    data = _render(options.machine, format_name)
+    if output is None:
+        sys.stdout.buffer.write(data)
+        return 0
+    try:
+        output.write_bytes(data)
+    except OSError as error:
+        return _complain(f"{output}: cannot be written: {error.strerror}", 1)
+    print(f"{output}: {options.machine}, {format_name}, {len(data)} bytes", file=sys.stderr)
+    return 0
+
+
+def _render(machine: str, format_name: str) -> bytes:
+    from tools.diagram.choices import render, table_of
+    from tools.diagram.graph import graph_of
+
+    return render(graph_of(table_of(machine)), format_name)
+
+
+def _complain(text: str, status: int) -> int:
+    print(f"posterm diagram: {text}", file=sys.stderr)
+    return status
