@@ -50,6 +50,7 @@ class Transition:
     rule: Rule
 
 
+Methods = dict[str, Callable[..., Any]]
 Observer = Callable[[Transition], None]
 
 
@@ -105,7 +106,7 @@ class Terminal:
         self._service_guards = TerminalGuards(self._service)
         self._transaction = TableMachine(transaction.TABLE, self._payment_guards)
         self._terminal = TableMachine(terminal.TABLE, self._service_guards)
-        self._methods: dict[str, tuple[Work, dict[str, Callable[..., Any]]]] = {
+        self._methods: dict[str, tuple[Work, Methods]] = {
             "transaction": (self._payment, _bound(transaction.TABLE, self._payment)),
             "terminal": (self._service, _bound(terminal.TABLE, self._service)),
         }
@@ -335,9 +336,7 @@ class Terminal:
         except api.Tampered:
             self._stop_working("tampered")
 
-    def _commit(
-        self, work: PaymentWork | TerminalWork, methods: dict[str, Any], rule: Rule, data: object
-    ) -> None:
+    def _commit(self, work: Work, methods: Methods, rule: Rule, data: object) -> None:
         if not _worth_a_commit(rule):
             return
         draft = self.journal.draft()
@@ -395,6 +394,6 @@ def _worth_a_commit(rule: Rule) -> bool:
     return source is not target
 
 
-def _bound(table: Table, work: Work) -> dict[str, Callable[..., Any]]:
+def _bound(table: Table, work: Work) -> Methods:
     """The methods for every record and effect of a table; TableError for a name that has none."""
     return resolve(table, "records", work) | resolve(table, "effects", work)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from firmware import messages
@@ -22,9 +23,18 @@ class DeviceReport:
     result: SelfTest
 
 
+ESSENTIAL = frozenset({"clock", "storage", "rng", "tamper", "display", "keypad", "card_reader"})
+"""Without one of these nothing can be sold. A printer may be out of paper, a port unplugged: that passes."""
+
+
 def self_test(board: Board) -> list[DeviceReport]:
     """Every device's self-test, in the board's order."""
     return [DeviceReport(kind, device.self_test()) for kind, device in board.devices()]
+
+
+def first_failure(reports: Sequence[DeviceReport]) -> DeviceReport | None:
+    """The first essential device that failed; None when the terminal can go into service."""
+    return next((one for one in reports if one.kind in ESSENTIAL and not one.result.ok), None)
 
 
 def recovery_of(state: str) -> Recovery:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from firmware.boot import first_failure
 from firmware.payment_work import PaymentWork
 from firmware.records import Payment, Reason, SlipCopy
 from firmware.screens import ScreenValues, render
@@ -91,9 +92,9 @@ class Faceplate:
         return payment.reason if payment else Reason.NONE
 
     def _detail(self) -> str:
-        """The first device that failed its self-test."""
-        failed = [report for report in self._service.reports if not report.result.ok]
-        return f"{failed[0].kind}: {failed[0].result.detail}" if failed else ""
+        """Why the terminal is out of service."""
+        failed = first_failure(self._service.reports)
+        return f"{failed.kind}: {failed.result.detail}" if failed else ""
 
     @staticmethod
     def _minute(now: datetime) -> datetime:

@@ -28,7 +28,7 @@ class SlipPrinter:
         self._abandoned = False  # ... of a slip that was given up
 
     def start(self, items: Sequence[PrintItem], *, continued: Sequence[PrintItem] = ()) -> None:
-        """Print a slip; one that was left unfinished is forgotten. `continued` marks a place of interruption."""
+        """Print a slip; one left unfinished is forgotten. `continued` marks where it was interrupted."""
         self.stop()
         self._left = list(items)
         self._continued = list(continued)

@@ -111,10 +111,9 @@ class TerminalWork(Work):
         self.reports = boot.self_test(self.parts.board)
         if self.parts.board.tamper.tripped:
             self.parts.kernel.post(Signal("tampered"))
-        elif all(report.result.ok for report in self.reports):
-            self.parts.kernel.post(Signal("self_test_passed"))
         else:
-            self.parts.kernel.post(Signal("self_test_failed"))
+            passed = boot.first_failure(self.reports) is None
+            self.parts.kernel.post(Signal("self_test_passed" if passed else "self_test_failed"))
 
     def open_link(self, _data: object) -> None:
         """Begin the session with the host link."""

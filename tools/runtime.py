@@ -42,7 +42,7 @@ class StationPlan:
 
 
 def settings_of(provision: Provision, base: TerminalSettings | None = None) -> TerminalSettings:
-    """Settings with the identity of the first terminal in the bank's data. Raises StationError: none there."""
+    """Settings with the identity of the first terminal in the bank's data. Raises StationError."""
     for merchant in provision.merchants:
         for terminal in merchant.terminals:
             return replace(
@@ -57,7 +57,7 @@ def settings_of(provision: Provision, base: TerminalSettings | None = None) -> T
 
 
 def build_station(plan: StationPlan) -> Station:
-    """Build a station; the terminal is off. Raises HalError, BankError, StationError: nothing is left running."""
+    """Build a station; the terminal is off. After HalError, BankError or StationError nothing is running."""
     provision = plan.provision or load_provision()
     settings = plan.settings or settings_of(provision)
     folder = plan.state_folder

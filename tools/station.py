@@ -33,7 +33,7 @@ PATIENCE_MS = 300_000
 
 
 class StationError(Exception):
-    """A script asked for something that cannot be done, or that did not come. The text says what and where."""
+    """A script asked for what cannot be done, or waited for what did not come. The text says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class Station:
             self.cut_power()
 
     def run_until(self, condition: Callable[[], bool], limit_ms: int = PATIENCE_MS) -> bool:
-        """Let time pass until `condition` holds; False when it does not within `limit_ms`, or the power went."""
+        """Let time pass until `condition` holds; False when it does not in `limit_ms`, or the power went."""
         end_ms = self.drive.now_ms() + limit_ms
         was_on = self.is_on
         while True:
@@ -258,7 +258,7 @@ class Station:
 
 
 def _virtual_devices(board: Board) -> VirtualDevices:
-    """The board's virtual devices by their real types. Raises StationError for one that is no virtual device."""
+    """The board's virtual devices by their real types. Raises StationError for a real device."""
     kinds: dict[str, type] = {
         "keypad": VirtualKeypad,
         "card_reader": VirtualCardReader,
