@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.diagram.choices import FORMATS, MACHINES, SUFFIXES
+from tools.diagram.choices import FORMATS, MACHINES, SUFFIXES, table_of
 from tools.diagram_command import register
 
 
@@ -39,7 +39,7 @@ def test_text_goes_to_the_standard_output(machine: str, capfdbinary: pytest.Capt
 def test_without_a_choice_it_draws_the_transaction_as_svg(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     assert run() == 0
     sys.stdout.flush()
-    assert b"<title>A card payment</title>" in capfdbinary.readouterr().out
+    assert f"<title>{table_of('transaction').title}</title>".encode() in capfdbinary.readouterr().out
 
 
 def test_a_png_is_not_thrown_at_a_terminal(
