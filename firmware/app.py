@@ -71,7 +71,7 @@ class Terminal:
     def power_on(self) -> None:
         """Open the board, read the journal, test every device.
 
-        Raises DeviceMissing, StorageVersion: the terminal is not on, nothing was changed.
+        Raises DeviceMissing, StorageVersion, StorageFailed: the terminal is not on, nothing was changed.
         """
         self.board.open()
         secure = SecureModule(
@@ -155,13 +155,21 @@ class Terminal:
 
     def step(self) -> None:
         """Take in what has happened, and handle it until nothing is left to do at this moment."""
-        while True:
-            self._poll()
-            if not self._kernel.run(self._handle, now_ms=self.parts.now_ms):
-                break
+        while self._turn():
             self._flush()
         self._flush()
         self._faceplate.show(self._row, in_transaction=self.in_transaction)
+
+    def _turn(self) -> bool:
+        """Poll once and handle what came of it; whether anything did."""
+        try:
+            self._poll()
+            return self._kernel.run(self._handle, now_ms=self.parts.now_ms)
+        except api.StorageFailed:
+            self._stop_working("storage_failed")
+        except api.Tampered:
+            self._stop_working("tampered")
+        return True
 
     def _poll(self) -> None:
         parts = self.parts
@@ -324,17 +332,12 @@ class Terminal:
 
     def _carry_out(self, machine: TableMachine, rule: Rule, data: object) -> None:
         work, methods = self._methods[machine.table.name]
-        try:
-            self._commit(work, methods, rule, data)
-            if self._observer is not None:
-                self._observer(Transition(self.parts.now_ms, machine.table.name, rule))
-            self._enter(machine, rule)
-            for name in rule.effects:
-                methods[name](data)
-        except api.StorageFailed:
-            self._stop_working("storage_failed")
-        except api.Tampered:
-            self._stop_working("tampered")
+        self._commit(work, methods, rule, data)
+        if self._observer is not None:
+            self._observer(Transition(self.parts.now_ms, machine.table.name, rule))
+        self._enter(machine, rule)
+        for name in rule.effects:
+            methods[name](data)
 
     def _commit(self, work: Work, methods: Methods, rule: Rule, data: object) -> None:
         if not _worth_a_commit(rule):

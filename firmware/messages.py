@@ -31,6 +31,7 @@ PIN_LENGTH_MAX = "06"  # F26 (section 2.5)
 APPROVALS = frozenset({"00", "10", "11", "A2", "A4", "A5", "A6"})
 REVERSAL_DONE = frozenset({"00", "12", "25"})
 SIGN_IN_AGAIN = frozenset({"99", "A0"})
+PARTIAL_APPROVAL = "10"  # F4 of the answer is what was approved
 WRONG_PIN = "55"
 SYSTEM_TROUBLE = frozenset({"68", "90", "91", "92", "96", "98"})  # class E: the same message may do later
 
@@ -140,8 +141,10 @@ def text_of(answer: IsoMessage, field: int) -> str:
 def note_authorisation(payment: Payment, answer: IsoMessage) -> Payment:
     """What the bank's approval says, for the slip and for the messages to come."""
     institutions, remarks = text_of(answer, 44), text_of(answer, 63)
+    is_partial = text_of(answer, 39) == PARTIAL_APPROVAL and bool(text_of(answer, 4))
     return replace(
         payment,
+        amount_minor=int(text_of(answer, 4)) if is_partial else payment.amount_minor,
         response_code=text_of(answer, 39),
         rrn=text_of(answer, 37),
         authorisation_code=text_of(answer, 38),
