@@ -1,6 +1,6 @@
 """The bank: one message in, its answer out, and in between exactly one durable transaction.
 
-The plan of this file. `Bank.handle` decodes, decides in the order of the message digest (section 13),
+The plan of this file. `Bank.handle` decodes, decides in the order of iso8583-pos section 13,
 commits, and only then returns the answer. It has no clock and no random numbers of its own: `now` is an
 argument, keys and codes come from the entropy passed in. What a transaction means stands in `transactions`
 and `management`; here is what all of them share: who may speak, whether the MAC is right, whether it was

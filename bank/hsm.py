@@ -4,7 +4,7 @@ The plan of this file. Keys come in and go out sealed under the bank's master ke
 form along like a ticket. The calculations are written on the `cryptography` package (and `psec` for PIN
 blocks) and share nothing with the terminal's, so that the two ends judge each other.
 
-Sources: the UnionPay POS key bundle, MAC and track cipher (the project's message digest, sections 6.2, 6.3
+Sources: the UnionPay POS key bundle, MAC and track cipher (iso8583-pos sections 6.2, 6.3
 and 6.6); ISO 9564-1 format 0; IBM 3624 PIN offset. Sealing is AES-SIV (RFC 5297): authenticated and
 deterministic.
 
@@ -68,7 +68,7 @@ def check_value(key: bytes) -> bytes:
 
 
 def unionpay_mac(mak: bytes, mab: bytes) -> bytes:
-    """The UnionPay "ECB" MAC of `mab`: 8 ASCII characters (section 6.3)."""
+    """The UnionPay "ECB" MAC of `mab`: 8 ASCII characters (iso8583-pos section 6.3)."""
     padded = mab + bytes(-len(mab) % 8)
     folded = 0
     for start in range(0, len(padded), 8):

@@ -40,4 +40,4 @@ MANAGEMENT: Final[Mapping[tuple[str, str], ManagementHandler]] = {
     ("0820", "002"): sign_out,
     ("0820", "301"): echo,
 }
-"""(MTI, 60.3) -> management message. Message digest, section 5.0."""
+"""(MTI, 60.3) -> management message. iso8583-pos section 5.0."""

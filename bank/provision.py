@@ -267,7 +267,7 @@ def _card(table: _Table) -> CardSpec:
             discretionary=table.parsed("discretionary", _digits(0, 13), "00000000"),
         ),
         pin=table.parsed("pin", _digits(4, 12), None if held_by_bank else "0000"),
-        balance_minor=table.parsed("balance", _balance, "0.00"),
+        balance_minor=table.parsed("balance", parse_balance, "0.00"),
         amount_limit_minor=table.parsed("limit", _optional_amount, ""),
         status=table.parsed("status", _one_of(CardStatus), "active"),
         pin_required=table.value("pin_required", bool, default=True),
@@ -330,7 +330,8 @@ def _expiry(text: str) -> str:
     return text
 
 
-def _balance(text: str) -> int:
+def parse_balance(text: str) -> int:
+    """An opening balance in minor units; unlike a payment it may be zero. Raises AmountError."""
     return 0 if text in {"0", "0.00"} else parse_amount(text)
 
 

@@ -1,7 +1,7 @@
 """What a terminal's batch adds up to on the bank's side, from the register of payments alone.
 
 A completion or purchase is a debit (of the cardholder). What was declined or reversed does not count, nor
-do authorisations: they moved no money. Message digest, sections 2.2 (last column) and 8.1.
+do authorisations: they moved no money. iso8583-pos sections 2.2 (last column) and 8.1.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Each function takes the office (the bank's registers), the request, its terminal and the number of its row,
 and returns an Outcome. It may hold and post money; the caller's store transaction makes that and the answer
-one. The order of the checks is that of the message digest, section 13.
+one. The order of the checks is iso8583-pos section 13.
 """
 
 from __future__ import annotations
@@ -305,4 +305,4 @@ TRANSACTIONS: Final[Mapping[tuple[str, str, str], TransactionType]] = {
     ("0200", "000000", "22"): TransactionType(PaymentKind.PURCHASE, frozenset({4, 22, 25, 49}), purchase),
     ("0200", "310000", "01"): TransactionType(PaymentKind.BALANCE, frozenset({22, 25}), balance),
 }
-"""(MTI, F3, 60.1) -> transaction. Message digest, section 2.2; PIN verification is this project's own."""
+"""(MTI, F3, 60.1) -> transaction. iso8583-pos section 2.2; PIN verification is this project's own."""

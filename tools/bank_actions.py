@@ -10,6 +10,7 @@ import getpass
 import os
 import secrets
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,38 +49,48 @@ def _write_key(path: Path, key: bytes) -> None:
 
 
 def _key_for_new_bank(args: argparse.Namespace) -> bytes:
-    """The key that lies there already, or a new one (the demo's is fixed), for the owner's eyes only."""
+    """The key that lies there already, the demo's published one, or a new one only the owner can read."""
     from bank.provision import DEMO_MASTER_KEY
 
     path = _key_path(args)
     if path.exists():
         return _read_key(path)
-    key = DEMO_MASTER_KEY if args.demo else secrets.token_bytes(32)
+    if args.demo:
+        return DEMO_MASTER_KEY
+    key = secrets.token_bytes(32)
     _write_key(path, key)
     return key
 
 
-def _open(args: argparse.Namespace) -> Bank:
-    """The existing bank that `--db` names."""
+def _open(args: argparse.Namespace, faults: BankFaults | None = None) -> Bank:
+    """The existing bank that `--db` names. A demo database needs no key file: its key is published."""
     from bank.authoriser import Bank
     from bank.entropy import SystemEntropy
-    from bank.store import BankStore
+    from bank.errors import HsmError
+    from bank.provision import DEMO_MASTER_KEY
 
-    BankStore.open(args.db, create=False).close()  # a missing database is a better message than a missing key
-    return Bank.open(args.db, _read_key(_key_path(args)), entropy=SystemEntropy(), create=False)
+    path = _key_path(args)
+    is_keyless = not args.key_file and not path.exists()
+    # A missing database is a better message than its missing key; so the key is read last.
+    key = DEMO_MASTER_KEY if is_keyless or not Path(args.db).exists() else _read_key(path)
+    try:
+        return Bank.open(args.db, key, entropy=SystemEntropy(), create=False, faults=faults)
+    except HsmError:
+        if is_keyless:
+            raise HsmError(f"{args.db} is no demo bank, and its master key {path} is missing") from None
+        raise
 
 
 def _secret(prompt: str, *, from_stdin: bool) -> str:
     return sys.stdin.readline().strip() if from_stdin else getpass.getpass(prompt)
 
 
-def _amount(option: str, text: str) -> int:
+def _amount(option: str, text: str, parse: Callable[[str], int]) -> int:
     from bank.errors import RecordError
-    from wire.money import AmountError, parse_amount
 
     try:
-        return 0 if text in {"0", "0.00"} else parse_amount(text)
-    except AmountError as error:
+        return parse(text)
+    except ValueError as error:
         raise RecordError(f"{option}: {error}") from None
 
 
@@ -113,10 +124,9 @@ def _bank_to_serve(args: argparse.Namespace, faults: BankFaults) -> Bank:
     if args.demo and not args.db:
         return demo_bank(now=wall_clock(), entropy=SystemEntropy(), faults=faults)
     if not args.demo:
-        _open(args).close()
-    key = _key_for_new_bank(args)
-    bank = Bank.open(args.db, key, entropy=SystemEntropy(), faults=faults)
-    if args.demo and bank.is_empty:
+        return _open(args, faults)
+    bank = Bank.open(args.db, _key_for_new_bank(args), entropy=SystemEntropy(), faults=faults)
+    if bank.is_empty:
         fill(bank, load_provision(), now=wall_clock())
     return bank
 
@@ -161,15 +171,17 @@ def init(args: argparse.Namespace) -> int:
 def card_create(args: argparse.Namespace) -> int:
     """Issue a card."""
     from bank.errors import RecordError
+    from bank.provision import parse_balance
     from bank.server import wall_clock
+    from wire.money import parse_amount
     from wire.pan import Pan
 
     try:
         pan = Pan(args.pan)
     except ValueError as error:
         raise RecordError(f"--pan: {error}") from None
-    balance_minor = _amount("--balance", args.balance)
-    limit_minor = _amount("--limit", args.limit) if args.limit else None
+    balance_minor = _amount("--balance", args.balance, parse_balance)
+    limit_minor = _amount("--limit", args.limit, parse_amount) if args.limit else None
     pin = args.pin or _secret(f"PIN of card {args.name}: ", from_stdin=args.pin_stdin)
     with closing(_open(args)) as bank, bank.store.transaction():
         card = bank.cards.add(

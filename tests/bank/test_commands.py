@@ -101,12 +101,19 @@ def test_merchants_terminals_and_accounts_are_created(
     assert run("terminal", "create", "00000003", "--mid", "898320154110002", "--tmk-stdin", "--db", db) == 1
 
 
-def test_the_master_key_is_for_the_owner_only(tmp_path: Path) -> None:
+def test_the_master_key_is_for_the_owner_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "own.db"
     assert run("init", "--db", str(path)) == 0
     key = tmp_path / "own.db.key"
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert len(bytes.fromhex(key.read_text().strip())) == 32
+    assert run("card", "list", "--db", str(path)) == 0
+    key.unlink()
+    assert run("card", "list", "--db", str(path)) == 1
+    assert (
+        capsys.readouterr().err
+        == f"posterm bank: {path} is no demo bank, and its master key {key} is missing\n"
+    )
 
 
 @pytest.mark.parametrize(
