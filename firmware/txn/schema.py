@@ -30,7 +30,8 @@ class Group(Enum):
     ONLINE = "With the bank"
     PAPER = "Paper"
     UNDO = "Undo"
-    SERVICE = "Service"
+    IN_SERVICE = "In service"
+    SERVICE = "Out of service"
     END = "End"
 
 

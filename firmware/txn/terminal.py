@@ -65,19 +65,19 @@ class Event(Enum):
 S, E = State, Event
 
 ROWS = (
-    Row(S.STARTING,           Group.START,   Kind.WAITING, "starting",           "response_timeout_ms", meaning="self-test of every device; the journal is read"),
-    Row(S.RECOVERING,         Group.START,   Kind.WAITING, "recovering",         "connect_timeout_ms",  meaning="something is owed to the bank or no key is there: wait for the link"),
-    Row(S.SIGNING_IN,         Group.ONLINE,  Kind.WAITING, "signing_in",         "response_timeout_ms", meaning="0800 is with the bank: working keys, batch, time"),
-    Row(S.CLEARING,           Group.ONLINE,  Kind.WAITING, "clearing",           "response_timeout_ms", meaning="a reversal or completion that is due is with the bank"),
-    Row(S.IDLE,               Group.ENTRY,   Kind.RESTING, "idle",               "idle_refresh_ms", keys=Keys.IDLE, meaning="in service"),
-    Row(S.IN_TRANSACTION,     Group.ENTRY,   Kind.RESTING, "",                   meaning="the transaction table decides"),
-    Row(S.RESULT,             Group.ENTRY,   Kind.WAITING, "",                   "result_ms", keys=Keys.IDLE, meaning="how the payment ended is shown"),
-    Row(S.SALE_REFUSED,       Group.ENTRY,   Kind.WAITING, "sale_refused",       "result_ms", keys=Keys.IDLE, meaning="no new payment: the reason is shown"),
-    Row(S.REPRINTING,         Group.PAPER,   Kind.WAITING, "reprinting",         "printer_timeout_ms",  meaning="the last slip is printed again, marked as a duplicate"),
-    Row(S.REPRINT_STOPPED,    Group.PAPER,   Kind.WAITING, "printer_stopped",    "paper_timeout_ms",    meaning="no paper, cover open, too hot or jammed"),
-    Row(S.NOTHING_TO_REPRINT, Group.PAPER,   Kind.WAITING, "nothing_to_reprint", "result_ms", keys=Keys.IDLE, meaning="there is no slip yet"),
-    Row(S.OUT_OF_SERVICE,     Group.SERVICE, Kind.RESTING, "out_of_service",     meaning="a device or the storage failed: enter starts again"),
-    Row(S.TAMPERED,           Group.SERVICE, Kind.RESTING, "tampered",           meaning="the keys are gone; only a service visit helps"),
+    Row(S.STARTING,            Group.START,      Kind.WAITING, "starting",           "response_timeout_ms", meaning="self-test of every device; the journal is read"),
+    Row(S.RECOVERING,          Group.START,      Kind.WAITING, "recovering",         "connect_timeout_ms",  meaning="something is owed to the bank or no key is there: wait for the link"),
+    Row(S.SIGNING_IN,          Group.ONLINE,     Kind.WAITING, "signing_in",         "response_timeout_ms", meaning="0800 is with the bank: working keys, batch, time"),
+    Row(S.CLEARING,            Group.ONLINE,     Kind.WAITING, "clearing",           "response_timeout_ms", meaning="a reversal or completion that is due is with the bank"),
+    Row(S.IDLE,                Group.IN_SERVICE, Kind.RESTING, "idle",               "idle_refresh_ms",     keys=Keys.IDLE, meaning="in service"),
+    Row(S.IN_TRANSACTION,      Group.IN_SERVICE, Kind.RESTING, "",                   meaning="the transaction table decides"),
+    Row(S.RESULT,              Group.IN_SERVICE, Kind.WAITING, "",                   "result_ms",           keys=Keys.IDLE, meaning="how the payment ended is shown"),
+    Row(S.SALE_REFUSED,        Group.IN_SERVICE, Kind.WAITING, "sale_refused",       "result_ms",           keys=Keys.IDLE, meaning="no new payment: the reason is shown"),
+    Row(S.REPRINTING,          Group.PAPER,      Kind.WAITING, "reprinting",         "printer_timeout_ms",  meaning="the last slip is printed again, marked as a duplicate"),
+    Row(S.REPRINT_STOPPED,     Group.PAPER,      Kind.WAITING, "printer_stopped",    "paper_timeout_ms",    meaning="no paper, cover open, too hot or jammed"),
+    Row(S.NOTHING_TO_REPRINT,  Group.PAPER,      Kind.WAITING, "nothing_to_reprint", "result_ms",           keys=Keys.IDLE, meaning="there is no slip yet"),
+    Row(S.OUT_OF_SERVICE,      Group.SERVICE,    Kind.RESTING, "out_of_service",     meaning="a device or the storage failed: enter starts again"),
+    Row(S.TAMPERED,            Group.SERVICE,    Kind.RESTING, "tampered",           meaning="the keys are gone; only a service visit helps"),
 )
 
 _HOST_BAD = (E.HOST_DECLINED, E.HOST_BAD_MAC, E.HOST_NOT_SENT, E.HOST_LOST, E.TIMEOUT)

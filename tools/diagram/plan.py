@@ -26,6 +26,7 @@ from tools.diagram.graph import GIVING_UP, Edge, Graph, Node
 COLUMNS = {
     Group.START: 0,
     Group.ENTRY: 0,
+    Group.IN_SERVICE: 0,
     Group.ONLINE: 1,
     Group.PAPER: 2,
     Group.UNDO: 2,
