@@ -1,0 +1,45 @@
+# Everything that is done with this checkout. `make` alone lists the targets.
+#
+# Nothing needs to be prepared: a target that needs the virtual environment makes it first, and renews it when
+# pyproject.toml has changed.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench diagrams clean setup-run setup-dev
+
+PYTHON ?= python3
+BIN := .venv/bin
+# What tests need besides Python. A test whose package is missing is skipped and says so.
+TEST_PACKAGES := socat
+WORKERS_MAX := 8
+
+export PYTHON
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: setup-run ## play one payment: seven steps, ledger, slip; pictures and sound go to out/
+	@$(BIN)/python -m tools.demo --out out/
+
+test: setup-dev ## run every test
+	@tools/setup/system-packages.sh $(TEST_PACKAGES) || echo "make test: going on without; the tests that need it are skipped"
+	@$(BIN)/python -m pytest -q -n auto --maxprocesses $(WORKERS_MAX) $(ARGS)
+
+check: setup-dev ## style, types, import rules, generated pages
+	@$(BIN)/python -m tools.check
+
+bench: setup-run ## measure; ARGS=--json for machines
+	@$(BIN)/python -m tools.bench $(ARGS)
+
+diagrams: setup-run ## draw docs/states.md and docs/states/*.svg anew from the running tables
+	@$(BIN)/python -m tools.diagram.document
+
+clean: ## remove what was made: environment, caches, output
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist out
+	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+setup-run:
+	@tools/setup/venv.sh run
+
+setup-dev:
+	@tools/setup/venv.sh dev

@@ -1,0 +1,221 @@
+"""The journal: all of a commit or nothing, across failures and power cuts, and what it gives to be sent."""
+
+from dataclasses import replace
+from typing import Literal
+
+import pytest
+
+from firmware.journal import COUNTER_MAX, Counters, Draft, Journal
+from firmware.records import Flow, Outcome, Outgoing, OutgoingKind, OutgoingState, Payment, Reason
+from hal.api import Delete, Put, StorageFailed, StorageVersion
+from hal.virtual.power import PowerCut
+from hal.virtual.storage import MemoryStorage
+
+PAYMENT = Payment(
+    7,
+    Flow.PIN_FIRST,
+    amount_minor=1234,
+    state="declined",
+    batch="000003",
+    stan="000041",
+    pan_masked="622588******6783",
+    host_text="谢谢",
+    outcome=Outcome.DECLINED,
+    reason=Reason.BANK_DECLINED,
+    reversed=True,
+)
+
+
+@pytest.fixture
+def storage() -> MemoryStorage:
+    memory = MemoryStorage()
+    memory.open()
+    return memory
+
+
+def loaded(storage: MemoryStorage) -> Journal:
+    journal = Journal(storage)
+    journal.load()
+    return journal
+
+
+def content(journal: Journal) -> tuple[Counters, Payment | None, dict[int, Outgoing], list[Payment]]:
+    return journal.counters, journal.payment, journal.outbox, list(journal.payments())
+
+
+def sell(draft: Draft, kind: OutgoingKind = OutgoingKind.REVERSAL) -> None:
+    """A payment with a message in the outbox, as the firmware drafts it."""
+    number = draft.counters.payment_number + 1
+    draft.counters = replace(draft.counters, payment_number=number)
+    draft.payment = replace(PAYMENT, number=number, stan=draft.next_stan())
+    draft.add_outgoing(kind, draft.payment, "0400", {11: draft.payment.stan, 4: "12"}, OutgoingState.DUE)
+
+
+def sold(storage: MemoryStorage) -> Journal:
+    journal = loaded(storage)
+    draft = journal.draft()
+    sell(draft)
+    journal.commit(draft)
+    return journal
+
+
+def test_a_new_storage_is_an_empty_journal(storage: MemoryStorage) -> None:
+    assert content(loaded(storage)) == (Counters(), None, {}, [])
+
+
+def test_what_was_committed_is_read_again_the_same(storage: MemoryStorage) -> None:
+    journal = sold(storage)
+    again = loaded(storage)
+    assert content(again) == content(journal)
+    assert again.payment is not None
+    assert again.payment.host_text == "谢谢"
+    assert again.outbox[1].fields == {"11": "000001", "4": "12"}
+
+
+def test_records_survive_json_field_by_field() -> None:
+    entry = Outgoing(3, OutgoingKind.COMPLETION, 7, "0220", {"11": "000042"}, OutgoingState.REFUSED, 2)
+    assert Payment.from_json(PAYMENT.to_json()) == PAYMENT
+    assert Outgoing.from_json(entry.to_json()) == entry
+
+
+def test_a_draft_is_not_the_journal(storage: MemoryStorage) -> None:
+    journal = sold(storage)
+    before = content(journal)
+    draft = journal.draft()
+    sell(draft)
+    del draft.outbox[1]
+    assert content(journal) == before
+    assert content(loaded(storage)) == before
+
+
+def test_a_failed_commit_changes_nothing_and_may_be_tried_again(storage: MemoryStorage) -> None:
+    journal = sold(storage)
+    before = content(journal)
+    draft = journal.draft()
+    sell(draft)
+    storage.fail_at(storage.commits + 1)
+    with pytest.raises(StorageFailed):
+        journal.commit(draft)
+    assert content(journal) == before
+    assert content(loaded(storage)) == before
+
+    journal.commit(draft)
+    assert journal.counters.payment_number == 2
+    assert content(loaded(storage)) == content(journal)
+
+
+@pytest.mark.parametrize(("when", "payments"), [("before", 1), ("after", 2)])
+def test_a_power_cut_leaves_all_of_a_commit_or_nothing(
+    storage: MemoryStorage, when: Literal["before", "after"], payments: int
+) -> None:
+    journal = sold(storage)
+    draft = journal.draft()
+    sell(draft, OutgoingKind.COMPLETION)
+    draft.outbox.pop(1)
+    storage.power_cut_at(storage.commits + 1, when)
+    with pytest.raises(PowerCut):
+        journal.commit(draft)
+
+    storage.open()
+    again = loaded(storage)
+    assert again.counters.payment_number == payments
+    assert again.counters.stan == payments
+    assert len(list(again.payments())) == payments
+    assert list(again.outbox) == [payments]
+
+
+def test_no_change_is_no_write(storage: MemoryStorage) -> None:
+    journal = sold(storage)
+    commits = storage.commits
+    journal.commit(journal.draft())
+    assert storage.commits == commits
+
+
+def test_only_the_difference_is_written(storage: MemoryStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = sold(storage)
+    draft = journal.draft()
+    del draft.outbox[1]
+    assert draft.payment is not None
+    draft.payment = replace(draft.payment, reversed=False)
+    written: list[tuple[type, str, str]] = []
+    monkeypatch.setattr(
+        storage, "commit", lambda changes: written.extend((type(one), one.table, one.key) for one in changes)
+    )
+    journal.commit(draft)
+    assert written == [(Put, "payment", "00000001"), (Delete, "outbox", "00000001")]
+
+
+def test_an_older_payment_can_change_too(storage: MemoryStorage) -> None:
+    journal = sold(storage)
+    draft = journal.draft()
+    sell(draft)
+    journal.commit(draft)
+    older = journal.read_payment(1)
+    assert older is not None
+    draft = journal.draft()
+    draft.older[1] = replace(older, completed=True)
+    journal.commit(draft)
+    assert [payment.completed for payment in loaded(storage).payments()] == [True, False]
+    assert journal.payment is not None
+    assert journal.payment.number == 2
+
+
+def test_reversals_are_due_first_and_each_kind_in_its_order(storage: MemoryStorage) -> None:
+    journal = loaded(storage)
+    draft = journal.draft()
+    kinds = (
+        OutgoingKind.COMPLETION,
+        OutgoingKind.REVERSAL,
+        OutgoingKind.COMPLETION,
+        OutgoingKind.REVERSAL,
+        OutgoingKind.REVERSAL,
+        OutgoingKind.COMPLETION,
+    )
+    for kind in kinds:
+        sell(draft, kind)
+    draft.outbox[5] = replace(draft.outbox[5], state=OutgoingState.HELD)
+    draft.outbox[6] = replace(draft.outbox[6], state=OutgoingState.REFUSED)
+    journal.commit(draft)
+    assert [entry.number for entry in loaded(storage).due()] == [2, 4, 1, 3]
+
+
+def test_the_outbox_keeps_its_order_beyond_nine_messages(storage: MemoryStorage) -> None:
+    """The storage sorts by text."""
+    journal = loaded(storage)
+    draft = journal.draft()
+    for _ in range(12):
+        sell(draft)
+    journal.commit(draft)
+    assert [entry.number for entry in loaded(storage).due()] == list(range(1, 13))
+
+
+def test_the_trace_counts_from_000001_and_wraps(storage: MemoryStorage) -> None:
+    """iso8583-pos section 3.1: 000001 to 999999, then again from 000001; 000000 never."""
+    draft = loaded(storage).draft()
+    assert [draft.next_stan(), draft.next_stan()] == ["000001", "000002"]
+    draft.counters = replace(draft.counters, stan=COUNTER_MAX - 1)
+    assert [draft.next_stan(), draft.next_stan(), draft.next_stan()] == ["999999", "000001", "000002"]
+
+
+def test_numbers_go_on_after_a_restart(storage: MemoryStorage) -> None:
+    sold(storage)
+    draft = loaded(storage).draft()
+    sell(draft)
+    assert draft.payment is not None
+    assert (draft.payment.number, draft.payment.stan) == (2, "000002")
+    assert list(draft.outbox) == [1, 2]
+
+
+def test_another_version_s_journal_is_refused_and_untouched(storage: MemoryStorage) -> None:
+    sold(storage)
+    storage.commit([Put("terminal", "journal_version", b"9")])
+    before = storage.snapshot()
+    with pytest.raises(StorageVersion, match="version 9") as caught:
+        loaded(storage)
+    assert "state folder" in str(caught.value), "it says what to do"
+    assert storage.snapshot() == before
+
+
+def test_the_first_commit_writes_the_version(storage: MemoryStorage) -> None:
+    sold(storage)
+    assert storage.get("terminal", "journal_version") == b"1"
