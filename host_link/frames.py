@@ -160,7 +160,7 @@ def _decode_data(body: bytes) -> Data:
 def _encode_received(block: AckBlock, *, whole: bool) -> bytes:
     received = block.received.to_bytes(HISTORY_BITS // 8, "little")
     if not whole:
-        received = received[:RECENT_BYTES]
+        received = received[: min(RECENT_BYTES, block.bits_known // 8)]
     return received[:1] + received[1:].rstrip(b"\xff")
 
 

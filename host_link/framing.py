@@ -22,8 +22,8 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from enum import Enum
+from importlib import import_module
 
-import crcmod.crcmod
 import crcmod.predefined
 from cobs import cobs
 
@@ -38,7 +38,8 @@ _DIRECTIONS = {"terminal": b"T", "gateway": b"G"}
 
 def crcmod_is_fast() -> bool:
     """Whether crcmod runs as a C extension; without it the link works, but needs more processor time."""
-    return bool(crcmod.crcmod._usingExtension)  # noqa: SLF001 - crcmod tells it nowhere else
+    # The package hides its module of the same name from `import`, and tells it nowhere else.
+    return bool(import_module("crcmod.crcmod")._usingExtension)  # noqa: SLF001
 
 
 def session_tag(sender: str, terminal_nonce: int, gateway_nonce: int) -> int:

@@ -87,25 +87,23 @@ class Handshake:
         )
 
     def accept(self, hello: Hello) -> HelloOutcome:
-        """Work the peer's HELLO in.
-
-        After PEER_RESTARTED the nonces are new and the session may be established already: ask `established`.
-        """
+        """Work the peer's HELLO in. After PEER_RESTARTED the nonces are new, and nothing is established."""
         if hello.from_gateway is (self.role is Role.GATEWAY):
             return HelloOutcome.REFLECTED
         agreement = agree(hello)
         if agreement is None:
             return HelloOutcome.INCOMPATIBLE
-        outcome = HelloOutcome.NOTHING
+        restarted = self.established and hello.nonce != self.peer_nonce
+        if restarted:
+            self.renew()
         if hello.nonce != self.peer_nonce:
-            if self.established:
-                outcome = HelloOutcome.PEER_RESTARTED
-                self.renew()
             self.peer_nonce, self.agreement = hello.nonce, agreement
+        if restarted:
+            return HelloOutcome.PEER_RESTARTED
         if hello.peer_nonce == self.nonce and not self.established:
             self.established = True
-            outcome = HelloOutcome.ESTABLISHED
-        return outcome
+            return HelloOutcome.ESTABLISHED
+        return HelloOutcome.NOTHING
 
     def renew(self) -> None:
         """Leave the session: a new own nonce, no peer."""

@@ -100,7 +100,7 @@ def open_port(name: str, bits_per_s: int = 115_200) -> Port:
 
 
 def _why_not(name: str, error: Exception) -> PortError:
-    """pyserial's many ways to say no, as two."""
+    """The many ways in which pyserial says no, as two."""
     number = getattr(error, "errno", None)
     if number in _BUSY or "exclusively lock" in str(error):
         return PortBusy(f"{name} is in use by another process: end that one, or choose another port")

@@ -83,9 +83,9 @@ class Relay:
             case MessageReceived(Channel.HOST, payload):
                 return self._request(payload, now_ms)
             case PeerRestarted():
-                # What was not sent yet must not be sent for a terminal that no longer knows of it.
+                # What was not sent yet must not be sent for a terminal that no longer knows of it. Answers to
+                # what was sent still come, and the terminal discards them.
                 self._kept.clear()
-                self.answers_due = 0
         return []
 
     def on_bank_connected(self, *, now_ms: int) -> list[Action]:  # noqa: ARG002 - time is part of every call

@@ -73,7 +73,7 @@ class Transport:
             agreement.body_bytes_max - DATA_HEADER_BYTES - PIGGYBACK_BYTES, max(in_time, PAYLOAD_BYTES_LEAST)
         )
         self.flight = Flight(
-            round_trip_us=INITIAL_ROUND_TRIP_US + self._pace.duration_us(8 * _SHORT_FRAME_BYTES),
+            round_trip_us=INITIAL_ROUND_TRIP_US + self._pace.duration_us(4 * _SHORT_FRAME_BYTES),
             probe_interval_us=max(PROBE_INTERVAL_US, self._pace.duration_us(4 * _SHORT_FRAME_BYTES)),
             sizer=FrameSizer(payload_bytes_max, frame_bytes(DATA_HEADER_BYTES)),
         )

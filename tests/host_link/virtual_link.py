@@ -45,9 +45,13 @@ class VirtualLink:
 
     def turn(self) -> None:
         """Everything that can be done at this moment."""
-        for name, session in self.sessions.items():
+        for name in "ab":
             outgoing, incoming = self.ends(name)
-            if data := incoming.read(self.now_ms):
+            data = incoming.read(self.now_ms)
+            session = self.sessions.get(name)
+            if session is None:
+                continue  # switched off: what reached it is gone
+            if data:
                 session.receive(data, now_ms=self.now_ms)
             session.on_deadline(now_ms=self.now_ms)
             while event := session.next_event():
@@ -65,9 +69,10 @@ class VirtualLink:
             moments = [session.deadline_ms() for session in self.sessions.values()] + [
                 self.line.deadline_ms()
             ]
-            following = min((moment for moment in moments if moment is not None), default=end_ms)
+            earliest = min((moment for moment in moments if moment is not None), default=end_ms)
+            following = max(self.now_ms + 1, earliest)
             if following >= end_ms:
                 self.now_ms = end_ms
                 self.turn()
                 return
-            self.now_ms = max(self.now_ms + 1, following)
+            self.now_ms = following

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import os
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from host_link.errors import PortBusy, PortMissing, PortVanished
+from host_link.handshake import Role
+from host_link.ports import NullModem, Port, open_port
+from host_link.session import Channel, MessageDelivered, MessageReceived, Session
+
+
+def read_all(port: Port, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        piece = port.read(timeout_s=5.0)
+        assert piece, "nothing came within five seconds"
+        data += piece
+    return data
+
+
+def talk_over(one: str, two: str) -> None:
+    """Two sessions over two real ports: 20 messages each way."""
+    ports = [open_port(name) for name in (one, two)]
+    sessions = [Session(role, nonce=7, bits_per_s=10_000_000) for role in Role]
+    payloads = [os.urandom(size * 97) for size in range(20)]
+    got: list[list[bytes]] = [[], []]
+    delivered = [0, 0]
+    for session in sessions:
+        session.open(now_ms=now_ms())
+        for payload in payloads:
+            session.send(Channel.HOST, payload, now_ms=now_ms())
+    give_up_ms = now_ms() + 20_000
+    while min(delivered) < len(payloads) and now_ms() < give_up_ms:
+        for index, (port, session) in enumerate(zip(ports, sessions, strict=True)):
+            session.receive(port.read(timeout_s=0.001), now_ms=now_ms())
+            session.on_deadline(now_ms=now_ms())
+            while event := session.next_event():
+                if isinstance(event, MessageReceived):
+                    got[index].append(event.payload)
+                delivered[index] += isinstance(event, MessageDelivered)
+            port.write(session.bytes_to_send(now_ms=now_ms()))
+    for port in ports:
+        port.close()
+    assert got == [payloads, payloads]
+    assert [session.counters.noise_pieces for session in sessions] == [0, 0]
+
+
+def now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
+
+
+def test_the_link_works_over_a_pair_of_pseudo_terminals(null_modem: NullModem) -> None:
+    talk_over(null_modem.path_a, null_modem.path_b)
+
+
+def test_the_link_works_over_socat(socat_pair: tuple[str, str]) -> None:
+    talk_over(*socat_pair)
+
+
+def test_a_pseudo_terminal_carries_every_byte_unchanged(null_modem: NullModem) -> None:
+    one, two = open_port(null_modem.path_a), open_port(null_modem.path_b)
+    one.write(bytes(range(256)))
+    assert read_all(two, 256) == bytes(range(256))
+    assert one.fileno() is not None
+    for port in (one, two, one):
+        port.close()
+
+
+def test_the_tap_sees_both_directions_and_a_pulled_cable_loses_bytes() -> None:
+    seen: list[tuple[str, bytes]] = []
+    modem = NullModem(tap=lambda end, data: seen.append((end, data)))
+    one, two = open_port(modem.path_a), open_port(modem.path_b)
+    one.write(b"request")
+    two.write(b"answer")
+    assert modem.pump(timeout_s=1.0) == len(b"requestanswer")
+    assert (two.read(), one.read()) == (b"request", b"answer")
+    modem.unplug()
+    one.write(b"lost")
+    modem.plug()
+    one.write(b"heard")
+    modem.pump(timeout_s=1.0)
+    assert two.read() == b"heard"
+    assert seen == [("a", b"request"), ("b", b"answer"), ("a", b"heard")]
+    for port in (one, two, modem):
+        port.close()
+    modem.close()
+
+
+def test_a_socket_is_a_port() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = open_port(f"socket://127.0.0.1:{server.getsockname()[1]}")
+        peer, _ = server.accept()
+        with peer:
+            peer.sendall(b"in")
+            assert read_all(port, 2) == b"in"
+            port.write(b"out")
+            assert peer.recv(3) == b"out"
+        with pytest.raises(PortVanished, match="is gone"):
+            port.read(timeout_s=5.0)
+        port.close()
+
+
+def test_loop_is_a_port_without_a_descriptor() -> None:
+    port = open_port("loop://")
+    port.write(b"round")
+    assert (port.fileno(), read_all(port, 5)) == (None, b"round")
+    port.close()
+
+
+def test_errors_say_what_to_do(tmp_path: Path, null_modem: NullModem) -> None:
+    with pytest.raises(PortMissing, match="connect it, or check its name"):
+        open_port(str(tmp_path / "ttyUSB7"))
+    with pytest.raises(PortMissing, match="not a port name"):
+        open_port("carrier-pigeon://loft")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        number = server.getsockname()[1]
+    with pytest.raises(PortMissing, match="start the other side first"):
+        open_port(f"socket://127.0.0.1:{number}")
+    holder = open_port(null_modem.path_a)
+    with pytest.raises(PortBusy, match="in use by another process"):
+        open_port(null_modem.path_a)
+    holder.close()
+    open_port(null_modem.path_a).close()
+
+
+def test_a_port_whose_other_side_is_gone_has_vanished() -> None:
+    modem = NullModem()
+    port = open_port(modem.path_a)
+    modem.close()
+    with pytest.raises(PortVanished):
+        port.read()
+    with pytest.raises(PortVanished):
+        port.write(b"x")
+    port.close()
