@@ -1,0 +1,299 @@
+"""What crossed the serial line, frame by frame, for people: decoded, and with every secret starred.
+
+The plan. A `WireLog` is given to a drive as its tap and reads along. It looks into frames with the link's own
+decoder, joins each channel's stream with the link's own joiner, and shows a message of the HOST channel the
+way the `unionpay` dialect masks it. It only listens: nothing it does can disturb the link.
+
+What may be shown is decided once, in `_Painter`: the header of a frame always; its payload where it is whole
+messages that the dialect could mask, or control messages; stars for everything else. The check of a frame
+with stars is starred too: four bytes of a checksum are enough to try out the digits that are missing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from itertools import product
+
+from cobs import cobs
+
+from host_link.control import BankStatus
+from host_link.errors import ProtocolViolation
+from host_link.frames import Ack, Body, Close, Data, Hello, Ping, decode_body
+from host_link.framing import (
+    CHECK_BYTES,
+    NO_SESSION_TAG,
+    FrameDecoder,
+    FrameReceived,
+    NoiseReason,
+    NoiseSkipped,
+    session_tag,
+)
+from host_link.session import Channel, DownReason
+from host_link.streams import ReceiveStream, encode_length
+from wire.iso8583 import FieldView, dialect
+
+TERMINAL, GATEWAY = "terminal", "gateway"
+
+NONCES_REMEMBERED = 3
+"""Of each end. After a restart, frames of the session before may still come out of a buffer."""
+
+_SIGN_IN_LAYOUTS = frozenset({"001", "003", "004"})
+
+
+class FrameKind(Enum):
+    """What a piece of the line was."""
+
+    HELLO = "hello"
+    DATA = "data"
+    ACK = "ack"
+    PING = "ping"
+    CLOSE = "close"
+    UNKNOWN = "unknown"  # intact, of a kind that this version does not know
+    DAMAGED = "damaged"  # or of a session that began before the log did
+
+
+class MessageName(Enum):
+    """What a message is about; its MTI says whether it asks or answers."""
+
+    SIGN_IN = "sign_in"
+    AUTHORISATION = "authorisation"
+    PIN_VERIFICATION = "pin_verification"
+    COMPLETION = "completion"
+    PURCHASE = "purchase"
+    REVERSAL = "reversal"
+    BANK_STATUS = "bank_status"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedMessage:
+    """A whole message. `hex_masked` has two characters a byte where it could be decoded.
+
+    `mti` and `fields` are empty for what is no ISO 8583 message. Nothing here is secret.
+    """
+
+    channel: int
+    name: MessageName
+    mti: str
+    fields: tuple[FieldView, ...]
+    hex_masked: str
+    byte_count: int
+
+    def field(self, number: int) -> FieldView | None:
+        """The listing of a data element; None when the message has none of that number."""
+        return next((view for view in self.fields if view.number == number), None)
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedFrame:
+    """A frame on the line. `side` sent it; `byte_count` is its length there, boundaries included.
+
+    `hex_masked` is the frame with its boundaries but without byte stuffing, its parts apart by spaces:
+    boundary, header, payload, check, boundary. `messages` are those that this frame completes.
+    """
+
+    at_ms: int
+    side: str
+    kind: FrameKind
+    detail: str
+    byte_count: int
+    hex_masked: str
+    messages: tuple[LoggedMessage, ...] = ()
+
+
+class WireLog:
+    """Reads along on the line. Give `feed` to a drive as its tap.
+
+    `frames` holds the newest `frames_max`; `count` says how many there were. `on_frame` is told each one.
+    """
+
+    def __init__(
+        self,
+        *,
+        frames_max: int = 10_000,
+        on_frame: Callable[[LoggedFrame], None] = lambda _frame: None,
+    ) -> None:
+        self.frames: deque[LoggedFrame] = deque(maxlen=frames_max)
+        self.count = 0
+        self._on_frame = on_frame
+        self._nonces = {side: deque([0], maxlen=NONCES_REMEMBERED) for side in (TERMINAL, GATEWAY)}
+        self._sides = {side: _Side(side) for side in (TERMINAL, GATEWAY)}
+
+    def feed(self, at_ms: int, side: str, data: bytes) -> None:
+        """Take bytes that `side` ("terminal" or "gateway") has sent."""
+        for piece in self._sides[side].decoder.split(data):
+            frame = self._read(at_ms, self._sides[side], piece)
+            self.frames.append(frame)
+            self.count += 1
+            self._on_frame(frame)
+
+    def since(self, count: int) -> list[LoggedFrame]:
+        """The frames after the first `count` ones, as far as they are still held."""
+        wanted = min(self.count - count, len(self.frames))
+        return list(self.frames)[len(self.frames) - wanted :]
+
+    def _read(self, at_ms: int, side: _Side, piece: bytes | NoiseSkipped) -> LoggedFrame:
+        event = side.judge(piece, self._tags(side.name))
+        if isinstance(piece, NoiseSkipped) or isinstance(event, NoiseSkipped):
+            noise = piece if isinstance(piece, NoiseSkipped) else event
+            assert isinstance(noise, NoiseSkipped)
+            hidden = f"<{noise.byte_count} bytes>"
+            return LoggedFrame(
+                at_ms, side.name, FrameKind.DAMAGED, noise.reason.value, noise.byte_count, hidden
+            )
+        try:
+            body = decode_body(event.body)
+        except ProtocolViolation:
+            body = None
+        if isinstance(body, Hello):
+            self._note_nonce(side.name, body.nonce)
+        messages = side.join(body)
+        kind, detail = _describe(body)
+        shown = _Painter(event.body, body, messages).paint(cobs.decode(piece)[-CHECK_BYTES:])
+        logged = tuple(_logged(channel, message) for channel, message in messages)
+        return LoggedFrame(at_ms, side.name, kind, detail, len(piece) + 2, shown, logged)
+
+    def _note_nonce(self, side: str, nonce: int) -> None:
+        if nonce in self._nonces[side]:
+            self._nonces[side].remove(nonce)
+        self._nonces[side].append(nonce)
+
+    def _tags(self, side: str) -> Iterator[int]:
+        """The tags that a frame of this side may bear, the likeliest first."""
+        pairs = product(reversed(self._nonces[TERMINAL]), reversed(self._nonces[GATEWAY]))
+        return (session_tag(side, ours, theirs) for ours, theirs in pairs)
+
+
+class _Side:
+    """One direction of the line: its frames, and its channels' streams."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.decoder = FrameDecoder()
+        self._session = NO_SESSION_TAG
+        self._streams: dict[int, ReceiveStream] = {}
+
+    def judge(self, piece: bytes | NoiseSkipped, tags: Iterator[int]) -> FrameReceived | NoiseSkipped:
+        """Say what a piece is, in whichever session it was sent."""
+        event = self.decoder.judge(piece)
+        while isinstance(event, NoiseSkipped) and event.reason is NoiseReason.BAD_CHECK:
+            tag = next(tags, None)
+            if tag is None:
+                break
+            self.decoder.tag = tag
+            event = self.decoder.judge(piece)
+        if isinstance(event, FrameReceived) and event.in_session and self.decoder.tag != self._session:
+            self._session = self.decoder.tag
+            self._streams.clear()
+        return event
+
+    def join(self, body: Body | None) -> list[tuple[int, bytes]]:
+        """The messages that this frame completes, with their channel."""
+        if not isinstance(body, Data):
+            return []
+        stream = self._streams.setdefault(body.channel, ReceiveStream())
+        try:
+            return [(body.channel, message) for message in stream.accept(body.offset, body.payload)]
+        except ProtocolViolation:
+            del self._streams[body.channel]
+            return []
+
+
+class _Painter:
+    """Writes one frame in hex: the only place where bytes of the line become text."""
+
+    def __init__(self, encoded: bytes, body: Body | None, messages: Sequence[tuple[int, bytes]]) -> None:
+        self._encoded = encoded
+        self._body = body
+        self._messages = messages
+
+    def paint(self, check: bytes) -> str:
+        """Boundary, header, payload, check, boundary."""
+        header, payload = self._parts()
+        shown = self._payload(payload)
+        checked = "*" * 2 * len(check) if "*" in shown or "<" in shown else check.hex().upper()
+        return " ".join(part for part in ("00", header.hex().upper(), shown, checked, "00") if part)
+
+    def _parts(self) -> tuple[bytes, bytes]:
+        if isinstance(self._body, Data):
+            length = len(self._encoded) - len(self._body.payload)
+            return self._encoded[:length], self._body.payload
+        if self._body is None:
+            return self._encoded[:1], self._encoded[1:]
+        return self._encoded, b""
+
+    def _payload(self, payload: bytes) -> str:
+        whole = b"".join(encode_length(len(message)) + message for _, message in self._messages)
+        if not payload or whole != payload:  # a piece of a longer message: where its secrets lie is not known
+            return "*" * 2 * len(payload)
+        return " ".join(
+            f"{encode_length(len(message)).hex().upper()} {_hex_masked(channel, message)}"
+            for channel, message in self._messages
+        )
+
+
+def _hex_masked(channel: int, message: bytes) -> str:
+    match channel:
+        case Channel.HOST:
+            return dialect("unionpay").masked_hex(message)
+        case Channel.CONTROL if BankStatus.decode(message) is not None:
+            return message.hex().upper()
+        case _:
+            return "*" * 2 * len(message)
+
+
+def _logged(channel: int, message: bytes) -> LoggedMessage:
+    shown = _hex_masked(channel, message)
+    if channel != Channel.HOST:
+        status = BankStatus.decode(message) if channel == Channel.CONTROL else None
+        name = MessageName.BANK_STATUS if status else MessageName.OTHER
+        text = status.name.lower() if status else f"<{len(message)} bytes>"
+        return LoggedMessage(channel, name, "", (FieldView(None, name.value, text),), shown, len(message))
+    fields = tuple(dialect("unionpay").describe(message))
+    values = {view.number: view.value_masked for view in fields if view.number is not None}
+    name = _name(values.get(0, ""), values.get(3, ""), values.get(60, ""))
+    return LoggedMessage(channel, name, values.get(0, ""), fields, shown, len(message))
+
+
+def _name(mti: str, processing_code: str, field_60: str) -> MessageName:
+    """The name of a message. Source: iso8583-pos sections 2 to 7."""
+    match mti[:2], mti[2:3]:
+        case "08", _ if field_60[8:11] in _SIGN_IN_LAYOUTS:
+            return MessageName.SIGN_IN
+        case "01", _:
+            verification = processing_code.startswith("33")
+            return MessageName.PIN_VERIFICATION if verification else MessageName.AUTHORISATION
+        case "02", "0" | "1":
+            return MessageName.PURCHASE
+        case "02", "2" | "3":
+            return MessageName.COMPLETION
+        case "04", _:
+            return MessageName.REVERSAL
+    return MessageName.OTHER
+
+
+def _describe(body: Body | None) -> tuple[FrameKind, str]:
+    match body:
+        case Hello():
+            return FrameKind.HELLO, f"session id {body.nonce:08X}, heard {body.peer_nonce:08X}"
+        case Data():
+            return FrameKind.DATA, f"#{body.number}, {_channel_name(body.channel)}, from {body.offset}"
+        case Ack():
+            return FrameKind.ACK, f"next #{body.block.next_number}"
+        case Ping():
+            return FrameKind.PING, f"next #{body.number}"
+        case Close():
+            return FrameKind.CLOSE, _close_reason(body.reason)
+        case None:
+            return FrameKind.UNKNOWN, ""
+
+
+def _channel_name(channel: int) -> str:
+    return Channel(channel).name if channel in set(Channel) else f"channel {channel}"
+
+
+def _close_reason(reason: int) -> str:
+    return next((known.name.lower() for known in DownReason if known.value == reason), f"reason {reason}")
