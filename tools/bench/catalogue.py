@@ -1,0 +1,48 @@
+"""What can be measured, and the command that does it: `python -m tools.bench [--json] [NAME ...]`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+from tools.bench.measure import Measurement
+
+BENCHES: Mapping[str, str] = {
+    "messages": "tools.bench.messages",
+    "frames": "tools.bench.frames",
+    "payments": "tools.bench.payments",
+}
+"""Name -> module with a function `measure() -> list[Measurement]`; imported when it is chosen."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure what is asked for, or everything, and print it. Returns 0; a wrong name ends with 2."""
+    parser = argparse.ArgumentParser(prog="make bench", description="measure how fast the parts are")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to measure: {', '.join(BENCHES)}")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    chosen = parser.parse_args(arguments)
+    if unknown := [name for name in chosen.names if name not in BENCHES]:
+        parser.error(f"no benchmark {unknown[0]!r}: choose from {', '.join(BENCHES)}")
+    report = {"python": platform.python_version(), "machine": platform.machine()}
+    if not chosen.json:
+        print(f"Python {report['python']} on {report['machine']}; the best of several rounds")
+    results = []
+    for name in chosen.names or BENCHES:
+        for result in importlib.import_module(BENCHES[name]).measure():
+            results.append(asdict(result))
+            if not chosen.json:
+                print(_line(result), flush=True)
+    if chosen.json:
+        json.dump({**report, "results": results}, sys.stdout, indent=2)
+        print()
+    return 0
+
+
+def _line(result: Measurement) -> str:
+    digits = 0 if result.value >= 100 else 1
+    return f"{result.name:28} {result.value:12,.{digits}f} {result.unit:5} worst round -{result.spread:.0%}"
