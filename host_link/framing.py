@@ -19,13 +19,14 @@ the tag is certain to change when one end restarts.
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from enum import Enum
 from importlib import import_module
+from typing import NamedTuple
+from zlib import crc32
 
 import crcmod.predefined
-from cobs import cobs
+from cobs.cobs import DecodeError, decode, encode
 
 DELIMITER = b"\x00"
 CHECK_BYTES = 4
@@ -57,8 +58,7 @@ class NoiseReason(Enum):
     OVERSIZE = "oversize"
 
 
-@dataclass(frozen=True, slots=True)
-class FrameReceived:
+class FrameReceived(NamedTuple):
     """An intact frame. `in_session`: it bears the session's tag, not tag 0."""
 
     body: bytes
@@ -81,9 +81,8 @@ FrameEvent = FrameReceived | NoiseSkipped
 
 def encode_frame(body: bytes, tag: int = NO_SESSION_TAG) -> bytes:
     """Wrap `body` (1 to FRAME_BODY_BYTES_MAX bytes) for the line, boundaries included."""
-    check = (zlib.crc32(body) ^ tag).to_bytes(CHECK_BYTES, "big")
-    stuffed: bytes = cobs.encode(body + check)
-    return DELIMITER + stuffed + DELIMITER
+    stuffed: bytes = encode(body + (crc32(body) ^ tag).to_bytes(CHECK_BYTES, "big"))
+    return b"\x00" + stuffed + b"\x00"
 
 
 def frame_bytes(body_bytes: int) -> int:
@@ -130,13 +129,13 @@ class FrameDecoder:
         if isinstance(piece, NoiseSkipped):
             return piece
         try:
-            content = cobs.decode(piece)
-        except cobs.DecodeError:
+            content: bytes = decode(piece)
+        except DecodeError:
             return NoiseSkipped(NoiseReason.BAD_STUFFING, len(piece))
         body = content[:-CHECK_BYTES]
+        tag = crc32(body) ^ int.from_bytes(content[-CHECK_BYTES:], "big")
         if not body:
             return NoiseSkipped(NoiseReason.TOO_SHORT, len(piece))
-        tag = zlib.crc32(body) ^ int.from_bytes(content[-CHECK_BYTES:], "big")
         if tag == NO_SESSION_TAG:
             return FrameReceived(body, in_session=False)
         if tag == self.tag:

@@ -233,9 +233,6 @@ class Session:
             case Close():
                 self._end(DownReason.PEER_CLOSED, now_us=now_us)
                 self._farewell_due_us = None
-        if self._transport.flight.stalled:
-            # The line is back, and the peer has no answer for us under way: ask at once.
-            self._transport.ping_wanted = True
 
     def _on_ack(self, ack: Ack, now_us: int) -> None:
         delivered = self._transport.on_ack(ack, now_us=now_us)

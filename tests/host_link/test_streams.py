@@ -118,6 +118,18 @@ def test_what_another_frame_has_brought_is_not_sent_again() -> None:
     assert [sender.take(1000)[0], sender.has_sendable] == [60, False]
 
 
+def test_a_late_confirmation_takes_back_what_was_to_be_sent_again() -> None:
+    sender = SendStream()
+    sender.append(1, bytes(99))
+    sender.take(100)
+    sender.give_back(0, 100)
+    assert sender.confirm(0, 60) == []
+    assert sender.take(1000)[0] == 60
+    sender.give_back(60, 100)
+    assert sender.confirm(60, 100) == [1]
+    assert not sender.has_sendable
+
+
 def test_what_the_protocol_forbids_is_refused() -> None:
     with pytest.raises(ProtocolViolation, match="window"):
         ReceiveStream().accept(WINDOW_BYTES_MAX, b"x")
