@@ -100,7 +100,7 @@ class FrameDecoder:
 
     def __init__(self, tag: int = NO_SESSION_TAG, *, body_bytes_max: int = FRAME_BODY_BYTES_MAX) -> None:
         self.tag = tag
-        self._piece_bytes_max = frame_bytes(body_bytes_max)
+        self._piece_bytes_max = frame_bytes(body_bytes_max) - 2 * len(DELIMITER)
         self._piece = b""
         self._oversize_bytes = 0
 

@@ -1,7 +1,8 @@
 """Serial ports, sockets and loopback, opened by name; and a null modem of two pseudo-terminals. Linux only.
 
 `open_port` takes what pyserial takes: a device path (`/dev/ttyUSB0`, a pseudo-terminal), `socket://host:port`,
-`rfc2217://host:port`, `loop://`. A port neither waits nor blocks for reading: `read` gives what is there.
+`rfc2217://host:port`, `loop://`. A port never blocks: `read` gives what is there, `write` drops what does
+not fit.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     import serial
 
 _READ_BYTES = 4096
-_WRITE_TIMEOUT_S = 2.0
 _BUSY = frozenset({errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK})
 
 Tap = Callable[[str, bytes], None]
@@ -51,16 +51,18 @@ class Port:
             raise self._vanished() from error
 
     def write(self, data: bytes) -> None:
-        """Send bytes. What the port does not take within two seconds is dropped, like on a cut line.
+        """Send bytes and return at once. What the port does not take is dropped, as on a cut line.
 
         Raises PortVanished.
         """
-        import serial
-
+        descriptor = self.fileno()
         try:
-            self._port.write(data)
-        except serial.SerialTimeoutException:
-            return
+            if descriptor is None:
+                self._port.write(data)
+            else:
+                # Not pyserial's write: it waits for room, and a pseudo-terminal that nobody reads has none.
+                with contextlib.suppress(BlockingIOError):
+                    os.write(descriptor, data)
         except OSError as error:
             raise self._vanished() from error
 
@@ -88,9 +90,7 @@ def open_port(name: str, bits_per_s: int = 115_200) -> Port:
     import serial
 
     try:
-        port = serial.serial_for_url(
-            name, baudrate=bits_per_s, timeout=0, write_timeout=_WRITE_TIMEOUT_S, do_not_open=True
-        )
+        port = serial.serial_for_url(name, baudrate=bits_per_s, timeout=0, do_not_open=True)
         if "://" not in name:
             port.exclusive = True
         port.open()

@@ -28,6 +28,21 @@ from host_link.handshake import Handshake, HelloOutcome, Role
 from host_link.streams import MESSAGE_BYTES_MAX
 from host_link.transport import Pace, Transport
 
+__all__ = [
+    "Channel",
+    "DownReason",
+    "LinkCounters",
+    "LinkDown",
+    "LinkEvent",
+    "LinkUp",
+    "MessageDelivered",
+    "MessageReceived",
+    "MessageUnconfirmed",
+    "PeerRestarted",
+    "Role",
+    "Session",
+]
+
 HELLO_INTERVAL_US = 50_000
 KEEP_ALIVE_US = 1_000_000
 SILENCE_US = 2_500_000

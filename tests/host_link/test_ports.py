@@ -90,6 +90,16 @@ def test_the_tap_sees_both_directions_and_a_pulled_cable_loses_bytes() -> None:
     modem.close()
 
 
+def test_a_port_that_nobody_reads_drops_bytes_and_does_not_block() -> None:
+    modem = NullModem()
+    port = open_port(modem.path_a)
+    for _ in range(100):
+        port.write(bytes(1000))
+    assert 0 < sum(iter(modem.pump, 0)) < 100_000
+    port.close()
+    modem.close()
+
+
 def test_a_socket_is_a_port() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = open_port(f"socket://127.0.0.1:{server.getsockname()[1]}")
