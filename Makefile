@@ -31,8 +31,9 @@ check: setup-dev ## style, types, import rules, generated pages
 bench: setup-run ## measure; ARGS=--json for machines
 	@$(BIN)/python -m tools.bench $(ARGS)
 
-diagrams: setup-run ## draw docs/states.md and docs/states/*.svg anew from the running tables
+diagrams: setup-run ## draw docs/states* and docs/pictures anew from the running program
 	@$(BIN)/python -m tools.diagram.document
+	@$(BIN)/python -m tools.pictures
 
 clean: ## remove what was made: environment, caches, output
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist out

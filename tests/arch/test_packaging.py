@@ -11,7 +11,7 @@ import pytest
 from tests.arch.house import ROOMS, ROOT, files
 
 # What only a checkout needs.
-NOT_INSTALLED = {"tools/setup", "tools/check.py", "tools/make_font.py"}
+NOT_INSTALLED = {"tools/setup", "tools/check.py", "tools/make_font.py", "tools/pictures.py"}
 
 
 @pytest.fixture(scope="module")
