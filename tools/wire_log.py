@@ -92,7 +92,8 @@ class LoggedFrame:
     """A frame on the line. `side` sent it; `byte_count` is its length there, boundaries included.
 
     `hex_masked` is the frame with its boundaries but without byte stuffing, its parts apart by spaces:
-    boundary, header, payload, check, boundary. `messages` are those that this frame completes.
+    boundary, header, payload, check, boundary. `detail` of data: number, channel, offset in its stream.
+    `messages` are those that this frame completes.
     """
 
     at_ms: int
@@ -280,7 +281,7 @@ def _describe(body: Body | None) -> tuple[FrameKind, str]:
         case Hello():
             return FrameKind.HELLO, f"session id {body.nonce:08X}, heard {body.peer_nonce:08X}"
         case Data():
-            return FrameKind.DATA, f"#{body.number}, {_channel_name(body.channel)}, from {body.offset}"
+            return FrameKind.DATA, f"#{body.number} {_channel_name(body.channel)} @{body.offset}"
         case Ack():
             return FrameKind.ACK, f"next #{body.block.next_number}"
         case Ping():
