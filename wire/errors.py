@@ -15,16 +15,20 @@ REASONS = frozenset(
         "bad_length",  # a length, of the input or stated in it, is not allowed
         "bad_character",  # a character or digit outside the allowed set
         "bad_format",  # the structure or a fixed value is wrong
-        "bad_tag",  # a TLV tag is malformed
+        "bad_tag",  # a tag or an identifier is malformed
         "bad_padding",  # fill is not what the format says
         "bad_parity",  # a parity bit of a magnetic stripe is wrong
-        "bad_lrc",  # the check character of a magnetic stripe is wrong
+        "bad_lrc",  # the check character of a magnetic stripe or of a serial frame is wrong
+        "bad_crc",  # a cyclic redundancy check does not fit
         "bad_date",  # an impossible date
         "bad_amount",  # zero, negative or too large
         "no_data",  # nothing was read
         "no_start_sentinel",  # a magnetic stripe without its first character
         "no_end_sentinel",  # a magnetic stripe without its last character
-        "unsupported",  # a field that the dialect does not know
+        "unsupported",  # a field or an element that is not known
+        "missing_data",  # a mandatory object is absent
+        "duplicate",  # an object twice
+        "aborted",  # the sender cancelled the frame
     }
 )
 
@@ -81,3 +85,21 @@ class CodecError(WireError):
     def __init__(self, reason: str, field: int | None, text: str) -> None:
         super().__init__(reason, text if field is None else f"field {field}: {text}")
         self.field = field
+
+
+class EmvError(WireError):
+    """Not the EMV element that it should be: wrong length, or impossible values."""
+
+    code = "W700"
+
+
+class QrError(WireError):
+    """Not the payload of an EMV QR code."""
+
+    code = "W800"
+
+
+class FrameError(WireError):
+    """Not a frame of a serial line, or a damaged one; or not the parameters of a CRC."""
+
+    code = "W900"

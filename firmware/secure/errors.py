@@ -59,3 +59,18 @@ class PinRateExceeded(SecureError):
     def __init__(self, wait_ms: int) -> None:
         super().__init__(f"too many PIN entries within an hour: the next is allowed in {wait_ms} ms")
         self.wait_ms = wait_ms
+
+
+class BadInput(SecureError):
+    """What was given to a calculation does not fit it: its length, a character, a key, a check.
+
+    `reason` is one word, the same that the formats use (`wire.errors.REASONS`), or one of those that only
+    keys have: "bad_key" (a key of the wrong size), "bad_mac", "bad_check" (a check value or authentication
+    code does not fit), "bad_version" (an unknown format), "exhausted" (no key is left).
+    """
+
+    code = "S300"
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason

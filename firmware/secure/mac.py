@@ -1,15 +1,25 @@
-"""The message authentication code of UnionPay's POS messages, the "ECB algorithm".
+"""Message authentication codes: UnionPay's own, and those of ANSI X9 and ISO/IEC 9797-1 and CMAC.
 
-Plan (POS message digest, section 6.3): the message is folded by XOR to one block X; X is written as sixteen
-upper-case hexadecimal characters, halves L and R; A = E(L), C = E(A xor R); field 64 is the first eight
-hexadecimal characters of C, as ASCII. E is DES for a key of 8 bytes, triple DES for 16.
+UnionPay's "ECB algorithm" (POS message digest, section 6.3): the message is folded by XOR to one block X; X
+is written as sixteen upper-case hexadecimal characters, halves L and R; A = E(L), C = E(A xor R); field 64 is
+the first eight hexadecimal characters of C, as ASCII. E is DES for a key of 8 bytes, triple DES for 16.
+
+The others chain blocks (CBC) after padding the message to whole ones. Sources: ANSI X9.9 (DES), ANSI X9.19
+and ISO/IEC 9797-1 algorithm 3 (the "retail MAC"), NIST SP 800-38B (CMAC).
 """
 
 from __future__ import annotations
 
-from firmware.secure.tdes import BLOCK_BYTES, KeyBytes, encrypt_in_place
+from collections.abc import Callable
+from typing import Literal, get_args
+
+from firmware.secure import aes, tdes
+from firmware.secure.errors import BadInput
+from firmware.secure.tdes import BLOCK_BYTES, KeyBytes, encryptor
 
 MAC_BYTES = 8
+
+Padding = Literal["none", "iso9797-1", "iso9797-2", "iso9797-3"]
 
 
 def unionpay_ecb_mac(key: KeyBytes, mab: bytes) -> bytes:
@@ -18,19 +28,96 @@ def unionpay_ecb_mac(key: KeyBytes, mab: bytes) -> bytes:
     `mab`: the message from its MTI to the field before 64, as on the wire, with bit 64 set in the bitmap; any
     length, zeros are appended to whole blocks. Raises KeyFormat.
     """
-    text = _fold(mab).hex().upper().encode("ascii")
+    encrypt = encryptor(key)
+    text = fold(mab).hex().upper().encode("ascii")
     block = bytearray(text[:BLOCK_BYTES])
-    encrypt_in_place(key, block)
+    encrypt(block)
     for place, byte in enumerate(text[BLOCK_BYTES:]):
         block[place] ^= byte
-    encrypt_in_place(key, block)
+    encrypt(block)
     return block.hex().upper()[:MAC_BYTES].encode("ascii")
 
 
-def _fold(mab: bytes) -> bytes:
-    """All blocks of `mab`, the last one filled with zeros, combined by XOR."""
-    padded = mab + bytes(-len(mab) % BLOCK_BYTES)
-    folded = 0
-    for at in range(0, len(padded), BLOCK_BYTES):
-        folded ^= int.from_bytes(padded[at : at + BLOCK_BYTES], "big")
+def fold(data: bytes) -> bytes:
+    """All 8-byte blocks of `data`, the last one filled with zeros, combined by XOR: X of UnionPay's MAC."""
+    blocks = -(-len(data) // BLOCK_BYTES)
+    # Halves are folded onto each other: a few steps over long integers are faster than one for each block.
+    block_count = 1 << (blocks - 1).bit_length() if blocks else 1
+    folded = int.from_bytes(data.ljust(block_count * BLOCK_BYTES, b"\0"), "big")
+    half_bits = block_count * BLOCK_BYTES * 4
+    while half_bits >= 8 * BLOCK_BYTES:
+        folded = (folded >> half_bits) ^ (folded & ((1 << half_bits) - 1))
+        half_bits //= 2
     return folded.to_bytes(BLOCK_BYTES, "big")
+
+
+# --- padding (ISO/IEC 9797-1, 6.3) -------------------------------------------------------------------
+
+
+def pad(data: bytes, padding: Padding, block_bytes: int = BLOCK_BYTES) -> bytes:
+    """Fill `data` to whole blocks.
+
+    Method 1: zeros where needed, one block for no data; method 2: 80, then zeros, always; method 3: method 1
+    behind a block that holds the length in bits; none: it has to be whole blocks already, at least one.
+    Raises BadInput: bad_length for those that are not, bad_format for an unknown method.
+    """
+    if padding not in get_args(Padding):
+        raise BadInput("bad_format", f"the padding methods are {', '.join(get_args(Padding))}")
+    if padding == "none" and (not data or len(data) % block_bytes):
+        raise BadInput("bad_length", f"without padding there have to be whole blocks of {block_bytes} bytes")
+    if padding == "iso9797-2":
+        data += b"\x80"
+    zeros = bytes(-len(data) % block_bytes if data else block_bytes)
+    if padding == "iso9797-3":
+        return (8 * len(data)).to_bytes(block_bytes, "big") + data + zeros
+    return data + zeros
+
+
+# --- codes by chaining -------------------------------------------------------------------------------
+
+
+def cbc_mac(key: KeyBytes, data: bytes, padding: Padding = "iso9797-1") -> bytes:
+    """ISO/IEC 9797-1 algorithm 1, 8 bytes: DES for a key of 8 bytes (ANSI X9.9), else triple DES.
+
+    Raises KeyFormat, BadInput (see `pad`).
+    """
+    return tdes.encrypt_cbc(key, pad(data, padding))[-BLOCK_BYTES:]
+
+
+def retail_mac(key: KeyBytes, data: bytes, padding: Padding = "iso9797-1") -> bytes:
+    """ISO/IEC 9797-1 algorithm 3, ANSI X9.19, 8 bytes: DES chaining, triple DES for the last block only.
+
+    `key`: 16 bytes, left half for the chain; 24 for three different keys. Raises BadInput: bad_key, and as
+    `pad` does.
+    """
+    if len(key) not in {16, 24}:
+        raise BadInput("bad_key", f"a retail MAC takes a key of 16 or 24 bytes, this one has {len(key)}")
+    first, second, third = key[:8], key[8:16], key[16:] or key[:8]
+    chained = tdes.encrypt_cbc(first, pad(data, padding))[-BLOCK_BYTES:]
+    return tdes.encrypt(third, tdes.decrypt(second, chained))
+
+
+def tdes_cmac(key: KeyBytes, data: bytes) -> bytes:
+    """CMAC on triple DES (on DES for a key of 8 bytes), 8 bytes. Raises KeyFormat."""
+    return cmac(lambda whole_blocks: tdes.encrypt_cbc(key, whole_blocks), data, BLOCK_BYTES)
+
+
+def aes_cmac(key: KeyBytes, data: bytes) -> bytes:
+    """CMAC on AES, 16 bytes. Raises BadInput (bad_key)."""
+    return cmac(lambda whole_blocks: aes.encrypt_cbc(key, whole_blocks), data, aes.BLOCK_BYTES)
+
+
+_CMAC_POLYNOMIALS = {8: 0x1B, 16: 0x87}
+
+
+def cmac(encrypt_cbc: Callable[[bytes], bytes], data: bytes, block_bytes: int) -> bytes:
+    """CMAC on any block cipher. `encrypt_cbc`: CBC with a zero start value over whole blocks."""
+    subkey = int.from_bytes(encrypt_cbc(bytes(block_bytes)), "big")
+    whole = data != b"" and len(data) % block_bytes == 0
+    for _ in range(1 if whole else 2):
+        subkey <<= 1
+        if subkey >> (8 * block_bytes):
+            subkey = (subkey ^ _CMAC_POLYNOMIALS[block_bytes]) & ((1 << (8 * block_bytes)) - 1)
+    padded = data if whole else pad(data, "iso9797-2", block_bytes)
+    last = int.from_bytes(padded[-block_bytes:], "big") ^ subkey
+    return encrypt_cbc(padded[:-block_bytes] + last.to_bytes(block_bytes, "big"))[-block_bytes:]

@@ -1,33 +1,85 @@
-"""PIN blocks (ISO 9564-1). A terminal makes them and never takes one apart: there is no decoder here."""
+"""PIN blocks (ISO 9564-1). A terminal makes them and never takes one apart: there is no decoder here.
+
+`pin_digits` is one byte a digit, values 0 to 9. Blocks are made in place, in small integers: a string of
+digits could not be wiped. The caller wipes both the digits and the clear block that is returned.
+"""
 
 from __future__ import annotations
 
 from firmware.secure.errors import PinFormat
+from firmware.secure.tdes import KeyBytes
 from wire.pan import Pan
 
 PIN_DIGITS_MIN = 4
 PIN_DIGITS_MAX = 12
 BLOCK_BYTES = 8
+FORMAT_4_BYTES = 16
+FORMAT_4_RANDOM_BYTES = 8
 
 _ACCOUNT_DIGITS = 12
+_FIRST_DIGIT_PLACE = 2
 
 
 def format_0(pin_digits: bytearray, pan: Pan) -> bytearray:
     """The clear block of format 0: control and length, PIN, fill F; XOR the account number field.
 
-    `pin_digits`: one byte a digit, values 0 to 9. The caller wipes both that and the 8-byte result.
     Raises PinFormat: the PIN has not 4 to 12 digits, or the card number fewer than 13.
     """
     account = account_field(pan)
-    if not PIN_DIGITS_MIN <= len(pin_digits) <= PIN_DIGITS_MAX or max(pin_digits) > 9:
-        raise PinFormat(f"a PIN has {PIN_DIGITS_MIN} to {PIN_DIGITS_MAX} decimal digits")
-    block = bytearray(b"\xff" * BLOCK_BYTES)
-    block[0] = len(pin_digits)
-    for place, digit in enumerate(pin_digits, start=2):
-        _put_nibble(block, place, digit)
-    for place, byte in enumerate(account):
-        block[place] ^= byte
+    block = _pin_field(0, pin_digits, bytearray(b"\xff" * BLOCK_BYTES))
+    _xor_in_place(block, account)
     return block
+
+
+def format_1(pin_digits: bytearray, random: bytes) -> bytearray:
+    """The clear block of format 1, for want of a card number: control and length, PIN, random fill.
+
+    `random`: 8 bytes, of which the last nibbles are used. Raises PinFormat.
+    """
+    return _pin_field(1, pin_digits, _fill(random, BLOCK_BYTES))
+
+
+def format_2(pin_digits: bytearray) -> bytearray:
+    """The block of format 2, which goes to the chip and never over a line. Raises PinFormat."""
+    return _pin_field(2, pin_digits, bytearray(b"\xff" * BLOCK_BYTES))
+
+
+def format_3(pin_digits: bytearray, pan: Pan, random: bytes) -> bytearray:
+    """The clear block of format 3: as format 0, its fill random out of A to F.
+
+    `random`: 8 bytes, of which the last nibbles are used, brought into A to F where they are not. A uniform
+    source leaves A to D a little likelier than E and F. Raises PinFormat.
+    """
+    account = account_field(pan)
+    block = _pin_field(3, pin_digits, bytearray(map(_letters, _fill(random, BLOCK_BYTES))))
+    _xor_in_place(block, account)
+    return block
+
+
+def format_4(pin_digits: bytearray, random: bytes) -> bytearray:
+    """The clear PIN field of format 4, 16 bytes: control and length, PIN, fill A, 8 random bytes.
+
+    Raises PinFormat.
+    """
+    return _pin_field(4, pin_digits, bytearray(b"\xaa" * BLOCK_BYTES) + _fill(random, FORMAT_4_RANDOM_BYTES))
+
+
+def format_4_account_field(pan: Pan) -> bytes:
+    """The account number field of format 4, 16 bytes: digits beyond 12, the card number, zeros."""
+    digits = pan.reveal()
+    return bytes.fromhex(f"{len(digits) - _ACCOUNT_DIGITS}{digits}".ljust(2 * FORMAT_4_BYTES, "0"))
+
+
+def encipher_format_4(key: KeyBytes, pin_field: bytearray, account: bytes) -> None:
+    """Turn the clear PIN field into the enciphered block, in place: E(E(field) xor account field).
+
+    `key`: an AES key. Raises BadInput (bad_key).
+    """
+    from firmware.secure import aes
+
+    aes.encrypt_in_place(key, pin_field)
+    _xor_in_place(pin_field, account)
+    aes.encrypt_in_place(key, pin_field)
 
 
 def account_field(pan: Pan) -> bytes:
@@ -41,7 +93,33 @@ def account_field(pan: Pan) -> bytes:
     return bytes.fromhex("0000" + digits)
 
 
+def _pin_field(control: int, pin_digits: bytearray, block: bytearray) -> bytearray:
+    """`block`, which is all fill, with control nibble, length and PIN put in front."""
+    if not PIN_DIGITS_MIN <= len(pin_digits) <= PIN_DIGITS_MAX or max(pin_digits) > 9:
+        raise PinFormat(f"a PIN has {PIN_DIGITS_MIN} to {PIN_DIGITS_MAX} decimal digits")
+    block[0] = control << 4 | len(pin_digits)
+    for place, digit in enumerate(pin_digits, start=_FIRST_DIGIT_PLACE):
+        _put_nibble(block, place, digit)
+    return block
+
+
+def _fill(random: bytes, size_bytes: int) -> bytearray:
+    if len(random) != size_bytes:
+        raise PinFormat(f"the random fill of a PIN block has {size_bytes} bytes")
+    return bytearray(random)
+
+
+def _letters(byte: int) -> int:
+    """`byte` with both nibbles brought into A to F; those that are there already stay."""
+    high, low = byte >> 4, byte & 0x0F
+    return (high if high > 9 else 10 + high % 6) << 4 | (low if low > 9 else 10 + low % 6)
+
+
+def _xor_in_place(block: bytearray, other: bytes) -> None:
+    for place, byte in enumerate(other):
+        block[place] ^= byte
+
+
 def _put_nibble(block: bytearray, place: int, value: int) -> None:
-    # Small integers and in-place writes only: a string of digits could not be wiped.
     byte = block[place // 2]
     block[place // 2] = (value << 4) | (byte & 0x0F) if place % 2 == 0 else (byte & 0xF0) | value

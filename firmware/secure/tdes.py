@@ -7,11 +7,13 @@ works in place, so that no copy of a clear block outlives the buffer that its ow
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from firmware.secure.errors import KeyFormat
 
 if TYPE_CHECKING:
+    from Crypto.Cipher._mode_cbc import CbcMode
     from Crypto.Cipher._mode_ecb import EcbMode
 
 BLOCK_BYTES = 8
@@ -26,12 +28,20 @@ def encrypt_in_place(key: KeyBytes, data: bytearray) -> None:
 
     Raises KeyFormat for any other key length. Parity bits are ignored.
     """
+    encryptor(key)(data)
+
+
+def encryptor(key: KeyBytes) -> Callable[[bytearray], None]:
+    """`encrypt_in_place` with its key set up once, for callers with several blocks. Raises KeyFormat."""
     first, *others = _single_des(key)
-    first.encrypt(data, output=data)
-    if others:
-        second, third = others
-        second.decrypt(data, output=data)
-        third.encrypt(data, output=data)
+
+    def encrypt(data: bytearray) -> None:
+        first.encrypt(data, output=data)
+        if others:
+            others[0].decrypt(data, output=data)
+            others[1].encrypt(data, output=data)
+
+    return encrypt
 
 
 def decrypt_in_place(key: KeyBytes, data: bytearray) -> None:
@@ -44,6 +54,30 @@ def decrypt_in_place(key: KeyBytes, data: bytearray) -> None:
     first.decrypt(data, output=data)
 
 
+def encrypt(key: KeyBytes, data: bytes) -> bytes:
+    """`data` (whole blocks) enciphered in ECB mode, for values that are no secret. Raises KeyFormat."""
+    block = bytearray(data)
+    encrypt_in_place(key, block)
+    return bytes(block)
+
+
+def decrypt(key: KeyBytes, data: bytes) -> bytes:
+    """`data` (whole blocks) deciphered in ECB mode. Raises KeyFormat."""
+    block = bytearray(data)
+    decrypt_in_place(key, block)
+    return bytes(block)
+
+
+def encrypt_cbc(key: KeyBytes, data: bytes, iv: bytes = bytes(BLOCK_BYTES)) -> bytes:
+    """`data` (whole blocks) enciphered in CBC mode. Raises KeyFormat."""
+    return _cbc(key, iv).encrypt(data)
+
+
+def decrypt_cbc(key: KeyBytes, data: bytes, iv: bytes = bytes(BLOCK_BYTES)) -> bytes:
+    """`data` (whole blocks) deciphered in CBC mode. Raises KeyFormat."""
+    return _cbc(key, iv).decrypt(data)
+
+
 def check_value(key: KeyBytes) -> bytes:
     """The key's check value: the first 4 bytes of eight enciphered zero bytes. Raises KeyFormat."""
     block = bytearray(BLOCK_BYTES)
@@ -51,12 +85,35 @@ def check_value(key: KeyBytes) -> bytes:
     return bytes(block[:CHECK_VALUE_BYTES])
 
 
+def _cbc(key: KeyBytes, iv: bytes) -> CbcMode:
+    from Crypto.Cipher import DES, DES3
+
+    _require_length(key)
+    parts = [bytes(key[at : at + BLOCK_BYTES]) for at in range(0, len(key), BLOCK_BYTES)]
+    first, second, third = (parts * 3)[:3] if len(parts) < 3 else parts
+    # EDE with two equal neighbours is single DES under the third key, and the library wants that said.
+    if _same_key(first, second):
+        return cast("CbcMode", DES.new(third, DES.MODE_CBC, iv))  # noqa: S304 - the networks' standards say DES
+    if _same_key(second, third):
+        return cast("CbcMode", DES.new(first, DES.MODE_CBC, iv))  # noqa: S304 - as above
+    return cast("CbcMode", DES3.new(first + second + third, DES3.MODE_CBC, iv))
+
+
+def _same_key(one: bytes, other: bytes) -> bool:
+    # The lowest bit of each byte is parity, which the cipher ignores.
+    return all((a ^ b) & 0xFE == 0 for a, b in zip(one, other, strict=True))
+
+
+def _require_length(key: KeyBytes) -> None:
+    if len(key) not in KEY_LENGTHS_BYTES:
+        raise KeyFormat(f"a DES key has 8, 16 or 24 bytes, this one {len(key)}")
+
+
 def _single_des(key: KeyBytes) -> list[EcbMode]:
     """One DES cipher for each 8 bytes of the key; K1, K2, K1 for a key of 16 bytes."""
     from Crypto.Cipher import DES
 
-    if len(key) not in KEY_LENGTHS_BYTES:
-        raise KeyFormat(f"a DES key has 8, 16 or 24 bytes, this one {len(key)}")
+    _require_length(key)
     view = memoryview(key)
     parts = [view[at : at + BLOCK_BYTES] for at in range(0, len(key), BLOCK_BYTES)]
     ciphers = [

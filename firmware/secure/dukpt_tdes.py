@@ -1,0 +1,121 @@
+"""DUKPT with triple DES (ANSI X9.24-1:2009): a key of its own for every transaction.
+
+The plan of this file. A base derivation key (BDK) and the device's key serial number (KSN, 10 bytes, its
+lowest 21 bits the transaction counter) give the initial key; the initial key and the one bits of the counter
+give the transaction's key; variants of that are the keys that are used. A terminal holds no BDK: it is given
+the initial key and forgets it once it has the keys below it.
+
+Keys are returned as `bytearray`, for the caller to wipe. In between they are integers, which nobody can
+wipe: derivation is on the path of every payment, and this is more than twice as fast.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from firmware.secure import tdes
+from firmware.secure.dukpt_counter import next_counter, require_usable
+from firmware.secure.errors import BadInput
+from firmware.secure.tdes import KeyBytes
+
+KSN_BYTES = 10
+KEY_BYTES = 16
+COUNTER_BITS = 21
+COUNTER_ONES_MAX = 10
+
+_COUNTER_MASK = (1 << COUNTER_BITS) - 1
+_HALF_BITS = 64
+_KEY_MASK = 0xC0C0C0C0_00000000  # makes the second key of a pair, in both halves
+
+
+class KeyUse(Enum):
+    """What a transaction's key is turned into; the value is XORed to both halves (annex A)."""
+
+    PIN = 0x00000000_000000FF
+    MAC_REQUEST = 0x00000000_0000FF00
+    MAC_RESPONSE = 0x00000000_FF000000
+    DATA_REQUEST = 0x00000000_00FF0000
+    DATA_RESPONSE = 0x000000FF_00000000
+
+
+_ONE_WAY = frozenset({KeyUse.DATA_REQUEST, KeyUse.DATA_RESPONSE})
+
+
+def initial_key(bdk: KeyBytes, ksn: bytes) -> bytearray:
+    """The initial key (IPEK) of the device that `ksn` names, 16 bytes; the counter bits do not matter.
+
+    Raises BadInput: bad_key, bad_length.
+    """
+    _require_key(bdk)
+    _require_ksn(ksn)
+    device = (int.from_bytes(ksn, "big") & ~_COUNTER_MASK).to_bytes(KSN_BYTES, "big")[:8]
+    masked = int.from_bytes(bdk, "big") ^ (_KEY_MASK << _HALF_BITS | _KEY_MASK)
+    left = tdes.encrypt(bdk, device)
+    return bytearray(left + tdes.encrypt(masked.to_bytes(KEY_BYTES, "big"), device))
+
+
+def transaction_key(initial: KeyBytes, ksn: bytes) -> bytearray:
+    """The key of the transaction that `ksn` counts, 16 bytes, out of the device's initial key.
+
+    Raises BadInput: bad_key, bad_length, bad_format (no transaction has this counter).
+    """
+    require_transaction(ksn)
+    _require_key(initial)
+    whole = int.from_bytes(ksn[2:], "big")
+    counter, register = whole & _COUNTER_MASK, whole & ~_COUNTER_MASK
+    left, right = int.from_bytes(initial[:8], "big"), int.from_bytes(initial[8:], "big")
+    for place in range(COUNTER_BITS - 1, -1, -1):
+        if counter >> place & 1:
+            register |= 1 << place
+            left, right = _next_key(left, right, register)
+    return bytearray((left << _HALF_BITS | right).to_bytes(KEY_BYTES, "big"))
+
+
+def working_key(transaction: KeyBytes, use: KeyUse) -> bytearray:
+    """The key for one use, out of the transaction's key. Data keys go through one more one-way step."""
+    _require_key(transaction)
+    variant = int.from_bytes(transaction, "big") ^ (use.value << _HALF_BITS | use.value)
+    key = bytearray(variant.to_bytes(KEY_BYTES, "big"))
+    if use in _ONE_WAY:
+        tdes.encrypt_in_place(bytes(key), key)
+    return key
+
+
+def require_transaction(ksn: bytes) -> None:
+    """Raise BadInput unless `ksn` counts a transaction: bad_length, bad_format."""
+    _require_ksn(ksn)
+    require_usable(int.from_bytes(ksn, "big") & _COUNTER_MASK, ones_max=COUNTER_ONES_MAX)
+
+
+def next_ksn(ksn: bytes) -> bytes:
+    """The serial number of the next transaction. Raises BadInput: bad_length, exhausted."""
+    _require_ksn(ksn)
+    whole = int.from_bytes(ksn, "big")
+    counter = next_counter(whole & _COUNTER_MASK, counter_bits=COUNTER_BITS, ones_max=COUNTER_ONES_MAX)
+    return (whole & ~_COUNTER_MASK | counter).to_bytes(KSN_BYTES, "big")
+
+
+def _next_key(left: int, right: int, register: int) -> tuple[int, int]:
+    """One non-reversible step: the key below (left, right). `register`: the KSN up to the counter's bit."""
+    masked_left, masked_right = left ^ _KEY_MASK, right ^ _KEY_MASK
+    return (
+        _des(masked_left, register ^ masked_right) ^ masked_right,
+        _des(left, register ^ right) ^ right,
+    )
+
+
+def _des(key: int, block: int) -> int:
+    from Crypto.Cipher import DES
+
+    cipher = DES.new(key.to_bytes(8, "big"), DES.MODE_ECB)  # noqa: S304 - the standard's cipher
+    return int.from_bytes(cipher.encrypt(block.to_bytes(8, "big")), "big")
+
+
+def _require_key(key: KeyBytes) -> None:
+    if len(key) != KEY_BYTES:
+        raise BadInput("bad_key", f"a TDES DUKPT key has {KEY_BYTES} bytes, this one {len(key)}")
+
+
+def _require_ksn(ksn: bytes) -> None:
+    if len(ksn) != KSN_BYTES:
+        raise BadInput("bad_length", f"a key serial number has {KSN_BYTES} bytes, this one {len(ksn)}")
