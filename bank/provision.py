@@ -120,14 +120,19 @@ def load_provision(path: Path | str | None = None) -> Provision:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RecordError(f"{name} is not TOML: {error}") from None
-    top = _Table(name, data)
+    return provision_of(name, data)
+
+
+def provision_of(place: str, data: Mapping[str, object]) -> Provision:
+    """What the tables of a file describe. `place` begins the errors. Raises RecordError, one line."""
+    top = _Table(place, data)
     cards = tuple(_card(table) for table in top.tables("card", label="name"))
     merchants = tuple(_merchant(table) for table in top.tables("merchant", label="mid"))
     top.finish()
     names = [card.name for card in cards]
     twice = {one for one in names if names.count(one) > 1}
     if twice:
-        raise RecordError(f'{name}: there are two cards "{min(twice)}"')
+        raise RecordError(f'{place}: there are two cards "{min(twice)}"')
     return Provision(cards, merchants)
 
 

@@ -5,23 +5,26 @@ Nothing else in the project chooses which parts work together.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bank.authoriser import Bank
-from bank.provision import MerchantSpec, Provision, TerminalSpec, demo_bank, load_provision
+from bank.entropy import Entropy, SeededEntropy, SystemEntropy
+from bank.provision import CardSpec, MerchantSpec, Provision, TerminalSpec, demo_bank, load_provision
+from bank.store import MEMORY
 from firmware.app import Observer
-from firmware.records import Flow
 from firmware.secure.module import SecureModule
 from firmware.settings import TerminalSettings
 from hal.board import Board
 from hal.profile import Profile, load_profile
-from hal.registry import build_board
+from hal.registry import build_board, check_kinds
 from hal.virtual.clock import VirtualClock
 from hal.virtual.serial_port import VirtualSerialPort
+from tools.config import Choices, check_settings
 from tools.drive import Drive, Tap
 from tools.drive_virtual import VirtualDrive
 from tools.station import Station, StationError
@@ -64,43 +67,60 @@ def build_station(plan: StationPlan) -> Station:
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     make = _live if plan.live else _virtual
-    board, drive = make(plan, provision, folder)
-    try:
-        _inject_master_key(board, settings, provision)
-        return Station(board, settings, drive, provision.cards, observers=list(plan.observers))
-    except BaseException:
-        drive.close()
-        raise
+    with ExitStack() as leftovers:
+        board, drive = make(plan, provision, folder, leftovers)
+        try:
+            _inject_master_key(board, settings, provision)
+            station = Station(board, settings, drive, provision.cards, observers=list(plan.observers))
+        except BaseException:
+            drive.close()
+            raise
+        station.leftovers = leftovers.pop_all()
+    return station
 
 
-def _virtual(plan: StationPlan, provision: Provision, folder: Path | None) -> tuple[Board, Drive]:
-    profile = (plan.profile or load_profile("virtual")).with_options("rng", seed=plan.seed)
+def _virtual(
+    plan: StationPlan, provision: Provision, folder: Path | None, _leftovers: ExitStack
+) -> tuple[Board, Drive]:
+    profile = plan.profile or load_profile("virtual")
+    check_kinds(profile)
+    if profile.devices["clock"].backend != "virtual":
+        profile = profile.with_device("clock", "virtual")
+    profile = profile.with_device("rng", "virtual", seed=plan.seed)
     if folder is not None:
         profile = profile.with_device("storage", "sqlite", path="terminal.db")
         profile = profile.with_device("tamper", "virtual", key_file="device-key.json")
     board = build_board(profile, state_folder=folder)
     port, clock = board.serial_port, board.clock
     if not isinstance(port, VirtualSerialPort) or not isinstance(clock, VirtualClock):
-        raise StationError(f"profile {profile.name}: virtual time needs a virtual clock and serial port")
-    bank = _open_bank(provision, folder, clock.wall())
+        raise StationError(f"profile {profile.name}: virtual time needs a virtual serial port: use real time")
+    bank = _open_bank(provision, folder, clock.wall(), SeededEntropy(plan.seed))
     return board, VirtualDrive(port, clock, bank, seed=plan.seed, tap=plan.tap)
 
 
-def _live(plan: StationPlan, provision: Provision, folder: Path | None) -> tuple[Board, Drive]:
+def _live(
+    plan: StationPlan, provision: Provision, folder: Path | None, leftovers: ExitStack
+) -> tuple[Board, Drive]:
+    from bank.server import wall_clock
     from tools.drive_live import LiveDrive
 
     profile = plan.profile or load_profile("headless")
-    drive = LiveDrive(lambda: _open_bank(provision, folder, datetime.now()), tap=plan.tap)  # noqa: DTZ005 - local time
+    check_kinds(profile)
+    if profile.devices["clock"].backend == "virtual":  # it would stand still
+        profile = profile.with_device("clock", "host")
+    state = folder or Path(leftovers.enter_context(TemporaryDirectory(prefix="posterm-")))
+    drive = LiveDrive(lambda: _open_bank(provision, folder, wall_clock(), SystemEntropy()), tap=plan.tap)
     try:
         profile = profile.with_device("serial_port", "serial", url=drive.port_path)
-        return build_board(profile, state_folder=folder or Path(tempfile.mkdtemp(prefix="posterm-"))), drive
+        return build_board(profile, state_folder=state), drive
     except BaseException:
         drive.close()
         raise
 
 
-def _open_bank(provision: Provision, folder: Path | None, now: datetime) -> Bank:
-    return demo_bank(folder / "bank.db" if folder else ":memory:", now=now, provision=provision)
+def _open_bank(provision: Provision, folder: Path | None, now: datetime, entropy: Entropy) -> Bank:
+    path = folder / "bank.db" if folder else MEMORY
+    return demo_bank(path, now=now, entropy=entropy, provision=provision)
 
 
 def _inject_master_key(board: Board, settings: TerminalSettings, provision: Provision) -> None:
@@ -134,21 +154,51 @@ def _terminal_of(settings: TerminalSettings, provision: Provision) -> TerminalSp
     )
 
 
+def plan_of(choices: Choices, *, extra_cards: Sequence[CardSpec] = ()) -> StationPlan:
+    """The plan for a station as chosen. `extra_cards` replace the bank data's cards of the same name.
+
+    Raises ConfigError, ProfileError, RecordError or StationError; nothing was made.
+    """
+    provision = load_provision(choices.bank_data)
+    if extra_cards:
+        cards = {card.name: card for card in (*provision.cards, *extra_cards)}
+        provision = Provision(tuple(cards.values()), provision.merchants)
+    return StationPlan(
+        live=bool(choices.live),
+        profile=load_profile(choices.profile) if choices.profile is not None else None,
+        settings=replace(settings_of(provision), **choices.settings),
+        provision=provision,
+        state_folder=choices.state,
+        seed=choices.seed if choices.seed is not None else 1,
+    )
+
+
+def start_station(plan: StationPlan) -> Station:
+    """Build a station and wait until its terminal is idle, or knows why it cannot be. Raises as its parts."""
+    station = build_station(plan)
+    try:
+        station.power_on()
+    except BaseException:
+        station.close()
+        raise
+    return station
+
+
 def start(
     *,
-    flow: str = "authorise-first",
-    language: str = "en",
     live: bool = False,
     seed: int = 1,
     state_folder: str | Path | None = None,
     bank_data: str | Path | None = None,
     profile: str | Path | None = None,
+    **settings: object,
 ) -> Station:
     """Start a terminal with virtual devices, its link and its bank, and wait until it is idle.
 
-    `flow`: "authorise-first" or "pin-first". `live`: real time over a pseudo-terminal pair and TCP instead of
-    virtual time. `state_folder`: where journal, keys and bank are kept; None: nothing is kept. `bank_data`: a
-    TOML file of cards and merchants instead of the demo's.
+    `live`: real time over a pseudo-terminal pair and TCP instead of virtual time. `state_folder`: where
+    journal, keys and bank are kept; None: nothing is kept. `bank_data`: a TOML file of cards and merchants
+    instead of the demo's. `settings`: any field of TerminalSettings, such as flow="pin-first", language="zh",
+    response_timeout_ms=5000. Raises ConfigError for a setting that cannot be; nothing is running then.
 
     >>> with start() as pos:
     ...     pos.enter_amount("12.34")
@@ -157,20 +207,12 @@ def start(
     ...     pos.finish().outcome.value
     'approved'
     """
-    provision = load_provision(bank_data)
-    settings = settings_of(provision, TerminalSettings(flow=Flow(flow), language=language))
-    plan = StationPlan(
+    choices = Choices(
+        settings=check_settings("start", settings),
+        profile=str(profile) if profile is not None else None,
+        bank_data=Path(bank_data) if bank_data is not None else None,
+        state=Path(state_folder) if state_folder is not None else None,
         live=live,
-        profile=load_profile(profile) if profile is not None else None,
-        settings=settings,
-        provision=provision,
-        state_folder=Path(state_folder) if state_folder is not None else None,
         seed=seed,
     )
-    station = build_station(plan)
-    try:
-        station.power_on()
-    except BaseException:
-        station.close()
-        raise
-    return station
+    return start_station(plan_of(choices))

@@ -6,6 +6,7 @@ This is what scripts, scenarios, commands and tests drive. `posterm.start()` mak
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -14,10 +15,14 @@ from bank.authoriser import Bank
 from bank.faults import Fault
 from bank.provision import CardSpec, plastic
 from firmware.app import Observer, Terminal, Transition
-from firmware.records import Outcome, Payment
+from firmware.records import Payment
 from firmware.settings import TerminalSettings
+from firmware.txn.schema import Keys
+from firmware.txn.terminal import TABLE as TERMINAL_TABLE
+from firmware.txn.transaction import TABLE as PAYMENT_TABLE
 from hal.api import Beep, Key
 from hal.board import Board
+from hal.profile import did_you_mean
 from hal.virtual.buzzer import VirtualBuzzer
 from hal.virtual.card_reader import MagneticCard, Swipe, VirtualCardReader
 from hal.virtual.display import VirtualDisplay
@@ -27,9 +32,20 @@ from hal.virtual.power import PowerCut
 from hal.virtual.printer import VirtualPrinter
 from hal.virtual.tamper import VirtualTamper
 from tools.drive import Drive, T
+from wire.money import parse_amount
 
 PATIENCE_MS = 300_000
 """How long `wait_for` and `finish` wait at the most: longer than any timeout of the terminal."""
+
+OFF = "off"
+STATES_OF_TERMINAL = frozenset({OFF, *(str(row.state.value) for row in TERMINAL_TABLE.rows)})
+STATES_OF_PAYMENT = frozenset(str(row.state.value) for row in PAYMENT_TABLE.rows)
+STATES = STATES_OF_TERMINAL | STATES_OF_PAYMENT
+"""Every state that `Station.state` can have."""
+
+_SALE_CAN_BEGIN = frozenset(str(row.state.value) for row in TERMINAL_TABLE.rows if row.keys is Keys.IDLE)
+_BEFORE_SALE = frozenset({"signing_in", "clearing"})
+_NO_PAYMENT_ANY_MORE = frozenset({OFF, "result", "out_of_service", "tampered"})
 
 
 class StationError(Exception):
@@ -62,6 +78,7 @@ class Station:
     cards: tuple[CardSpec, ...]
     observers: list[Observer] = field(default_factory=list)
     terminal: Terminal | None = None
+    leftovers: ExitStack = field(default_factory=ExitStack)  # closed last: a temporary state folder
 
     def __post_init__(self) -> None:
         self.devices = _virtual_devices(self.board)
@@ -78,6 +95,7 @@ class Station:
         """Switch everything off. May be called twice."""
         self.cut_power()
         self.drive.close()
+        self.leftovers.close()
 
     # --- power --------------------------------------------------------------------------------------
 
@@ -116,12 +134,17 @@ class Station:
             self.settle()
 
     def enter_amount(self, amount: str) -> None:
-        """Type an amount such as "12.34" and ENTER, on the idle screen or where the amount is asked for."""
-        digits = amount.replace(".", "").lstrip("0")
-        self.press(*digits, Key.ENTER)
-        self.run_until(
-            lambda: self.state not in {"idle", "result", "signing_in", "clearing", "amount"}, 20_000
-        )
+        """Type an amount such as "12.34" (or "12") and ENTER, on the idle screen or where it is asked for.
+
+        The terminal may have to sign in first, or to send what it owes the bank: that is waited for. When it
+        refuses the sale nothing is typed; `state` says where it stands then. Raises AmountError.
+        """
+        digits = str(parse_amount(amount))
+        if self.state in _SALE_CAN_BEGIN:
+            self.press(Key.DIGIT_0)  # a sale begins with any digit, and a zero in front changes no amount
+            self.run_until(lambda: self.state not in _BEFORE_SALE)
+        if self.state == "amount":
+            self.press(*digits, Key.ENTER)
 
     def swipe(self, card: str | MagneticCard, quality: str = "good") -> None:
         """Swipe a card, by its name or itself. `quality`: good, bad, half, too_fast, backwards."""
@@ -183,13 +206,22 @@ class Station:
     def wait_for(self, *states: str, limit_ms: int = PATIENCE_MS) -> str:
         """Wait for one of these states of the payment or the terminal, and return it.
 
-        Raises StationError when it does not come, or when the payment ends first.
+        A payment's end ("approved", "declined" …) counts for as long as the terminal shows it. Raises
+        StationError when no such state comes: at once when the payment has ended without it.
         """
-        ended = {outcome.value for outcome in Outcome}
-        self.run_until(lambda: self.state in states or self.state in {"result", *ended}, limit_ms)
-        if self.state not in states:
+        for state in states:
+            if state not in STATES:
+                raise StationError(f"there is no state {state!r}{did_you_mean(state, STATES)}")
+        hopeless = _NO_PAYMENT_ANY_MORE if STATES_OF_TERMINAL.isdisjoint(states) else frozenset()
+        self.run_until(lambda: self.is_in(*states) or self.state in hopeless, limit_ms)
+        if not self.is_in(*states):
             raise StationError(f"waited for {' or '.join(states)}, but the terminal is in {self.state!r}")
         return self.state
+
+    def is_in(self, *states: str) -> bool:
+        """Whether this is the state, or the end of the payment whose result is shown."""
+        ended_as = self.states[-1:] if self.state == "result" else []
+        return any(state in states for state in (self.state, *ended_as))
 
     def finish(self) -> Payment | None:
         """Wait until the payment has ended and the terminal is at rest; returns the payment."""
@@ -197,7 +229,7 @@ class Station:
         return self.payment
 
     def _is_at_rest(self) -> bool:
-        return self.state in {"idle", "out_of_service", "tampered", "off"}
+        return self.state in {"idle", "out_of_service", "tampered", OFF}
 
     # --- faults -------------------------------------------------------------------------------------
 
@@ -219,7 +251,7 @@ class Station:
     @property
     def state(self) -> str:
         """The state of the payment, or of the terminal when none is running; "off" without power."""
-        return self.terminal.state if self.terminal is not None else "off"
+        return self.terminal.state if self.terminal is not None else OFF
 
     @property
     def states(self) -> list[str]:

@@ -1,0 +1,181 @@
+"""The command `posterm`: finds the subcommand's module, and turns every known error into one line.
+
+Only the module of the chosen subcommand is imported: `posterm --help` is quick on a Raspberry Pi. Exit codes:
+0 done; 1 declined or failed; 2 wrong usage or configuration, nothing was changed; 130 interrupted by Ctrl-C;
+141 nobody reads the output any more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_BROKEN_PIPE = 1, 2, 130, 141
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One subcommand: the module whose `register(subparsers)` adds it, and its line in the help."""
+
+    name: str
+    module: str
+    help: str
+
+
+COMMANDS = (
+    Command("demo", "tools.demo", "play one payment, step by step, with every byte on the line"),
+    Command("sale", "tools.sale_command", "make one payment and report it, as text or JSON"),
+    Command("run", "tools.run_command", "use the terminal by hand, or let a script use it"),
+    Command("terminal", "tools.terminal_command", "the terminal alone, on a serial line to a link"),
+    Command("link", "tools.link_command", "the gateway alone: serial line on one side, bank on the other"),
+    Command("bank", "tools.bank_commands", "the bank alone: make, inspect and serve one"),
+    Command("diagram", "tools.diagram_command", "draw a state machine from the table that runs"),
+)
+
+EXAMPLES = """examples:
+  posterm demo                                             the seven steps of a payment
+  posterm sale --amount 12.34 --card good --pin 123456     a payment, and its slip
+  posterm run                                              a terminal to press keys on
+  posterm run --script examples/wrong_pin.toml             a terminal that a script uses
+  posterm bank serve --demo                                a bank for terminals elsewhere
+
+exit codes: 0 done; 1 declined or failed; 2 wrong usage or configuration
+posterm COMMAND --help explains a command.
+"""
+
+# Where the known errors live, and the exit code of each: the first that fits. A module that was not imported
+# cannot have raised anything, so none is imported for this.
+_ERRORS = (
+    ("hal.api", "DeviceFault", EXIT_FAILED),
+    ("hal.api", "Tampered", EXIT_FAILED),
+    ("hal.api", "HalError", EXIT_USAGE),
+    ("bank.errors", "LedgerError", EXIT_FAILED),
+    ("bank.errors", "BankError", EXIT_USAGE),
+    ("host_link.errors", "PortVanished", EXIT_FAILED),
+    ("host_link.errors", "LinkError", EXIT_USAGE),
+    ("firmware.secure.errors", "SecureError", EXIT_FAILED),
+    ("wire.errors", "WireError", EXIT_USAGE),
+    ("tools.toml_table", "ConfigError", EXIT_USAGE),
+    ("tools.station", "StationError", EXIT_USAGE),
+    ("builtins", "OSError", EXIT_USAGE),
+)
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line. It knows no abbreviations: `--p` shall not become `--pin`."""
+
+    def __init__(self, *args: object, **settings: object) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **settings})  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and where help is, and exit."""
+        self.exit(EXIT_USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code. Raises SystemExit for wrong usage and for --help."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    args = _parse(arguments)
+    try:
+        code: int = args.run(args)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains as it ends
+        return EXIT_BROKEN_PIPE
+    except Exception as error:
+        known = _exit_code(error)
+        if known is None:
+            raise
+        print(f"posterm: {_one_line(error)}", file=sys.stderr)
+        return known
+    return code
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    chosen = arguments[0] if arguments and not arguments[0].startswith("-") else ""
+    parser = _parser(chosen)
+    args, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        _refuse(parser, chosen, unknown)
+    if "run" not in args:
+        parser.error("name a command")
+    return args
+
+
+def _parser(chosen: str) -> Parser:
+    """The whole parser; only the chosen command has its options."""
+    parser = Parser(
+        prog="posterm",
+        description="A payment terminal in software: firmware, devices, serial link and bank.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    if chosen and chosen not in {command.name for command in COMMANDS}:
+        parser.error(f"there is no such command{_close_to(chosen)}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for command in COMMANDS:
+        if command.name == chosen:
+            importlib.import_module(command.module).register(subparsers)
+        else:
+            subparsers.add_parser(command.name, help=command.help)
+    return parser
+
+
+class _Version(argparse.Action):
+    """--version: looked up when asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib import metadata
+
+        try:
+            version = metadata.version("posterm")
+        except metadata.PackageNotFoundError:
+            version = "(not installed: run from a checkout)"
+        print(f"posterm {version}")
+        parser.exit()
+
+
+def _close_to(name: str) -> str:
+    import difflib
+
+    names = [command.name for command in COMMANDS]
+    close = difflib.get_close_matches(name, names, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(names)})"
+
+
+def _refuse(parser: argparse.ArgumentParser, chosen: str, unknown: Sequence[str]) -> NoReturn:
+    """Name an unknown option, and never a value: it may be a PIN."""
+    options = [text.partition("=")[0] for text in unknown if text.startswith("--")]
+    what = f"unknown option {options[0]}" if options else f"{len(unknown)} argument(s) too many"
+    parser.prog = f"{parser.prog} {chosen}".strip()
+    parser.error(what)
+
+
+def _exit_code(error: Exception) -> int | None:
+    """The exit code of a known error; None for one that is a mistake in the program."""
+    return next((code for kind, code in _known_errors() if isinstance(error, kind)), None)
+
+
+def _known_errors() -> Iterator[tuple[type[Exception], int]]:
+    for module, name, code in _ERRORS:
+        if module in sys.modules:
+            yield getattr(sys.modules[module], name), code
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        name = f"{error.filename}: " if error.filename else ""
+        return f"{name}{error.strerror}; check the path and its permissions"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+if __name__ == "__main__":
+    sys.exit(main())
