@@ -7,6 +7,7 @@ folder in `tools.demo_files`.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -68,7 +69,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Play; 0 when the payment was approved, 1 when not, 2 when it could not be tried, 130 on Ctrl-C."""
+    """Play; 0 when the payment was approved, 1 when not, 2 when it could not be tried.
+
+    130 on Ctrl-C, 141 when nobody reads the output any more.
+    """
     from bank.errors import BankError
     from hal.api import HalError
     from host_link.errors import PortError
@@ -82,6 +86,9 @@ def run(options: argparse.Namespace) -> int:
         return _complain(words("demo.stopped", problem=error), 1)
     except (HalError, BankError, PortError) as error:
         return _complain(str(error), 2)
+    except BrokenPipeError:  # nobody reads any more: nobody is to be told
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except OSError as error:
         return _complain(f"{error.filename or 'posterm'}: {error.strerror}", 2)
     except KeyboardInterrupt:

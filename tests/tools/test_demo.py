@@ -191,6 +191,7 @@ def _command(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_command_plays_over_a_real_line_and_exits_0(tmp_path: Path) -> None:
     done = _command("--out", str(tmp_path / "new" / "out"))
     assert (done.returncode, done.stderr) == (0, "")

@@ -374,6 +374,7 @@ def _is_as_before(window: RealWindow) -> bool:
     )
 
 
+@pytest.mark.slow
 def test_a_payment_in_a_real_window(real_window: RealWindow) -> None:
     real_window.wait_for("Ready for sale")
     real_window.type(b"1")

@@ -223,6 +223,13 @@ def test_a_payment_is_told_by_its_messages_in_order(tmp_path: Path) -> None:
     ]
 
 
+def test_the_bank_s_status_is_told_by_its_name() -> None:
+    frame = _feed(session(("gateway", _data(0, 0, b"\x02\x01\x03", Channel.CONTROL))))[-1]
+    (message,) = frame.messages
+    assert message.name is MessageName.BANK_STATUS
+    assert [view.value_masked for view in message.fields] == ["lost"]
+
+
 def test_every_byte_of_the_line_is_accounted_for(tmp_path: Path) -> None:
     recorder = Recorder()
     play(Flow.PIN_FIRST, recorder, tmp_path)
