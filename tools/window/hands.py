@@ -96,7 +96,7 @@ class Hands:
         """Whether a card fits in; says so when it does, or when it will not be read."""
         reader = self._station.devices.card_reader
         if reader.card_present or not self._card:
-            self._say("slot_full", alarm=True)
+            self._say("slot_full" if reader.card_present else "no_card", alarm=True)
             return False
         if not reader.armed:
             self._say("reader_off", alarm=True)
