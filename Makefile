@@ -23,7 +23,7 @@ run: setup-run ## play one payment: seven steps, ledger, slip; pictures and soun
 
 test: setup-dev ## run every test
 	@tools/setup/system-packages.sh $(TEST_PACKAGES) || echo "make test: going on without; the tests that need it are skipped"
-	@$(BIN)/python -m pytest -q -n auto --maxprocesses $(WORKERS_MAX) $(ARGS)
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal --maxprocesses $(WORKERS_MAX) $(ARGS)
 
 check: setup-dev ## style, types, import rules, generated pages
 	@$(BIN)/python -m tools.check
