@@ -29,7 +29,7 @@ from firmware.txn.schema import Keys, Kind, Recovery, Row, Rule, Table
 from firmware.work import Parts, Signal, Work
 from hal import api
 from hal.board import Board
-from host_link.control import BankStatus
+from host_link.control import BankReport
 from host_link.handshake import Role
 from host_link.session import Channel, LinkDown, LinkUp, MessageReceived, MessageUnconfirmed, Session
 
@@ -247,8 +247,8 @@ class Terminal:
             case MessageReceived(channel=Channel.HOST, payload=payload):
                 answer = exchange.on_message(payload)
             case MessageReceived(channel=Channel.CONTROL, payload=payload):
-                status = BankStatus.decode(payload)
-                answer = exchange.on_bank_status(status) if status is not None else None
+                report = BankReport.decode(payload)
+                answer = exchange.on_bank_status(report) if report is not None else None
             case MessageUnconfirmed(message_id):
                 answer = exchange.on_unconfirmed(message_id)
         if answer is not None:

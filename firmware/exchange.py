@@ -14,7 +14,7 @@ from firmware.messages import APPROVALS, SIGN_IN_AGAIN, WRONG_PIN, text_of
 from firmware.secure.errors import SecureError
 from firmware.secure.module import SecureModule
 from firmware.settings import TerminalSettings
-from host_link.control import BankStatus
+from host_link.control import BankReport, BankStatus, request_check
 from host_link.session import Channel, Session
 from wire.iso8583 import CodecError, IsoMessage, dialect
 
@@ -54,6 +54,7 @@ class HostExchange:
         self._dialect = dialect("unionpay")
         self._open: IsoMessage | None = None
         self._message_id: int | None = None
+        self._request_check: int | None = None
         self.foreign_answers = 0
 
     @property
@@ -80,13 +81,14 @@ class HostExchange:
                 return Answer(Verdict.NOT_SENT, sign_in_again=True)
             encoded = self._dialect.with_mac(encoded, mac)
         self._open = request
+        self._request_check = request_check(encoded)
         self._message_id = self._session.send(Channel.HOST, encoded, now_ms=now_ms)
         return None
 
     def close(self) -> None:
         """Stop waiting: from now on an answer to the request is a foreign one."""
         self._open = None
-        self._message_id = None
+        self._message_id = self._request_check = None
 
     def on_message(self, payload: bytes) -> Answer | None:
         """Take what the bank sent; None when it is not the answer to the open request."""
@@ -97,12 +99,18 @@ class HostExchange:
         self.close()
         return self._judge(answer, payload)
 
-    def on_bank_status(self, status: BankStatus) -> Answer | None:
-        """Take the gateway's word on the connection to the bank."""
-        if self._open is None or status is BankStatus.REACHABLE:
+    def on_bank_status(self, report: BankReport) -> Answer | None:
+        """Take the gateway's word on the connection to the bank.
+
+        UNREACHABLE counts for the request that it names only: one about an earlier request may arrive late.
+        """
+        if self._open is None or report.status is BankStatus.REACHABLE:
+            return None
+        not_sent = report.status is BankStatus.UNREACHABLE
+        if not_sent and report.request_check != self._request_check:
             return None
         self.close()
-        return Answer(Verdict.NOT_SENT if status is BankStatus.UNREACHABLE else Verdict.LOST)
+        return Answer(Verdict.NOT_SENT if not_sent else Verdict.LOST)
 
     def on_unconfirmed(self, message_id: int) -> Answer | None:
         """The link cannot say whether the request reached the gateway (it restarted)."""

@@ -19,6 +19,7 @@ from bank.faults import FaultKind
 from firmware.app import Terminal
 from hal.virtual.clock import VirtualClock
 from hal.virtual.serial_port import VirtualSerialPort
+from host_link.backoff import Backoff
 from host_link.handshake import Role
 from host_link.line import DuplexLine, Line
 from host_link.relay import Action, CloseBank, Connect, Relay, SendToBank, SendToTerminal
@@ -117,6 +118,7 @@ class VirtualDrive:
         self._clock = clock
         self._tap = tap
         self._rng = random.Random(seed)
+        self._jitter = random.Random(seed)  # its own: the line's luck shall not depend on the bank's
         self.line = line or self._quiet_line()
         self._started = clock.wall() - timedelta(milliseconds=clock.monotonic_ms())
         self._bank_line = _BankLine(bank, clock, self._wall)
@@ -137,7 +139,7 @@ class VirtualDrive:
             Role.GATEWAY, nonce=self._rng.getrandbits(32), bits_per_s=self._port.bits_per_s
         )
         self._session.open(now_ms=self.now_ms())
-        self._relay = Relay()
+        self._relay = Relay(backoff=Backoff(self._jitter.random))
 
     # --- Drive --------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from itertools import product
 
 from cobs import cobs
 
-from host_link.control import BankStatus
+from host_link.control import BankReport
 from host_link.errors import ProtocolViolation
 from host_link.frames import Ack, Body, Close, Data, Hello, Ping, decode_body
 from host_link.framing import (
@@ -240,8 +240,9 @@ def _hex_masked(channel: int, message: bytes) -> str:
     match channel:
         case Channel.HOST:
             return dialect("unionpay").masked_hex(message)
-        case Channel.CONTROL if BankStatus.decode(message) is not None:
-            return message.hex().upper()
+        case Channel.CONTROL if BankReport.decode(message) is not None:
+            # Behind the status is the CRC-32 of a request: enough to try out the digits that are starred.
+            return message[:2].hex().upper() + "*" * 2 * len(message[2:])
         case _:
             return "*" * 2 * len(message)
 
@@ -249,9 +250,9 @@ def _hex_masked(channel: int, message: bytes) -> str:
 def _logged(channel: int, message: bytes) -> LoggedMessage:
     shown = _hex_masked(channel, message)
     if channel != Channel.HOST:
-        status = BankStatus.decode(message) if channel == Channel.CONTROL else None
-        name = MessageName.BANK_STATUS if status else MessageName.OTHER
-        text = status.name.lower() if status else f"<{len(message)} bytes>"
+        report = BankReport.decode(message) if channel == Channel.CONTROL else None
+        name = MessageName.BANK_STATUS if report else MessageName.OTHER
+        text = report.status.name.lower() if report else f"<{len(message)} bytes>"
         return LoggedMessage(channel, name, "", (FieldView(None, name.value, text),), shown, len(message))
     fields = tuple(dialect("unionpay").describe(message))
     values = {view.number: view.value_masked for view in fields if view.number is not None}

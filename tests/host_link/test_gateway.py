@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from host_link.control import BankStatus
+from host_link.control import BankReport, BankStatus, request_check
 from host_link.gateway import GatewaySettings, run_gateway
 from host_link.handshake import Role
 from host_link.ports import NullModem, Port, open_port
@@ -97,8 +97,9 @@ def host(payload: bytes) -> MessageReceived:
     return MessageReceived(Channel.HOST, payload)
 
 
-def status(value: BankStatus) -> MessageReceived:
-    return MessageReceived(Channel.CONTROL, value.encode())
+def status(value: BankStatus, request: bytes | None = None) -> MessageReceived:
+    check = None if request is None else request_check(request)
+    return MessageReceived(Channel.CONTROL, BankReport(value, check).encode())
 
 
 def run(scenario: Callable[[Terminal], Awaitable[None]], port: str) -> None:
@@ -131,7 +132,7 @@ def test_a_bank_that_is_not_there_is_told_at_once(null_modem: NullModem) -> None
     async def scenario(terminal: Terminal) -> None:
         async with serving(null_modem.path_b, None) as notices:
             terminal.send(b"first")
-            await terminal.until(status(BankStatus.UNREACHABLE))
+            await terminal.until(status(BankStatus.UNREACHABLE, b"first"))
             assert any("cannot be reached" in notice for notice in notices)
 
     run(scenario, null_modem.path_a)
