@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     chosen = arguments[0] if arguments and not arguments[0].startswith("-") else ""
     parser = _parser(chosen)
-    args, unknown = parser.parse_known_args(arguments)
+    args, unknown = parser.parse_known_args(arguments if chosen else arguments[:1])
     if unknown:
         _refuse(parser, chosen, unknown)
     if "run" not in args:

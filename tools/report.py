@@ -98,7 +98,7 @@ class Mark:
 class PaymentBooks:
     """What the bank's books hold of one payment."""
 
-    postings: Sequence[Mapping[str, Any]] = field(default=())
+    postings: Sequence[Mapping[str, Any]] = field(default_factory=list)
     holds_left: int = 0
     balanced: bool = True
 

@@ -62,16 +62,13 @@ def _script_help() -> str:
 
 def run(args: argparse.Namespace) -> int:
     """Run the script or open the window; 0 when all was as expected."""
-    from tools.runtime import plan_of, start_station
-    from tools.station_options import choices_of_config, choices_of_options
-
     if args.script is not None:
         return _run_script(args)
-    from tools.window import run_window
+    from tools.runtime import plan_of
+    from tools.station_options import choices_of_config, choices_of_options
+    from tools.window import open_window
 
-    choices = choices_of_config(args).overlaid(choices_of_options(args))
-    with start_station(plan_of(choices)) as station:
-        return run_window(station)
+    return open_window(plan_of(choices_of_config(args).overlaid(choices_of_options(args))))
 
 
 def _run_script(args: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ An expectation is read from the file as what is wanted, and looks at the station
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -27,9 +27,10 @@ class Baseline:
     postings: int
 
     @classmethod
-    def of(cls, station: Station) -> Self:
-        """Where `station` stands now."""
-        return cls(station.beeps, len(station.slips), station.ask_bank(_count_postings))
+    def of(cls, station: Station, expected: Iterable[Expectation]) -> Self:
+        """Where `station` stands now. The bank is asked only if something is expected of its postings."""
+        asks = any(one.name == "postings" for one in expected)
+        return cls(station.beeps, len(station.slips), station.ask_bank(_count_postings) if asks else 0)
 
 
 Look = Callable[[Station, Baseline], Any]

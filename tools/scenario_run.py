@@ -51,7 +51,8 @@ def run_scenario(
     scenario: Scenario, station: Station, tell: Callable[[StepResult], None] = lambda _result: None
 ) -> ScenarioResult:
     """Run `scenario` on a station whose terminal is on, telling each step's result as it happens."""
-    baseline, began_ms = Baseline.of(station), station.drive.now_ms()
+    expected = (one for step in scenario.steps for one in step.expectations)
+    baseline, began_ms = Baseline.of(station, expected), station.drive.now_ms()
     results: list[StepResult] = []
     for step in scenario.steps:
         title = _title(step, station)
