@@ -1,9 +1,8 @@
 """`posterm terminal`: the terminal alone, over a serial port to a gateway in another process or machine.
 
-The plan. Settings, profile and master key are read first, so that a mistake changes nothing. Then the serial
-port is taken, then the terminal's memory; one that is in use or of another version is refused as it is. Only
-then is a missing master key loaded and the terminal switched on. From then on a script uses it, or a person
-in the terminal window, or nobody: then it works on its outbox, and with its real devices if it has any.
+Everything that the command line, the config file and the script say is read before anything is opened. Then
+the terminal is used by a script, by a person in the terminal window, or by nobody: then it works on what it
+owes the bank, and with its real devices if it has any.
 """
 
 from __future__ import annotations
@@ -14,26 +13,24 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bank.authoriser import Bank
 from bank.entropy import SystemEntropy
 from bank.errors import BankError
-from bank.provision import DEMO_MASTER_KEY, CardSpec, Provision, parse_tmk
+from bank.provision import DEMO_MASTER_KEY, CardSpec, parse_tmk
 from bank.store import MEMORY
 from firmware.app import Terminal, Transition
-from firmware.journal import Journal
 from firmware.secure.errors import SecureError
-from firmware.secure.module import TMK_INDEX_MAX, SecureModule
-from firmware.settings import TerminalSettings
+from firmware.secure.module import TMK_INDEX_MAX
 from firmware.terminal_work import LANGUAGES
 from hal.api import HalError
 from hal.board import Board
 from hal.profile import Profile, load_profile
-from hal.registry import build_board, check_kinds
-from hal.virtual.clock import VirtualClock
+from hal.registry import check_kinds
+from hal.virtual.keypad import VirtualKeypad
 from tools.config import FLOWS, Choices, ConfigError, check_settings, load_config
 from tools.drive import T
 from tools.drive_terminal import TerminalDrive
@@ -42,11 +39,9 @@ from tools.runtime import plan_of
 from tools.scenario import Scenario, ScenarioError, load_scenario
 from tools.scenario_run import line_of, run_scenario
 from tools.station import Station, StationError
+from tools.terminal_board import REAL_TIME_PROFILE, TerminalPlan, open_board
 
 Subparsers = Any  # argparse does not name the type that add_subparsers() returns
-
-REAL_TIME_PROFILE = "headless"
-"""What `--profile virtual` means here: the same virtual devices, but a real line needs a real clock."""
 
 ELSEWHERE = frozenset({"cable", "gateway", "bank", "bank_fault", "postings", "holds", "balanced", "balance"})
 """What a scenario can do to line, gateway and bank, and expect of the bank."""
@@ -56,7 +51,7 @@ EXAMPLES = f"""examples:
   posterm terminal --link socket://10.0.0.7:4000 --script sale.toml
   posterm terminal --link /dev/ttyS1 --tmk-file tmk.hex --tmk-index 2 --state /var/lib/posterm/till-2
 
-With neither a script nor a keyboard it runs until SIGTERM and sends what it owes to the bank.
+With neither a script nor a terminal window it runs until SIGTERM and sends what it owes to the bank.
 Without --state, journal and keys are kept in $XDG_STATE_HOME/posterm/terminal, or ~/.local/state/... .
 --profile virtual is --profile {REAL_TIME_PROFILE} here: a real line needs a real clock.
 exit codes: 0 done, 1 the script's expectations were not met, 2 wrong usage or configuration
@@ -79,12 +74,7 @@ def register(subparsers: Subparsers) -> None:
     add("--state", type=Path, metavar="DIR", help="where journal and keys are kept; see below")
     add("--config", type=Path, metavar="FILE", help="settings of the terminal, as TOML")
     add("--bank-data", type=Path, metavar="FILE", help="cards and terminals, as TOML; default: the demo's")
-    add(
-        "--tmk-file",
-        type=Path,
-        metavar="FILE",
-        help="load the master key in it (32 hex digits)",
-    )
+    add("--tmk-file", type=Path, metavar="FILE", help="load the master key in it (32 hex digits)")
     add("--tmk-index", type=int, metavar="N", help=f"which master key is used, 0 to {TMK_INDEX_MAX}")
     add("--flow", choices=FLOWS, help="the order of PIN and authorisation")
     add("--language", choices=LANGUAGES, help="of display and slips")
@@ -95,9 +85,12 @@ def register(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the terminal; returns the exit code."""
     try:
-        base = load_config(args.config) if args.config is not None else Choices()
-        script = load_script(args.script, base) if args.script is not None else None
-        plan = plan_of_arguments(args, script.choices if script else base, script.cards if script else ())
+        over = choices_of_arguments(args)
+        choices = (load_config(args.config) if args.config is not None else Choices()).overlaid(over)
+        script = load_script(args.script, choices) if args.script is not None else None
+        if script is not None:
+            choices = script.choices.overlaid(over)
+        plan = plan_of_arguments(args, choices, extra_cards=script.cards if script else ())
         board = open_board(plan)
     except (HalError, SecureError, StationError, BankError, ConfigError) as error:
         print(f"posterm terminal: {error}", file=sys.stderr)
@@ -111,38 +104,26 @@ def run(args: argparse.Namespace) -> int:
 # --- what is asked for -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class TerminalPlan:
-    """One terminal, before anything of it is opened."""
-
-    profile: Profile
-    settings: TerminalSettings
-    provision: Provision
-    state_folder: Path
-    master_key: bytes | None  # None: the one of the bank's data, if none is loaded yet
-    is_demo: bool
-
-    def __repr__(self) -> str:
-        return f"TerminalPlan({self.profile.name!r}, {self.settings.terminal_id!r})"
-
-
 def default_state_folder(environment: Mapping[str, str]) -> Path:
     """Where a terminal's memory is kept when nobody says where (XDG base directories: state)."""
     base = environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(base) / "posterm" / "terminal"
 
 
-def plan_of_arguments(
-    args: argparse.Namespace, base: Choices, extra_cards: Sequence[CardSpec] = ()
-) -> TerminalPlan:
-    """The plan for a terminal as the command line says, over the choices of config file and script.
-
-    Raises ConfigError, ProfileError, RecordError or StationError; nothing was made.
-    """
+def choices_of_arguments(args: argparse.Namespace) -> Choices:
+    """What the command line says; it goes over every file. Raises ConfigError."""
     settings = {"language": args.language, "flow": args.flow, "master_key_index": args.tmk_index}
     said = {name: value for name, value in settings.items() if value is not None}
-    over = Choices(check_settings("command line", said), args.profile, args.bank_data, args.state)
-    choices = base.overlaid(over)
+    return Choices(check_settings("command line", said), args.profile, args.bank_data, args.state)
+
+
+def plan_of_arguments(
+    args: argparse.Namespace, choices: Choices, *, extra_cards: Sequence[CardSpec] = ()
+) -> TerminalPlan:
+    """The plan for a terminal as chosen. `extra_cards`: a script's own.
+
+    Raises HalError, BankError or StationError; nothing was made.
+    """
     station = plan_of(replace(choices, profile=None), extra_cards=extra_cards)
     assert station.settings is not None
     assert station.provision is not None
@@ -175,83 +156,20 @@ def _read_master_key(path: Path) -> bytes:
         raise StationError(f"--tmk-file {path}: it must hold the key as 32 hex digits") from None
 
 
-# --- the board ---------------------------------------------------------------------------------------
-
-
-def open_board(plan: TerminalPlan) -> Board:
-    """Take the line, then the memory, then the other devices; load the master key. The board is open.
-
-    Raises HalError, SecureError or StationError: nothing is open then, and nothing was changed in a memory
-    that cannot be used.
-    """
-    board = build_board(plan.profile, state_folder=plan.state_folder)
-    if isinstance(board.clock, VirtualClock):
-        raise StationError(
-            f"profile {plan.profile.name}: its clock is virtual, and a real line needs a real one: "
-            f"set devices.clock to the backend host, or take the profile {REAL_TIME_PROFILE}"
-        )
-    try:
-        board.clock.open()
-        board.serial_port.open()
-        _make_folder(plan.state_folder)
-        board.storage.open()
-        Journal(board.storage).load()  # refuses another version before anything is written
-        board.open()
-        _load_master_key(board, plan)
-    except BaseException:
-        board.close()
-        raise
-    return board
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise StationError(f"state folder {path}: {error.strerror}: name another one with --state") from None
-
-
-def _load_master_key(board: Board, plan: TerminalPlan) -> None:
-    """What a key-loading ceremony does before a terminal is delivered. A tampered terminal is left alone."""
-    index = plan.settings.master_key_index
-    secure = SecureModule(board.storage, board.tamper, board.rng, master_key_index=index)
-    if board.tamper.tripped:
-        return
-    if plan.master_key is not None:
-        secure.load_tmk(index, plan.master_key)
-    elif not secure.has_tmk:
-        secure.load_tmk(index, _master_key_of_data(plan))
-        if plan.is_demo:
-            notice(f"loaded the demo's published master key (index {index}): for tests only, see --tmk-file")
-
-
-def _master_key_of_data(plan: TerminalPlan) -> bytes:
-    settings = plan.settings
-    for merchant in plan.provision.merchants:
-        for terminal in merchant.terminals:
-            if (terminal.tid, merchant.mid) == (settings.terminal_id, settings.merchant_id):
-                return terminal.tmk
-    raise StationError(
-        f"no master key for terminal {settings.terminal_id} of merchant {settings.merchant_id}: "
-        "load one with --tmk-file, or name the bank's data with --bank-data"
-    )
-
-
 # --- who uses it -------------------------------------------------------------------------------------
 
 
 def _use(plan: TerminalPlan, board: Board, script: Scenario | None) -> int:
-    if script is None and not sys.stdin.isatty():
-        run_unattended(Terminal(board, plan.settings, observer=tell_transition))
-        return 0
-    drive = TerminalDrive() if script is None else ScriptDrive()
-    with Station(board, plan.settings, drive, plan.provision.cards) as station:
-        station.power_on()
-        if script is not None:
+    if script is not None:
+        with Station(board, plan.settings, ScriptDrive(), plan.provision.cards) as station:
             return run_script(script, station)
+    if sys.stdin.isatty() and isinstance(board.keypad, VirtualKeypad):
         from tools.window import run_window
 
-        return run_window(station)
+        with Station(board, plan.settings, TerminalDrive(), plan.provision.cards) as station:
+            return run_window(station)
+    run_unattended(Terminal(board, plan.settings, observer=tell_transition))
+    return 0
 
 
 def load_script(path: Path, base: Choices) -> Scenario:
@@ -268,7 +186,8 @@ def load_script(path: Path, base: Choices) -> Scenario:
 
 
 def run_script(scenario: Scenario, station: Station) -> int:
-    """Run a scenario, telling each step; returns the exit code."""
+    """Switch the terminal on and run a scenario, telling each step; returns the exit code."""
+    station.power_on()
     print(scenario.title, flush=True)
     result = run_scenario(scenario, station, lambda step: print(line_of(step), flush=True))
     print(f"{sum(step.ok for step in result.steps)} of {result.steps_in_all} steps as expected", flush=True)
@@ -289,12 +208,12 @@ class ScriptDrive(TerminalDrive):
 
 
 def run_unattended(terminal: Terminal) -> None:
-    """Let the terminal work until SIGTERM or SIGINT."""
+    """Let the terminal work until SIGTERM or SIGINT; whoever stands before its real devices uses it."""
     drive = TerminalDrive()
     stopping: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _frame: stopping.append(received))
-    notice("nobody is at the keyboard: running until SIGTERM")
+    notice("no window and no script: running until SIGTERM")
     terminal.power_on()
     while not stopping:
         drive.pump(terminal)

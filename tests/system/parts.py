@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pty
 import re
 import select
+import signal
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 from bank.authoriser import Bank
 from bank.entropy import SystemEntropy
@@ -28,7 +31,7 @@ from host_link.ports import NullModem
 from tools.config import check_settings
 from tools.drive_terminal import TerminalDrive
 from tools.station import Station
-from tools.terminal_command import TerminalPlan, open_board
+from tools.terminal_board import TerminalPlan, open_board
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 20.0
@@ -44,24 +47,63 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(POLL_S)
 
 
+class KeyboardAndScreen:
+    """A person at a terminal window of 120 by 40 characters."""
+
+    def __init__(self) -> None:
+        self._hands, self.fileno = pty.openpty()
+        termios.tcsetwinsize(self.fileno, (40, 120))
+        self.seen = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._hands)
+        os.close(self.fileno)
+
+    def type(self, keys: str) -> None:
+        os.write(self._hands, keys.encode())
+
+    def wait_for(self, text: str) -> None:
+        """Look until `text` is written to the screen, from now on."""
+        self.seen = ""
+
+        def is_there() -> bool:
+            if select.select([self._hands], [], [], 0)[0]:
+                self.seen += os.read(self._hands, 65536).decode("utf-8", "replace")
+            return text in self.seen
+
+        wait_until(is_there, f"{text!r} on the screen")
+
+
 class Part:
     """A `posterm ...` process and what it has written so far (stdout and stderr, line by line)."""
 
-    def __init__(self, arguments: Sequence[str], *, cwd: Path, program_path: Path = ROOT) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        *,
+        cwd: Path,
+        program_path: Path = ROOT,
+        person: KeyboardAndScreen | None = None,
+    ) -> None:
         self.arguments = list(arguments)
         self.lines: list[str] = []
+        paths = {"PATH": os.environ["PATH"], "HOME": str(cwd), "PYTHONPATH": str(program_path)}
         self._process = subprocess.Popen(
             [sys.executable, "-W", "error", "-m", "tools.cli", *arguments],
             cwd=cwd,
-            env={"PATH": os.environ["PATH"], "HOME": str(cwd), "PYTHONPATH": str(program_path)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            env=paths | {"TERM": "xterm-256color", "LANG": "C.UTF-8"},
+            stdin=subprocess.DEVNULL if person is None else person.fileno,
+            stdout=subprocess.PIPE if person is None else person.fileno,
+            stderr=subprocess.STDOUT if person is None else subprocess.PIPE,
             text=True,
             encoding="utf-8",
         )
-        assert self._process.stdout is not None
-        self._reader = threading.Thread(target=self._read, args=(self._process.stdout,), daemon=True)
+        output = self._process.stdout or self._process.stderr
+        assert output is not None
+        self._reader = threading.Thread(target=self._read, args=(output,), daemon=True)
         self._reader.start()
 
     def _read(self, output: IO[str]) -> None:
@@ -98,6 +140,11 @@ class Part:
         self._process.terminate()
         return self.exit_code()
 
+    def interrupt(self) -> int:
+        """SIGINT, as from Ctrl-C, and the exit code."""
+        self._process.send_signal(signal.SIGINT)
+        return self.exit_code()
+
     def kill(self) -> None:
         """SIGKILL: as a power cut."""
         self._process.kill()
@@ -118,8 +165,9 @@ class Site:
     def db(self) -> Path:
         return self.folder / "bank.db"
 
-    def start(self, *arguments: str | Path) -> Part:
-        part = Part([str(one) for one in arguments], cwd=self.folder, program_path=self.program_path)
+    def start(self, *arguments: str | Path, person: KeyboardAndScreen | None = None) -> Part:
+        texts = [str(one) for one in arguments]
+        part = Part(texts, cwd=self.folder, program_path=self.program_path, person=person)
         self.parts.append(part)
         return part
 
@@ -136,15 +184,18 @@ class Site:
         part.wait_for("serving")
         return part
 
-    def start_terminal(self, *options: str | Path) -> Part:
+    def start_terminal(self, *options: str | Path, person: KeyboardAndScreen | None = None) -> Part:
         return self.start(
             *("terminal", "--profile", "virtual", "--link", self.line[0]),
             *("--state", self.folder / "till", *options),
+            person=person,
         )
 
     def close(self) -> None:
+        """End what still runs, and show what everything wrote: pytest tells it when a test has failed."""
         for part in self.parts:
             part.kill()
+            print(*part.arguments, *part.lines, sep="\n    ")
 
     @contextlib.contextmanager
     def books(self) -> Iterator[Bank]:
@@ -220,7 +271,6 @@ def till(site: Site, **settings: int) -> Iterator[Station]:
         replace(TerminalSettings(), **check_settings("test", {**QUICK, **settings})),
         load_provision(),
         site.folder / "till",
-        master_key=None,
         is_demo=True,
     )
     with Station(open_board(plan), plan.settings, TerminalDrive(), plan.provision.cards) as station:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from firmware.records import Outcome, Payment, Reason
+from host_link.ports import NullModem
 from tests.system.parts import Part, Site, till
 from tools.station import Station
 
@@ -12,9 +13,10 @@ NEVER_MS = 80_000_000
 
 
 def finish(station: Station) -> Payment:
-    payment = station.finish()
-    assert payment is not None
-    return payment
+    """Wait until the terminal is idle: soon, for every timeout that matters here is short."""
+    assert station.run_until(lambda: station.state == "idle", 20_000), station.state
+    assert station.payment is not None
+    return station.payment
 
 
 def connected(station: Station, gateway: Part) -> None:
@@ -30,7 +32,7 @@ def connected(station: Station, gateway: Part) -> None:
 def authorise(station: Station, amount: str = "12.34") -> None:
     station.enter_amount(amount)
     station.swipe("good")
-    station.wait_for("pin")
+    station.wait_for("pin", limit_ms=20_000)
 
 
 # --- the gateway -------------------------------------------------------------------------------------
@@ -80,6 +82,23 @@ def test_gateway_killed_while_the_completion_is_answered(site: Site) -> None:
         assert finish(station).outcome is Outcome.APPROVED
         assert station.run_until(lambda: finish(station).completed, 20_000)
     assert (site.postings(), site.holds()) == ([1234], 0)
+
+
+def test_a_line_that_vanishes_is_waited_for(site: Site) -> None:
+    """As an adapter that is pulled out and put back: the device disappears, and comes back by its name."""
+    name = site.folder / "ttyUSB0"
+    first, second = NullModem(), NullModem()
+    name.symlink_to(first.path_a)
+    gateway = site.start("link", "serve", "--port", name, "--bank", "127.0.0.1:1", "--verbose")
+    gateway.wait_for(f"serving {name}")
+    first.close()
+    gateway.wait_for(f"{name} is gone: waiting for it to come back")
+    name.unlink()
+    name.symlink_to(second.path_a)
+    gateway.wait_for(r"is gone[\s\S]*serving")
+    assert gateway.interrupt() == 0
+    assert "ended: bytes_sent " in gateway.lines[-1]
+    second.close()
 
 
 # --- the bank ----------------------------------------------------------------------------------------

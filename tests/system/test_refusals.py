@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from hal.virtual.storage import SqliteStorage
 from host_link.ports import open_port
 from tests.system.parts import ROOT, Part, Site, null_modem
 from tools.cli import main
+from tools.scenario_expect import EXPECTATION_KINDS
+from tools.scenario_steps import STEP_KINDS
+from tools.terminal_command import ELSEWHERE
 
 LINE = "/dev/null/no-line"
 
@@ -181,6 +185,41 @@ def test_a_profile_whose_time_is_virtual(capsys: pytest.CaptureFixture[str], tmp
         line = terminal(capsys, "--link", port, "--profile", profile, "--state", tmp_path / "till")
     assert line.startswith("posterm terminal: profile frozen: its clock is virtual, and a real line needs ")
     assert not (tmp_path / "till").exists()
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        'cable = "pull"',
+        'gateway = "restart"',
+        'bank = "stop"',
+        'bank_fault = "wrong-mac"',
+        "expect = { holds = 0 }",
+        "expect = { postings = 1 }",
+        "expect = { balanced = true }",
+        'expect = { balance = { good = "1.00" } }',
+    ],
+)
+def test_a_script_about_line_or_bank(capsys: pytest.CaptureFixture[str], tmp_path: Path, step: str) -> None:
+    path = tmp_path / "script.toml"
+    path.write_text(f'[[step]]\namount = "1.00"\n[[step]]\n{step}\n', "utf-8")
+    name = re.findall(r"\w+", step.removeprefix("expect"))[0]
+    assert terminal(capsys, "--link", LINE, "--script", path) == (
+        f"posterm terminal: {path}: step 2: {name}: line, gateway and bank are not in this process: "
+        "leave it out, or use posterm run"
+    )
+
+
+def test_what_is_elsewhere_is_all_that_needs_a_bank_or_a_line() -> None:
+    """A new kind of step or expectation is either refused here, or works without them."""
+    kinds = STEP_KINDS.keys() | EXPECTATION_KINDS.keys()
+    assert kinds >= ELSEWHERE
+    assert kinds - ELSEWHERE == {
+        *("amount", "swipe", "insert", "remove", "pin", "press", "hold", "release"),
+        *("wait_for", "wait_ms", "finish", "paper", "cover", "printer", "power", "tamper"),
+        *("state", "passed", "display", "outcome", "reason", "response_code", "reversed", "completed"),
+        *("beeps", "slips", "slip", "pending"),
+    }
 
 
 # --- all of them -------------------------------------------------------------------------------------

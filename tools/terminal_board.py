@@ -1,0 +1,98 @@
+"""A terminal before it is switched on: what it is made of, its board opened, its master key loaded.
+
+The order matters. The serial port is taken first, then the memory, which is looked at before anything is
+written: so whatever cannot be used is refused as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bank.provision import Provision
+from firmware.journal import Journal
+from firmware.secure.module import SecureModule
+from firmware.settings import TerminalSettings
+from hal.board import Board
+from hal.profile import Profile
+from hal.registry import build_board
+from hal.virtual.clock import VirtualClock
+from tools.link_command import notice
+from tools.station import StationError
+
+REAL_TIME_PROFILE = "headless"
+"""The profile of virtual devices with a real clock."""
+
+
+@dataclass(frozen=True)
+class TerminalPlan:
+    """What one terminal is made of."""
+
+    profile: Profile
+    settings: TerminalSettings
+    provision: Provision
+    state_folder: Path
+    master_key: bytes | None = None  # to be loaded; None: the one of `provision`, if none is loaded yet
+    is_demo: bool = False  # `provision` is the demo's
+
+    def __repr__(self) -> str:
+        return f"TerminalPlan({self.profile.name!r}, {self.settings.terminal_id!r})"
+
+
+def open_board(plan: TerminalPlan) -> Board:
+    """The terminal's board, open and with a master key: ready for a Terminal to be switched on.
+
+    Raises HalError, SecureError or StationError: nothing is open then, and nothing was changed in a memory
+    that cannot be used.
+    """
+    board = build_board(plan.profile, state_folder=plan.state_folder)
+    if isinstance(board.clock, VirtualClock):
+        raise StationError(
+            f"profile {plan.profile.name}: its clock is virtual, and a real line needs a real one: "
+            f"set devices.clock to the backend host, or take the profile {REAL_TIME_PROFILE}"
+        )
+    try:
+        board.clock.open()
+        board.serial_port.open()
+        _make_folder(plan.state_folder)
+        board.storage.open()
+        Journal(board.storage).load()  # refuses another version before anything is written
+        board.open()
+        _load_master_key(board, plan)
+    except BaseException:
+        board.close()
+        raise
+    return board
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StationError(f"state folder {path}: {error.strerror}: name another one with --state") from None
+
+
+def _load_master_key(board: Board, plan: TerminalPlan) -> None:
+    """What a key-loading ceremony does before a terminal is delivered. A tampered terminal is left alone."""
+    index = plan.settings.master_key_index
+    secure = SecureModule(board.storage, board.tamper, board.rng, master_key_index=index)
+    if board.tamper.tripped:
+        return
+    if plan.master_key is not None:
+        secure.load_tmk(index, plan.master_key)
+    elif not secure.has_tmk:
+        secure.load_tmk(index, _master_key_of_data(plan))
+        if plan.is_demo:
+            notice(f"loaded the demo's published master key (index {index}): for tests only, see --tmk-file")
+
+
+def _master_key_of_data(plan: TerminalPlan) -> bytes:
+    settings = plan.settings
+    for merchant in plan.provision.merchants:
+        for terminal in merchant.terminals:
+            if (terminal.tid, merchant.mid) == (settings.terminal_id, settings.merchant_id):
+                return terminal.tmk
+    raise StationError(
+        f"no master key for terminal {settings.terminal_id} of merchant {settings.merchant_id}: "
+        "load one with --tmk-file, or name the bank's data with --bank-data"
+    )
