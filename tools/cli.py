@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -80,8 +81,10 @@ class Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Raises SystemExit for wrong usage and for --help."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    args = _parse(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a slip in Chinese on a terminal that knows Latin only
     try:
+        args = _parse(arguments)
         code: int = args.run(args)
         sys.stdout.flush()
     except KeyboardInterrupt:
