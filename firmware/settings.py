@@ -43,4 +43,3 @@ class TerminalSettings:
     idle_refresh_ms: int = 30_000  # the clock on the idle screen
     outbox_retry_ms: int = 30_000  # first wait before a due message is tried again when idle
     outbox_retry_max_ms: int = 600_000
-    link_bits_per_s: int = 115_200

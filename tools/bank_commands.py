@@ -1,13 +1,12 @@
 """`posterm bank ...`: make a bank, look into it, and let it serve.
 
 `register` adds the commands to the program's parser. Each one sets `run`, a function from the parsed
-arguments to an exit code: 0 done, 1 refused or failed (one line on stderr), 2 wrong usage.
+arguments to an exit code; an error that it raises is made one line by `tools.cli`.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -43,7 +42,7 @@ def _command(groups: Subparsers, name: str, run: Command, text: str, example: st
         epilog=f"example:\n  posterm bank {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(run=_reporting(run))
+    parser.set_defaults(run=run)
     return parser
 
 
@@ -246,20 +245,3 @@ def _register_ledger(groups: Subparsers) -> None:
             "ledger verify --db my-bank.db",
         )
     )
-
-
-def _reporting(run: Command) -> Command:
-    """`run` with its errors on stderr, one line each, as exit code 1."""
-
-    def reporting(args: argparse.Namespace) -> int:
-        from bank.errors import BankError
-
-        try:
-            return run(args)
-        except BankError as error:
-            print(f"posterm bank: {error}", file=sys.stderr)
-        except KeyboardInterrupt:
-            print("posterm bank: interrupted", file=sys.stderr)
-        return 1
-
-    return reporting

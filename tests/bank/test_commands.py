@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import stat
@@ -13,18 +12,13 @@ import pytest
 
 from bank.provision import load_provision
 from tests.bank.till import TMK
-from tools.bank_commands import register
+from tools.cli import main
 
 GOOD_PAN = load_provision().cards[0].plastic.pan
 
 
 def run(*arguments: str) -> int:
-    parser = argparse.ArgumentParser(prog="posterm")
-    register(parser.add_subparsers(required=True))
-    args = parser.parse_args(["bank", *arguments])
-    code = args.run(args)
-    assert isinstance(code, int)
-    return code
+    return main(["bank", *arguments])
 
 
 @pytest.fixture
@@ -77,15 +71,15 @@ def test_a_card_is_created_with_a_pin_from_standard_input(
     assert "622588******0018" in capsys.readouterr().out
     card = shown(capsys, "card", "show", "anna", "--db", db)
     assert (card["balance_minor"], card["amount_limit_minor"]) == (1234, 500)
-    assert run(*create, "--pin", "654321") == 1
-    assert capsys.readouterr().err == 'posterm bank: there is already a card "anna"\n'
+    assert run(*create, "--pin", "654321") == 2
+    assert capsys.readouterr().err == 'posterm: there is already a card "anna"\n'
 
 
 def test_a_card_is_changed(db: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("card", "set", "good", "--status", "stolen", "--unblock-pin", "--db", db) == 0
     assert shown(capsys, "card", "show", "good", "--db", db)["status"] == "stolen"
-    assert run("card", "set", "good", "--status", "happy", "--db", db) == 1
-    assert run("card", "set", "good", "--db", db) == 1
+    assert run("card", "set", "good", "--status", "happy", "--db", db) == 2
+    assert run("card", "set", "good", "--db", db) == 2
 
 
 def test_merchants_terminals_and_accounts_are_created(
@@ -98,7 +92,7 @@ def test_merchants_terminals_and_accounts_are_created(
     assert run("account", "create", "fees", "--db", db) == 0
     assert shown(capsys, "account", "show", "fees", "--db", db)["kind"] == "merchant"
     monkeypatch.setattr("sys.stdin", io.StringIO("1234\n"))
-    assert run("terminal", "create", "00000003", "--mid", "898320154110002", "--tmk-stdin", "--db", db) == 1
+    assert run("terminal", "create", "00000003", "--mid", "898320154110002", "--tmk-stdin", "--db", db) == 2
 
 
 def test_the_master_key_is_for_the_owner_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,10 +103,9 @@ def test_the_master_key_is_for_the_owner_only(tmp_path: Path, capsys: pytest.Cap
     assert len(bytes.fromhex(key.read_text().strip())) == 32
     assert run("card", "list", "--db", str(path)) == 0
     key.unlink()
-    assert run("card", "list", "--db", str(path)) == 1
+    assert run("card", "list", "--db", str(path)) == 2
     assert (
-        capsys.readouterr().err
-        == f"posterm bank: {path} is no demo bank, and its master key {key} is missing\n"
+        capsys.readouterr().err == f"posterm: {path} is no demo bank, and its master key {key} is missing\n"
     )
 
 
@@ -136,10 +129,10 @@ def test_the_master_key_is_for_the_owner_only(tmp_path: Path, capsys: pytest.Cap
         (("serve", "--demo", "--fault", "rain"), "known are"),
     ],
 )
-def test_mistakes_are_one_line_and_exit_code_1(
+def test_mistakes_are_one_line_and_exit_code_2(
     db: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], words: str
 ) -> None:
-    assert run(*(argument.format(tmp=tmp_path, db=db) for argument in arguments)) == 1
+    assert run(*(argument.format(tmp=tmp_path, db=db) for argument in arguments)) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert words in error
@@ -148,10 +141,10 @@ def test_mistakes_are_one_line_and_exit_code_1(
 def test_a_wrong_key_file_is_said(db: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = tmp_path / "other.key"
     other.write_text("00" * 32)
-    assert run("card", "list", "--db", db, "--key-file", str(other)) == 1
+    assert run("card", "list", "--db", db, "--key-file", str(other)) == 2
     assert "another bank master key" in capsys.readouterr().err
     other.write_text("no hex")
-    assert run("card", "list", "--db", db, "--key-file", str(other)) == 1
+    assert run("card", "list", "--db", db, "--key-file", str(other)) == 2
 
 
 def test_wrong_books_are_exit_code_1(db: str, capsys: pytest.CaptureFixture[str]) -> None:
