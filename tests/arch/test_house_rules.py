@@ -21,7 +21,9 @@ CLOCKS_AND_WORLD = (
     *("datetime.now", "datetime.utcnow", "datetime.today", "date.today"),
     *("time.", "random.", "secrets.", "os.", "threading.", "asyncio.", "subprocess."),
 )
-IMPURE_LINK_FILES = {"host_link/ports.py", "host_link/gateway.py"}
+IMPURE_LINK_FILES = {
+    f"host_link/{name}.py" for name in ("ports", "port_holder", "bank_connection", "terminal_line", "gateway")
+}
 PURE_FILES = [
     path for path in python_files("firmware", "wire", "host_link") if path.as_posix() not in IMPURE_LINK_FILES
 ]
@@ -111,6 +113,12 @@ def test_the_ban_is_not_blind(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_only_the_machine_knows_transitions() -> None:
     users = [path.as_posix() for path in python_files(*ROOMS) if "transitions" in set(imports(path))]
     assert users == ["firmware/txn/machine.py"]
+
+
+@pytest.mark.parametrize("path", PURE_FILES, ids=ids)
+def test_pure_code_imports_no_shell(path: Path) -> None:
+    shells = {shell.removesuffix(".py").replace("/", ".") for shell in IMPURE_LINK_FILES}
+    assert shells.isdisjoint(imports(path))
 
 
 def test_the_import_rules_and_these_rules_excuse_the_same_files_of_the_link() -> None:
