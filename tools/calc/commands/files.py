@@ -1,0 +1,57 @@
+"""`posterm calc run` and `verify`: files of test vectors."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from firmware.secure.errors import BadInput
+from tools.calc.answer import Answer
+from tools.calc.case_file import Case, CaseFileError, compute, differences, read_cases
+from tools.calc.command import Command, Group, Option
+from tools.calc.inputs import Inputs
+
+_FILE = Option("file", "a case file (tests/vectors/README.md)", "FILE.json", required=True, positional=True)
+
+
+def _cases(inputs: Inputs) -> list[Case]:
+    try:
+        return read_cases(Path(inputs.text("file")))
+    except CaseFileError as error:
+        raise BadInput("bad_format", str(error)) from None
+
+
+def _run(inputs: Inputs) -> Answer:
+    return Answer({}, lines=[compute(case).as_line() for case in _cases(inputs)])
+
+
+def _verify(inputs: Inputs) -> Answer:
+    wrong: list[str] = []
+    lines: list[str] = []
+    kinds: Counter[str] = Counter()
+    for case in _cases(inputs):
+        kinds[case.kind] += 1
+        outcome = compute(case)
+        if names := differences(case, outcome):
+            wrong.append(case.id)
+            got = f"; refused: {outcome.reason}: {outcome.text}" if outcome.reason else ""
+            lines.append(f"{case.id} ({case.kind}): differs in {', '.join(names)}{got}")
+    total = sum(kinds.values())
+    lines += [f"{kind:24} {count}" for kind, count in kinds.items()]
+    lines.append(f"{total - len(wrong)} of {total} cases hold")
+    result = {"cases": total, "hold": total - len(wrong), "differ": wrong, "kinds": dict(kinds)}
+    return Answer(result, lines=lines, status=1 if wrong else 0)
+
+
+GROUPS = {
+    "run": Group(
+        "run",
+        "Compute every case of a file, without looking at what it expects: one JSON line a case.",
+        (Command("", "compute the cases of a file", "run tests/vectors/mac.json", (_FILE,), _run),),
+    ),
+    "verify": Group(
+        "verify",
+        "Compute every case of a file and compare; exit code 1 when any differs.",
+        (Command("", "compare the cases of a file", "verify tests/vectors/mac.json", (_FILE,), _verify),),
+    ),
+}
