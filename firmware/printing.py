@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
-from hal.api import ItemPrinted, Printer, PrinterReady, PrintItem, PrintStopped
+from hal.api import ItemPrinted, PrintCut, Printer, PrinterReady, PrintItem, PrintStopped
 
 
 class PrintEvent(Enum):
@@ -24,6 +24,9 @@ class SlipPrinter:
         self._left: list[PrintItem] = []
         self._continued: list[PrintItem] = []
         self._begun = False
+        self._starts = False  # nothing of the slip was sent to the printer yet
+        self._on_paper = False  # the last item on paper was not the end of a slip
+        self._submitted: PrintItem | None = None
         self._in_flight = False  # the printer is at work on an item
         self._abandoned = False  # ... of a slip that was given up
 
@@ -33,6 +36,7 @@ class SlipPrinter:
         self._left = list(items)
         self._continued = list(continued)
         self._begun = False
+        self._starts = True
         self._next()
 
     def resume(self) -> None:
@@ -52,6 +56,8 @@ class SlipPrinter:
         if isinstance(event, PrinterReady):
             return PrintEvent.READY
         abandoned, self._abandoned, self._in_flight = self._abandoned, False, False
+        if isinstance(event, ItemPrinted):
+            self._on_paper = not isinstance(self._submitted, PrintCut)
         if not self._left:
             return None
         if isinstance(event, PrintStopped):
@@ -65,6 +71,11 @@ class SlipPrinter:
         return None
 
     def _next(self) -> None:
-        if self._left and not self._in_flight:
-            self._in_flight = True
-            self._printer.submit(self._left[0])
+        if not self._left or self._in_flight:
+            return
+        if self._starts and self._on_paper:
+            self._left.insert(0, PrintCut())  # an unfinished slip must not run into this one
+        self._starts = False
+        self._in_flight = True
+        self._submitted = self._left[0]
+        self._printer.submit(self._submitted)
