@@ -25,25 +25,27 @@ class Faceplate:
         self._parts = parts
         self._payment = payment
         self._service = service
+        self._said: tuple[str, ScreenValues, str] | None = None  # what the screen was made of
         self._screen: Screen | None = None
         self._lit: frozenset[Led] | None = None
 
     def show(self, row: Row, *, in_transaction: bool) -> None:
         """Show `row`'s screen with the values of this moment."""
         board = self._parts.board
-        screen = render(
-            self._screen_name(row),
-            self._values(in_transaction=in_transaction),
-            columns=board.display.columns,
-            rows=board.display.rows,
-            language=self._parts.language,
-        )
-        if screen != self._screen:
-            self._screen = screen
-            board.display.show(screen)
+        name, values = self._screen_name(row), self._values(in_transaction=in_transaction)
+        said = (name, values, self._parts.language)
+        if said != self._said:  # laying out a screen takes longer than the rest of a turn
+            self._said = said
+            columns, rows = board.display.columns, board.display.rows
+            self._show(render(name, values, columns=columns, rows=rows, language=self._parts.language))
         if (lit := self._lights(row)) != self._lit:
             self._lit = lit
             board.leds.set(lit)
+
+    def _show(self, screen: Screen) -> None:
+        if screen != self._screen:
+            self._screen = screen
+            self._parts.board.display.show(screen)
 
     def _screen_name(self, row: Row) -> str:
         if row.state is terminal.State.IDLE and not self._parts.journal.counters.signed_in:
