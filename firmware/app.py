@@ -67,6 +67,7 @@ class Terminal:
         self._observer = observer
         self._kernel: Kernel[Signal] = Kernel()
         self._parts: Parts | None = None
+        self._typed_ahead: list[api.Key] = []  # while a sale is wanted and cannot begin yet
 
     def power_on(self) -> None:
         """Open the board, read the journal, test every device.
@@ -235,7 +236,7 @@ class Terminal:
             case PinCancelled():
                 self._kernel.post(Signal("cancel"))
             case PinTimedOut():
-                self._kernel.post(Signal("timeout"))
+                self._kernel.arm("state", self.parts.now_ms, Signal("timeout"))
 
     def _on_link(self, event: object) -> None:
         exchange, answer = self.parts.exchange, None
@@ -265,13 +266,12 @@ class Terminal:
         return self._active.table.by_state[self._active.state]
 
     def _handle(self, signal: Signal) -> None:
-        if signal.name == "key":
-            assert isinstance(signal.data, api.Key)
+        if isinstance(signal.data, api.Key):
             self._on_key(signal.data)
-            return
-        if isinstance(signal.data, Answer):
-            signal = self._on_answer(signal.data)
-        self._fire(signal)
+        elif not isinstance(signal.data, Answer):
+            self._fire(signal)
+        elif self.parts.exchange.is_current(signal.data):
+            self._fire(self._on_answer(signal.data))
 
     def _on_answer(self, answer: Answer) -> Signal:
         if self._terminal.state is terminal.State.SIGNING_IN and answer.verdict is Verdict.APPROVED:
@@ -287,7 +287,9 @@ class Terminal:
 
     def _on_key(self, key: api.Key) -> None:
         mode = self._row.keys
-        if mode is Keys.AMOUNT and key not in (api.Key.ENTER, api.Key.CANCEL):
+        if self._service.sale_wanted and key is not api.Key.CANCEL:
+            self._typed_ahead.append(key)
+        elif mode is Keys.AMOUNT and key not in (api.Key.ENTER, api.Key.CANCEL):
             self._on_amount_key(key)
         elif mode is Keys.AMOUNT and key is api.Key.ENTER:
             self._fire_or_beep("amount_entered", allowed=self._payment.amount.amount_minor > 0)
@@ -312,12 +314,11 @@ class Terminal:
             self._payment.beep_error(None)
 
     def _on_idle_key(self, key: api.Key) -> None:
+        self._typed_ahead = [key] if key.digits else []
         if key in IDLE_KEYS:
             self._fire(Signal(IDLE_KEYS[key]))
         elif key.digits:
             self._fire(Signal("sale_key"))
-            if self._row.keys is Keys.AMOUNT:
-                self._on_amount_key(key)
 
     # --- from rules to the journal, then to the world -----------------------------------------------
 
@@ -329,6 +330,8 @@ class Terminal:
         rule = machine.fire(events[signal.name])
         if rule is not None:
             self._carry_out(machine, rule, signal.data)
+        elif signal.name == "outbox_due":
+            self._kernel.arm("outbox", self.parts.now_ms + self.settings.outbox_retry_ms, signal)
 
     def _carry_out(self, machine: TableMachine, rule: Rule, data: object) -> None:
         work, methods = self._methods[machine.table.name]
@@ -361,9 +364,13 @@ class Terminal:
             self._kernel.post(Signal("transaction_ended"))
 
     def _leave(self, rule: Rule) -> None:
-        """What holds in one state only ends with it: an armed reader, an open request."""
+        """What holds in one state only ends with it: an armed reader, a PIN entry, an open request."""
         if rule.source is transaction.State.CARD:
             self.board.card_reader.disarm()
+        elif rule.source in PIN_STATES:
+            self.parts.secure.end_pin_entry()
+        elif rule.source is terminal.State.IN_TRANSACTION:
+            self._payment.end()
         self.parts.exchange.close()
 
     def _arm_timer(self, row: Row) -> None:
@@ -378,13 +385,18 @@ class Terminal:
         self._transaction.reset()
         self.states_passed = [str(self._transaction.state.value)]
         self._arm_timer(self._row)
+        typed_ahead, self._typed_ahead = self._typed_ahead, []
+        for key in typed_ahead:
+            self._kernel.post(Signal("key", key))
 
     def _stop_working(self, name: str) -> None:
         """Storage or keys are gone: nothing more leaves the terminal; the journal knows where it stood."""
         self._payment.end()
-        self._kernel.post(Signal(name))
+        self._service.forget_sale(None)
+        self._kernel.post_first(Signal(name))
 
 
+PIN_STATES = (transaction.State.PIN, transaction.State.PURCHASE_PIN)
 _TERMINAL_ONLY = frozenset({"tampered", "storage_failed", "transaction_ended", "outbox_due"})
 
 

@@ -7,10 +7,10 @@ nothing had come (iso8583-pos section 4). So a late answer to a request that was
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
-from firmware.messages import APPROVALS, SIGN_IN_AGAIN, WRONG_PIN, text_of
+from firmware.messages import APPROVALS, REVERSAL_DONE, SIGN_IN_AGAIN, WRONG_PIN, text_of
 from firmware.secure.errors import SecureError
 from firmware.secure.module import SecureModule
 from firmware.settings import TerminalSettings
@@ -20,6 +20,7 @@ from wire.iso8583 import CodecError, IsoMessage, dialect
 
 MAC_PLACEHOLDER = bytes(8)
 NEVER_MACED = ("05", "08")  # first two digits of the MTI (section 4)
+REVERSAL_ANSWER_MTI = "0410"
 SIGN_IN_DEMANDED = "3"  # header digit 6 (section 1.1)
 
 
@@ -36,12 +37,16 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The end of an exchange. `message` is None when there was no answer to read."""
+    """The end of an exchange. `message` is None when there was no answer to read.
+
+    `request`: the number of the request that it ends, for `HostExchange.is_current`.
+    """
 
     verdict: Verdict
     message: IsoMessage | None = None
     response_code: str = ""
     sign_in_again: bool = False
+    request: int = field(default=0, compare=False)
 
 
 class HostExchange:
@@ -55,6 +60,7 @@ class HostExchange:
         self._open: IsoMessage | None = None
         self._message_id: int | None = None
         self._request_check: int | None = None
+        self._number = 0
         self.foreign_answers = 0
 
     @property
@@ -64,8 +70,9 @@ class HostExchange:
 
     def send(self, mti: str, fields: Mapping[int, str | bytes], *, now_ms: int) -> Answer | None:
         """Send a request. None: it is on its way, an answer will follow. Otherwise it was surely not sent."""
+        self._number += 1
         if not self._session.is_up:
-            return Answer(Verdict.NOT_SENT)
+            return Answer(Verdict.NOT_SENT, request=self._number)
         maced = not mti.startswith(NEVER_MACED)
         request = IsoMessage(
             mti,
@@ -78,7 +85,7 @@ class HostExchange:
             try:
                 mac = self._secure.mac(self._dialect.mac_region(encoded))
             except SecureError:
-                return Answer(Verdict.NOT_SENT, sign_in_again=True)
+                return Answer(Verdict.NOT_SENT, sign_in_again=True, request=self._number)
             encoded = self._dialect.with_mac(encoded, mac)
         self._open = request
         self._request_check = request_check(encoded)
@@ -86,7 +93,15 @@ class HostExchange:
         return None
 
     def close(self) -> None:
-        """Stop waiting: from now on an answer to the request is a foreign one."""
+        """Stop waiting: from now on an answer to the request is a foreign one, also one that came already."""
+        self._number += 1
+        self._settle()
+
+    def is_current(self, answer: Answer) -> bool:
+        """False when the request was given up, or another sent, between this answer's coming and now."""
+        return answer.request == self._number
+
+    def _settle(self) -> None:
         self._open = None
         self._message_id = self._request_check = None
 
@@ -96,7 +111,7 @@ class HostExchange:
         if answer is None:
             self.foreign_answers += 1
             return None
-        self.close()
+        self._settle()
         return self._judge(answer, payload)
 
     def on_bank_status(self, report: BankReport) -> Answer | None:
@@ -109,15 +124,15 @@ class HostExchange:
         not_sent = report.status is BankStatus.UNREACHABLE
         if not_sent and report.request_check != self._request_check:
             return None
-        self.close()
-        return Answer(Verdict.NOT_SENT if not_sent else Verdict.LOST)
+        self._settle()
+        return Answer(Verdict.NOT_SENT if not_sent else Verdict.LOST, request=self._number)
 
     def on_unconfirmed(self, message_id: int) -> Answer | None:
         """The link cannot say whether the request reached the gateway (it restarted)."""
         if message_id != self._message_id:
             return None
-        self.close()
-        return Answer(Verdict.LOST)
+        self._settle()
+        return Answer(Verdict.LOST, request=self._number)
 
     def _match(self, payload: bytes) -> IsoMessage | None:
         request = self._open
@@ -144,10 +159,12 @@ class HostExchange:
         code = text_of(answer, 39)
         again = code in SIGN_IN_AGAIN or answer.header[5:6] == SIGN_IN_DEMANDED
         if not self._mac_holds(answer, payload, code):
-            return Answer(Verdict.BAD_MAC, answer, code, again)
-        if code in APPROVALS:
-            return Answer(Verdict.APPROVED, answer, code, again)
-        return Answer(Verdict.WRONG_PIN if code == WRONG_PIN else Verdict.DECLINED, answer, code, again)
+            verdict = Verdict.BAD_MAC
+        elif code in (REVERSAL_DONE if answer.mti == REVERSAL_ANSWER_MTI else APPROVALS):
+            verdict = Verdict.APPROVED
+        else:
+            verdict = Verdict.WRONG_PIN if code == WRONG_PIN else Verdict.DECLINED
+        return Answer(verdict, answer, code, again, self._number)
 
     def _mac_holds(self, answer: IsoMessage, payload: bytes, code: str) -> bool:
         """A right MAC; none is needed on 05xx and 08xx, nor on a decline (section 4)."""

@@ -24,20 +24,27 @@ class Kernel(Generic[Signal]):
     """A run-to-completion queue of signals, and timers that post one when they are due."""
 
     def __init__(self) -> None:
-        self._queue: deque[Signal] = deque()
+        self._queue: deque[tuple[str, Signal]] = deque()  # with the timer that posted it, "" for none
         self._timers: dict[str, tuple[int, Signal]] = {}
 
     def post(self, signal: Signal) -> None:
         """Queue a signal behind those that wait."""
-        self._queue.append(signal)
+        self._queue.append(("", signal))
+
+    def post_first(self, signal: Signal) -> None:
+        """Put a signal before those that wait: what it says makes them meaningless."""
+        self._queue.appendleft(("", signal))
 
     def arm(self, name: str, at_ms: int, signal: Signal) -> None:
-        """At `at_ms`, post `signal`. A timer of that name that was armed before is replaced."""
+        """At `at_ms`, post `signal`. A timer of that name that was armed before is forgotten (`disarm`)."""
+        self.disarm(name)
         self._timers[name] = (at_ms, signal)
 
     def disarm(self, name: str) -> None:
-        """Forget a timer; no error when there is none."""
+        """Forget a timer, also one that has rung and waits in the queue; no error when there is none."""
         self._timers.pop(name, None)
+        if any(timer == name for timer, _ in self._queue):
+            self._queue = deque(entry for entry in self._queue if entry[0] != name)
 
     def deadline_ms(self) -> int | None:
         """The earliest timer."""
@@ -53,10 +60,10 @@ class Kernel(Generic[Signal]):
         while self._queue:
             if (handled := handled + 1) > SIGNALS_PER_RUN_MAX:
                 raise WatchdogExpired(f"{SIGNALS_PER_RUN_MAX} events in one run")
-            handle(self._queue.popleft())
+            handle(self._queue.popleft()[1])
         return handled > 0
 
     def _post_due(self, now_ms: int) -> None:
         due = sorted((at_ms, name) for name, (at_ms, _) in self._timers.items() if at_ms <= now_ms)
         for _, name in due:
-            self._queue.append(self._timers.pop(name)[1])
+            self._queue.append((name, self._timers.pop(name)[1]))
