@@ -16,15 +16,25 @@ known to have seen, so it is always clear which number is meant. Times here are 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
-from host_link.frames import HISTORY_BITS, PIGGYBACK_BITS, RECENT_BYTES, AckBlock, Ping
+from host_link.frames import (
+    HISTORY_BITS,
+    PIGGYBACK_BITS,
+    RECENT_BYTES,
+    SHORT_NUMBER_BITS,
+    AckBlock,
+    Ping,
+)
 
 NUMBERS_AHEAD_MAX = 127
 ACK_DELAY_US = 10_000
 ACK_EVERY_FRAMES = 2
 PROBE_INTERVAL_US = 40_000
 RESENDS_BEFORE_PING = 2
+OUTAGE_OVERDUE_COUNT = 6
+"""So many times nothing came in time: the line is out, not just bad."""
 VARIANCE_FLOOR_US = 5_000
 TIMEOUT_CAP_US = 80_000
 PINGS_REMEMBERED = 16
@@ -60,31 +70,65 @@ class FrameSizer:
     """Finds the payload size that carries most, from the fates of frames.
 
     A frame of n bits gets through with probability (1 - p)^n; payload P with H bytes around it carries most
-    at P = sqrt(H / 8p) for small p. The bit error rate p is lost frames over bits sent, old ones fading out.
+    where P (P + H) = H / 8p. p is errors / bits over the frames whose fate is known, the older counting less.
+    A lost frame counts as the errors that it is likely to have had: more than one when it was long.
     """
 
-    _FADE = 0.98
-    _PAYLOAD_BYTES_MIN = 24
+    _PAYLOAD_BYTES_MIN = 16
+    _FADE = 0.995
+    _RECENT_FADE = 0.9
+    _RUN_ERRORS_MAX = 4
+    _RESTART_BYTES = 64
+    _PRIOR_ERRORS, _PRIOR_BITS = 0.5, 40_000  # a cable that is neither perfect nor bad
 
     def __init__(self, payload_bytes_max: int, overhead_bytes: int) -> None:
-        self._payload_bytes_max = payload_bytes_max
+        self.payload_bytes_max = payload_bytes_max
         self._overhead_bytes = overhead_bytes
-        self._lost = 0.0
-        self._bits = 0.0
+        self._errors: float = self._PRIOR_ERRORS
+        self._bits: float = self._PRIOR_BITS
+        self._recent_errors = self._recent_bits = 0.0
+        self._run_bits = 0  # since the last loss
+        self._cautious_bytes = payload_bytes_max  # the largest payload for now
+
+    @property
+    def bit_error_rate(self) -> float:
+        """The estimate."""
+        return self._errors / self._bits
+
+    def restart(self) -> None:
+        """The line has come back: begin small, so that the first messages are through at once."""
+        self._cautious_bytes = self._RESTART_BYTES
 
     def count(self, wire_bytes: int, *, lost: bool) -> None:
         """A frame's fate is known."""
-        self._lost = self._lost * self._FADE + lost
-        self._bits = self._bits * self._FADE + 8 * wire_bytes
+        if not lost:
+            self._cautious_bytes = min(2 * self._cautious_bytes, self.payload_bytes_max)
+        bits = 8 * wire_bytes
+        rate = self.bit_error_rate
+        errors = _errors_in_lost(rate * bits) if lost else 0.0
+        self._errors = self._errors * self._FADE + errors
+        self._bits = self._bits * self._FADE + bits
+        self._recent_errors = self._recent_errors * self._RECENT_FADE + errors
+        self._recent_bits = self._recent_bits * self._RECENT_FADE + bits
+        self._run_bits = 0 if lost else self._run_bits + bits
+        if (
+            self._recent_errors > 3 + 2 * rate * self._recent_bits
+        ):  # it has become worse: forget the good past
+            self._errors, self._bits = self._recent_errors, self._recent_bits
+        # So long a run without a loss says that it has become better.
+        self._errors = min(self._errors, self._RUN_ERRORS_MAX * self._bits / max(self._run_bits, 1))
 
     @property
     def payload_bytes(self) -> int:
         """The best payload now."""
-        smallest = min(self._PAYLOAD_BYTES_MIN, self._payload_bytes_max)
-        if self._lost < 0.01:  # one loss fades out in 230 frames
-            return self._payload_bytes_max
-        best = int((self._overhead_bytes * self._bits / (8 * self._lost)) ** 0.5)
-        return max(smallest, min(best, self._payload_bytes_max))
+        overhead = self._overhead_bytes
+        best = (math.sqrt(overhead * overhead + overhead * self._bits / (2 * self._errors)) - overhead) / 2
+        return min(max(round(best), self._PAYLOAD_BYTES_MIN), self._cautious_bytes, self.payload_bytes_max)
+
+
+def _errors_in_lost(expected: float) -> float:
+    """How many bit errors a lost frame has on average, when frames of its length have `expected` of them."""
+    return expected / -math.expm1(-expected) if expected > 1e-9 else 1.0
 
 
 class Receipts:
@@ -96,9 +140,9 @@ class Receipts:
         self._unacknowledged = 0
         self.ack_due_us: int | None = None
 
-    def accept(self, number: int, *, prompt: bool, now_us: int) -> None:
-        """A DATA frame with this 8-bit number came."""
-        ahead = self._ahead(number)
+    def accept(self, number: int, *, prompt: bool, now_us: int, number_bits: int = 8) -> None:
+        """A DATA frame came; `number` is the low `number_bits` bits of its number."""
+        ahead = self._ahead(number, number_bits)
         if ahead >= 0:
             self._history = (self._history << (ahead + 1) | 1) & _HISTORY_MASK
             self._next += ahead + 1
@@ -112,7 +156,7 @@ class Receipts:
 
     def skip_to(self, number: int) -> None:
         """A PING came: frames before this 8-bit number that have not come are lost."""
-        ahead = self._ahead(number)
+        ahead = self._ahead(number, 8)
         if ahead > 0:
             self._history = self._history << ahead & _HISTORY_MASK
             self._next += ahead
@@ -128,8 +172,9 @@ class Receipts:
         self._unacknowledged, self.ack_due_us = 0, None
         return AckBlock(self._next & 0xFF, self._history, HISTORY_BITS)
 
-    def _ahead(self, number: int) -> int:
-        return ((number - self._next + 0x80) & 0xFF) - 0x80
+    def _ahead(self, number: int, bits: int) -> int:
+        half = 1 << (bits - 1)
+        return ((number - self._next + half) & (2 * half - 1)) - half
 
 
 @dataclass(slots=True)
@@ -140,8 +185,10 @@ class SentFrame:
     start: int
     end: int
     wire_bytes: int
-    sent_us: int  # when its last byte leaves
+    prompt: bool = False  # it asks for an acknowledgement at once
+    sent_us: int = 0  # when its last byte leaves
     resent: bool = False  # the timer has given its range back already
+    in_outage: bool = False  # its loss says nothing about bit errors
 
 
 @dataclass(slots=True)
@@ -164,7 +211,7 @@ class Flight:
         self._frames: dict[int, SentFrame] = {}  # by number, ascending
         self._pings: dict[int, int] = {}  # token -> when it left
         self._token = 0
-        self._asked_us = 0  # when the last frame that wants an answer left
+        self._waiting_since_us = 0  # last sign of life, or last attempt to get one
         self._overdue_count = 0
 
     @property
@@ -182,15 +229,15 @@ class Flight:
         """The number of the next DATA frame, 8 bits."""
         return self._next_number & 0xFF
 
+    @property
+    def number_is_near(self) -> bool:
+        """Whether the low bits that a short frame tells are enough."""
+        return self._next_number - self._peer_next < 1 << (SHORT_NUMBER_BITS - 1)
+
     def sent(self, frame: SentFrame) -> None:
         """The frame with `next_number` goes out now."""
         self._frames[self._next_number] = frame
         self._next_number += 1
-
-    def left(self, frame: SentFrame, sent_us: int) -> None:
-        """The line will have sent the frame at that time."""
-        frame.sent_us = sent_us
-        self._asked_us = sent_us
 
     def next_ping(self, sent_us: int) -> Ping:
         """The PING that goes out now."""
@@ -198,7 +245,7 @@ class Flight:
         self._pings[self._token] = sent_us
         while len(self._pings) > PINGS_REMEMBERED:
             del self._pings[next(iter(self._pings))]
-        self._asked_us = sent_us
+        self._waiting_since_us = sent_us
         return Ping(self._token, self.next_number)
 
     def acknowledged(self, block: AckBlock, *, now_us: int, echo: int = 0) -> Fates:
@@ -214,10 +261,10 @@ class Flight:
                 fates.lost.append(self._decide(number, lost=True))
         if echo:
             self._echoed(echo, now_us)
-        elif fates.arrived and not fates.arrived[-1].resent:
-            self.round_trip.sample(max(0, now_us - fates.arrived[-1].sent_us))
+        elif fates.arrived:
+            self._sample(fates.arrived, now_us)
         if fates.arrived:
-            self._overdue_count = 0
+            self._alive(now_us)
         return fates
 
     def deadline_us(self) -> int | None:
@@ -225,18 +272,38 @@ class Flight:
         if not self._frames and not self._pings:
             return None
         if self.stalled:
-            return self._asked_us + max(self.round_trip.smoothed_us, self._probe_interval_us)
-        return self._asked_us + self.round_trip.timeout_us
+            return self._waiting_since_us + max(self.round_trip.smoothed_us, self._probe_interval_us)
+        return max(self._waiting_since_us, self._answerable_us()) + self.round_trip.timeout_us
 
-    def overdue(self, *, now_us: int) -> SentFrame | None:
-        """The deadline has passed. Returns a frame to send again; None: send a PING."""
+    def overdue(self, *, now_us: int, more_follows: bool) -> SentFrame | None:
+        """The deadline has passed. Returns a frame to send again; None: send a PING.
+
+        While more data follows a PING is enough: what follows fills the line anyway.
+        """
         self._overdue_count += 1
-        self._asked_us = now_us
+        self._waiting_since_us = now_us
+        if self._overdue_count == OUTAGE_OVERDUE_COUNT:
+            for frame in self._frames.values():
+                frame.in_outage = True
         oldest = next((frame for frame in self._frames.values() if not frame.resent), None)
-        if self.stalled or oldest is None:
+        if self.stalled or more_follows or oldest is None:
             return None
         oldest.resent = True
         return oldest
+
+    def _answerable_us(self) -> int:
+        """When the first frame left whose arrival is acknowledged at once: the second, or a prompt one."""
+        frames = iter(self._frames.values())
+        first = next(frames, None)
+        if first is None:
+            return 0
+        return first.sent_us if first.prompt else next(frames, first).sent_us
+
+    def _sample(self, arrived: list[SentFrame], now_us: int) -> None:
+        """Only the acknowledgement of a frame that is answered at once tells the round trip."""
+        newest = arrived[-1]
+        if not newest.resent and (newest.prompt or len(arrived) >= ACK_EVERY_FRAMES):
+            self.round_trip.sample(max(0, now_us - newest.sent_us))
 
     def _echoed(self, token: int, now_us: int) -> None:
         sent_us = self._pings.get(token)
@@ -244,9 +311,16 @@ class Flight:
             return
         self.round_trip.sample(max(0, now_us - sent_us))
         self._pings = {later: when_us for later, when_us in self._pings.items() if when_us > sent_us}
+        self._alive(now_us)
+
+    def _alive(self, now_us: int) -> None:
+        if self.stalled:
+            self.sizer.restart()
         self._overdue_count = 0
+        self._waiting_since_us = max(self._waiting_since_us, now_us)
 
     def _decide(self, number: int, *, lost: bool) -> SentFrame:
         frame = self._frames.pop(number)
-        self.sizer.count(frame.wire_bytes, lost=lost)
+        if not (lost and frame.in_outage):
+            self.sizer.count(frame.wire_bytes, lost=lost)
         return frame

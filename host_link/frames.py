@@ -4,7 +4,11 @@
     ACK    01 | next | echo | received 1..16
     PING   02 | token | number
     CLOSE  04 | reason
-    DATA   1APccccc | number | offset 2 | [next | received] | bytes of the channel's stream
+    DATA   1APcccnn nnnnoooo oooooooo                | [next | received] | bytes of the channel's stream
+    DATA   01AP0ccc | number | offset 2              | [next | received] | bytes of the channel's stream
+
+DATA has two forms. The short one tells the low 6 bits of the number and the low 12 of the offset: enough
+while little is on its way. Small frames are what a bad line needs, and there every byte counts.
 
 Numbers are big-endian. HELLO belongs to no session (tag 0); all others bear the session's tag. Kinds that are
 not known, and what follows a known HELLO, are ignored: that is how later versions add to this one.
@@ -17,11 +21,15 @@ from dataclasses import dataclass
 from host_link.errors import ProtocolViolation
 
 ACK, PING, HELLO, CLOSE = 0x01, 0x02, 0x03, 0x04
-DATA_FLAG, ACKED_FLAG, PROMPT_FLAG, CHANNEL_MASK = 0x80, 0x40, 0x20, 0x1F
+SHORT_FLAG, LONG_FLAG = 0x80, 0x40
+CHANNELS_MAX = 8
 ANSWER_WANTED, FROM_GATEWAY = 0x01, 0x02
 HISTORY_BITS = 128
 PIGGYBACK_BITS = 8
-DATA_HEADER_BYTES = 4
+SHORT_HEADER_BYTES = 3
+LONG_HEADER_BYTES = 4
+SHORT_NUMBER_BITS, SHORT_OFFSET_BITS = 6, 12
+LONG_NUMBER_BITS, LONG_OFFSET_BITS = 8, 16
 PIGGYBACK_BYTES = 2
 RECENT_BYTES = 4
 """How much of the history an ACK tells that nobody asked for: four times what DATA frames tell."""
@@ -84,7 +92,10 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Bytes of one channel's stream, from `offset` (low 16 bits). `prompt`: acknowledge at once."""
+    """Bytes of one channel's stream, from `offset`. `prompt`: acknowledge at once.
+
+    `number` and `offset` are the low bits, as many as the frame's form has.
+    """
 
     channel: int
     number: int
@@ -92,6 +103,17 @@ class Data:
     payload: bytes
     prompt: bool = False
     ack: AckBlock | None = None
+    short: bool = False
+
+    @property
+    def number_bits(self) -> int:
+        """How many bits of the number the frame tells."""
+        return SHORT_NUMBER_BITS if self.short else LONG_NUMBER_BITS
+
+    @property
+    def offset_bits(self) -> int:
+        """How many bits of the offset the frame tells."""
+        return SHORT_OFFSET_BITS if self.short else LONG_OFFSET_BITS
 
     def __repr__(self) -> str:
         return f"Data({self.channel}, #{self.number}, @{self.offset}, <{len(self.payload)} bytes>)"
@@ -122,8 +144,10 @@ def decode_body(body: bytes) -> Body | None:
     """
     kind = body[0]
     try:
-        if kind & DATA_FLAG:
-            return _decode_data(body)
+        if kind & SHORT_FLAG:
+            return _decode_short(body)
+        if kind & LONG_FLAG:
+            return _decode_long(body)
         match kind:
             case 0x01:
                 return Ack(_decode_block(body[1], body[3:], whole=body[2] != 0), echo=body[2])
@@ -140,21 +164,42 @@ def decode_body(body: bytes) -> Body | None:
 
 
 def _encode_data(data: Data) -> bytes:
-    first = DATA_FLAG | (PROMPT_FLAG if data.prompt else 0) | data.channel
-    start = bytes([first | (ACKED_FLAG if data.ack else 0), data.number]) + data.offset.to_bytes(2, "big")
+    flags = (2 if data.ack else 0) | (1 if data.prompt else 0)
+    if data.short:
+        low = (data.number & 0x3F) << SHORT_OFFSET_BITS | data.offset & 0xFFF
+        start = ((4 | flags) << 21 | data.channel << 18 | low).to_bytes(SHORT_HEADER_BYTES, "big")
+    else:
+        start = bytes([LONG_FLAG | flags << 4 | data.channel, data.number]) + data.offset.to_bytes(2, "big")
     if data.ack:
         start += bytes([data.ack.next_number, data.ack.received & 0xFF])
     return start + data.payload
 
 
-def _decode_data(body: bytes) -> Data:
-    first, number = body[0], body[1]
-    offset = body[2] << 8 | body[3]
-    ack, begin = None, DATA_HEADER_BYTES
-    if first & ACKED_FLAG:
-        ack = AckBlock(body[4], body[5], PIGGYBACK_BITS)
-        begin += PIGGYBACK_BYTES
-    return Data(first & CHANNEL_MASK, number, offset, body[begin:], bool(first & PROMPT_FLAG), ack)
+def _decode_short(body: bytes) -> Data:
+    first, second, offset_low = body[0], body[1], body[2]
+    ack, payload = _decode_payload(body, SHORT_HEADER_BYTES, acked=bool(first & 0x40))
+    return Data(
+        channel=first >> 2 & 7,
+        number=(first & 3) << 4 | second >> 4,
+        offset=(second & 0xF) << 8 | offset_low,
+        payload=payload,
+        prompt=bool(first & 0x20),
+        ack=ack,
+        short=True,
+    )
+
+
+def _decode_long(body: bytes) -> Data:
+    first, number, offset = body[0], body[1], body[2] << 8 | body[3]
+    ack, payload = _decode_payload(body, LONG_HEADER_BYTES, acked=bool(first & 0x20))
+    return Data(first & 0xF, number, offset, payload, bool(first & 0x10), ack)
+
+
+def _decode_payload(body: bytes, begin: int, *, acked: bool) -> tuple[AckBlock | None, bytes]:
+    if not acked:
+        return None, body[begin:]
+    ack = AckBlock(body[begin], body[begin + 1], PIGGYBACK_BITS)
+    return ack, body[begin + PIGGYBACK_BYTES :]
 
 
 def _encode_received(block: AckBlock, *, whole: bool) -> bytes:

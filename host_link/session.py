@@ -23,7 +23,7 @@ from enum import Enum, IntEnum
 
 from host_link.errors import MessageTooLong, ProtocolViolation, SessionClosed
 from host_link.frames import Ack, Body, Close, Data, Hello, Ping, decode_body, encode_body
-from host_link.framing import NO_SESSION_TAG, FrameDecoder, NoiseSkipped, encode_frame
+from host_link.framing import DELIMITER, NO_SESSION_TAG, FrameDecoder, NoiseSkipped, encode_frame
 from host_link.handshake import Handshake, HelloOutcome, Role
 from host_link.streams import MESSAGE_BYTES_MAX
 from host_link.transport import Pace, Transport
@@ -210,9 +210,7 @@ class Session:
     def receive(self, data: bytes, *, now_ms: int) -> None:
         """Take bytes from the line, in pieces of any size."""
         self._counters.bytes_received += len(data)
-        for piece in self._decoder.split(data):
-            # One by one: a HELLO changes the tag that the frame after it bears.
-            event = self._decoder.judge(piece)
+        for event in self._decoder.frames(data):  # one by one: a HELLO changes the tag of the next frame
             if isinstance(event, NoiseSkipped):
                 self._counters.noise_pieces += 1
                 self._counters.noise_bytes += event.byte_count
@@ -290,7 +288,7 @@ class Session:
     def _end(self, reason: DownReason, *, now_us: int) -> None:
         """Leave the session for good and look for a new one."""
         if self._handshake.peer_nonce:
-            self._farewell = encode_frame(encode_body(Close(reason.value)), self._tag)
+            self._farewell = DELIMITER + encode_frame(encode_body(Close(reason.value)), self._tag)
             self._farewell_due_us = now_us
         self._go_down(reason)
         self._forget()
@@ -353,7 +351,7 @@ class Session:
             self._farewell_due_us = None
             out += self._farewell
         if self._hello_due_us is not None and self._hello_due_us <= now_us:
-            hello = encode_frame(encode_body(self._handshake.hello()), NO_SESSION_TAG)
+            hello = self._pace.boundary(now_us) + encode_frame(encode_body(self._handshake.hello()))
             out += hello
             sent_us = self._pace.occupy(len(hello), now_us)
             self._hello_due_us = None if self._handshake.established else sent_us + self._hello_interval_us

@@ -1,9 +1,9 @@
 """A channel's bytes on their way: cut into frames at one end, put together at the other.
 
-Each direction of each channel is one stream of bytes. A message stands in it as its length (LEB128: seven
-bits a byte, least significant first, the top bit set on all but the last) followed by its content. Frames
-carry ranges of the stream, cut wherever it suits the line: several messages in one frame, or one in many;
-what was lost may be cut anew. Nothing here knows of time, frames' numbers or acknowledgements.
+Each direction of each channel is one stream of bytes. A message stands in it as its length (1, 2 or 4 bytes,
+`encode_length`) followed by its content. Frames carry ranges of the stream, cut wherever it suits the line:
+several messages in one frame, or one in many; what was lost may be cut anew. Nothing here knows of time,
+frames' numbers or acknowledgements.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from host_link.errors import ProtocolViolation
 MESSAGE_BYTES_MAX = 64 * 1024
 WINDOW_BYTES_MAX = 16 * 1024
 """Bytes of a stream that may be unconfirmed: under half of what 16 bits of offset can tell apart."""
+_TWO_BYTES, _FOUR_BYTES = 0xE0, 0xFF  # the first byte of a length of so many
 
 
 class Ranges:
@@ -57,28 +58,30 @@ class Ranges:
 
 
 def encode_length(length: int) -> bytes:
-    """A message's length as LEB128: 1 byte to 127, 2 to 16383, 3 to 2097151."""
-    encoded = bytearray()
-    while length > 0x7F:
-        encoded.append(length & 0x7F | 0x80)
-        length >>= 7
-    encoded.append(length)
-    return bytes(encoded)
+    """A message's length: 1 byte to 223, 2 bytes to 7935, 4 bytes to 16777215.
+
+    00..DF is the length; E0..FE its high part over DF, its low byte follows; after FF all 24 bits follow.
+    Most messages of a payment have 128 to 223 bytes: more than LEB128 has one byte for.
+    """
+    if length < _TWO_BYTES:
+        return bytes([length])
+    if length < (_FOUR_BYTES - _TWO_BYTES) << 8:
+        return ((_TWO_BYTES << 8) + length).to_bytes(2, "big")
+    return bytes([_FOUR_BYTES]) + length.to_bytes(3, "big")
 
 
 def decode_length(data: bytes | bytearray) -> tuple[int, int] | None:
-    """Read a length at the start of `data`: (length, bytes it took); None when it is not complete yet.
-
-    Raises ProtocolViolation for one of more than three bytes.
-    """
-    length = 0
-    for index, byte in enumerate(data[:3]):
-        length |= (byte & 0x7F) << 7 * index
-        if byte < 0x80:
-            return length, index + 1
-    if len(data) < 3:
+    """Read a length at the start of `data`: (length, bytes it took); None when it is not complete yet."""
+    if not data:
         return None
-    raise ProtocolViolation("a message's length takes more than three bytes")
+    first = data[0]
+    if first < _TWO_BYTES:
+        return first, 1
+    size = 2 if first < _FOUR_BYTES else 4
+    if len(data) < size:
+        return None
+    base = _TWO_BYTES if size == 2 else _FOUR_BYTES
+    return int.from_bytes(data[:size], "big") - (base << 8 * (size - 1)), size
 
 
 class SendStream:
@@ -88,6 +91,7 @@ class SendStream:
         self.window_bytes = window_bytes
         self._bytes = bytearray()
         self._base = 0  # offset of _bytes[0]: everything before it is confirmed
+        self._sent_end = 0  # nothing at or beyond it has been sent yet
         self._to_send = Ranges()
         self._confirmed = Ranges()  # beyond _base only
         self._messages: deque[tuple[int, int]] = deque()  # (end offset, message id), in order
@@ -110,12 +114,25 @@ class SendStream:
         self._to_send.add(start, end)
         self._messages.append((end, message_id))
 
-    def take(self, bytes_max: int) -> tuple[int, bytes]:
-        """The next bytes to send, what was lost first: (offset, 1 to `bytes_max` bytes)."""
+    def take(self, bytes_best: int, bytes_max: int) -> tuple[int, bytes]:
+        """The next bytes to send, what was lost first: (offset, 1 to `bytes_max` bytes).
+
+        What is left is cut evenly into pieces of about `bytes_best`, so that no short one is left over.
+        """
         start, end = self._to_send.first
-        end = min(end, start + bytes_max, self._base + self.window_bytes)
+        end = min(end, self._base + self.window_bytes)
+        pieces = max((end - start + bytes_best // 2) // bytes_best, -(-(end - start) // bytes_max))
+        end = start - (start - end) // pieces
         self._to_send.remove(start, end)
+        self._sent_end = max(self._sent_end, end)
         return start, bytes(self._bytes[start - self._base : end - self._base])
+
+    def is_near(self, start: int, distance: int) -> bool:
+        """Whether the receiver surely expects an offset less than `distance` from `start`.
+
+        It expects one between what is confirmed and what was sent last.
+        """
+        return start - self._base < distance and self._sent_end - start <= distance
 
     def give_back(self, start: int, end: int) -> None:
         """[start, end) was lost: what of it is not confirmed by another frame will be taken again."""
@@ -158,13 +175,14 @@ class ReceiveStream:
         self._held = Ranges()
         self._joined = bytearray()  # in order, not yet a whole message
 
-    def accept(self, offset: int, data: bytes) -> list[bytes]:
-        """Take bytes from `offset` (its low 16 bits) and return the messages they complete.
+    def accept(self, offset: int, data: bytes, *, offset_bits: int = 16) -> list[bytes]:
+        """Take bytes from `offset` (its low `offset_bits` bits) and return the messages they complete.
 
         Bytes that were there already change nothing. Raises ProtocolViolation for bytes beyond the window
         and for a message longer than allowed.
         """
-        start = self._expected + ((offset - self._expected + 0x8000) & 0xFFFF) - 0x8000
+        half = 1 << (offset_bits - 1)
+        start = self._expected + ((offset - self._expected + half) & (2 * half - 1)) - half
         end = start + len(data)
         if end > self._expected + self._window_bytes:
             raise ProtocolViolation("the peer sent past the channel's window")

@@ -15,15 +15,17 @@ from collections.abc import Iterable, Sequence
 from host_link.arq import PROBE_INTERVAL_US, Fates, Flight, FrameSizer, Receipts, SentFrame
 from host_link.errors import ProtocolViolation
 from host_link.frames import (
-    DATA_HEADER_BYTES,
+    LONG_HEADER_BYTES,
     PIGGYBACK_BYTES,
+    SHORT_HEADER_BYTES,
+    SHORT_OFFSET_BITS,
     Ack,
     Body,
     Data,
     Ping,
     encode_body,
 )
-from host_link.framing import encode_frame, frame_bytes
+from host_link.framing import DELIMITER, encode_frame, frame_bytes
 from host_link.handshake import Agreement
 from host_link.streams import ReceiveStream, SendStream
 
@@ -46,6 +48,10 @@ class Pace:
     def duration_us(self, byte_count: int) -> int:
         """How long the line takes for that many bytes."""
         return byte_count * BITS_PER_BYTE * 1_000_000 // self.bits_per_s
+
+    def boundary(self, now_us: int) -> bytes:
+        """The boundary that a frame needs before it: one after a pause, none behind another frame."""
+        return b"" if self.free_us > now_us else DELIMITER
 
     def occupy(self, byte_count: int, now_us: int) -> int:
         """Hand bytes to the line; returns when the last of them will have left."""
@@ -70,12 +76,12 @@ class Transport:
         """Keep to what both ends can do. Called before any DATA frame has gone out."""
         in_time = FRAME_TIME_MAX_US * self._pace.bits_per_s // (BITS_PER_BYTE * 1_000_000)
         payload_bytes_max = min(
-            agreement.body_bytes_max - DATA_HEADER_BYTES - PIGGYBACK_BYTES, max(in_time, PAYLOAD_BYTES_LEAST)
+            agreement.body_bytes_max - LONG_HEADER_BYTES - PIGGYBACK_BYTES, max(in_time, PAYLOAD_BYTES_LEAST)
         )
         self.flight = Flight(
             round_trip_us=INITIAL_ROUND_TRIP_US + self._pace.duration_us(4 * _SHORT_FRAME_BYTES),
             probe_interval_us=max(PROBE_INTERVAL_US, self._pace.duration_us(4 * _SHORT_FRAME_BYTES)),
-            sizer=FrameSizer(payload_bytes_max, frame_bytes(DATA_HEADER_BYTES)),
+            sizer=FrameSizer(payload_bytes_max, frame_bytes(SHORT_HEADER_BYTES)),
         )
         for stream in self._outgoing.values():
             stream.window_bytes = agreement.window_bytes
@@ -101,8 +107,8 @@ class Transport:
         stream = self._incoming.get(data.channel)
         if stream is None:
             raise ProtocolViolation(f"the peer sent on channel {data.channel}, which does not exist")
-        self._receipts.accept(data.number, prompt=data.prompt, now_us=now_us)
-        return stream.accept(data.offset, data.payload)
+        self._receipts.accept(data.number, number_bits=data.number_bits, prompt=data.prompt, now_us=now_us)
+        return stream.accept(data.offset, data.payload, offset_bits=data.offset_bits)
 
     def on_ack(self, ack: Ack, *, now_us: int) -> list[int]:
         """Work an acknowledgement in and return the ids of the messages that it confirms."""
@@ -144,7 +150,7 @@ class Transport:
         deadline_us = self.flight.deadline_us()
         if deadline_us is None or deadline_us > now_us:
             return
-        overdue = self.flight.overdue(now_us=now_us)
+        overdue = self.flight.overdue(now_us=now_us, more_follows=self._next_stream() is not None)
         if overdue:
             self._give_back(overdue)
         self.ping_wanted = overdue is None or not self.flight.may_send
@@ -179,18 +185,20 @@ class Transport:
         ack = None
         if self._receipts.ack_due_us is not None and self._receipts.fits_piggyback:
             ack = self._receipts.block()
-        number = self.flight.next_number
-        start, payload = stream.take(self.flight.sizer.payload_bytes)
-        sent = SentFrame(
-            channel, start, start + len(payload), frame_bytes(DATA_HEADER_BYTES + len(payload)), 0
-        )
+        sizer, number = self.flight.sizer, self.flight.next_number
+        short = self.flight.number_is_near
+        start, payload = stream.take(sizer.payload_bytes, sizer.payload_bytes_max)
+        short = short and stream.is_near(start, 1 << (SHORT_OFFSET_BITS - 1))
+        wire_bytes = frame_bytes(LONG_HEADER_BYTES - short + len(payload))
+        sent = SentFrame(channel, start, start + len(payload), wire_bytes)
         self.flight.sent(sent)
-        prompt = self._next_stream() is None
-        frame = self._hand_over(Data(channel, number, start & 0xFFFF, payload, prompt, ack), tag, now_us)
-        self.flight.left(sent, self._pace.free_us)
+        sent.prompt = self._next_stream() is None
+        data = Data(channel, number, start & 0xFFFF, payload, sent.prompt, ack, short)
+        frame = self._hand_over(data, tag, now_us)
+        sent.sent_us = self._pace.free_us
         return frame
 
     def _hand_over(self, body: Body, tag: int, now_us: int) -> bytes:
-        frame = encode_frame(encode_body(body), tag)
+        frame = self._pace.boundary(now_us) + encode_frame(encode_body(body), tag)
         self._pace.occupy(len(frame), now_us)
         return frame

@@ -89,10 +89,10 @@ class LoggedMessage:
 
 @dataclass(frozen=True, slots=True)
 class LoggedFrame:
-    """A frame on the line. `side` sent it; `byte_count` is its length there, boundaries included.
+    """A frame on the line. `side` sent it; `byte_count` is its length there, its boundary included.
 
-    `hex_masked` is the frame with its boundaries but without byte stuffing, its parts apart by spaces:
-    boundary, header, payload, check, boundary. `detail` of data: number, channel, offset in its stream.
+    `hex_masked` is the frame with its boundary but without byte stuffing, its parts apart by spaces:
+    header, payload, check, boundary. `detail` of data: number, channel, offset in its stream.
     `messages` are those that this frame completes.
     """
 
@@ -155,7 +155,7 @@ class WireLog:
         kind, detail = _describe(body)
         shown = _Painter(event.body, body, messages).paint(cobs.decode(piece)[-CHECK_BYTES:])
         logged = tuple(_logged(channel, message) for channel, message in messages)
-        return LoggedFrame(at_ms, side.name, kind, detail, len(piece) + 2, shown, logged)
+        return LoggedFrame(at_ms, side.name, kind, detail, len(piece) + 1, shown, logged)
 
     def _note_nonce(self, side: str, nonce: int) -> None:
         if nonce in self._nonces[side]:
@@ -197,7 +197,8 @@ class _Side:
             return []
         stream = self._streams.setdefault(body.channel, ReceiveStream())
         try:
-            return [(body.channel, message) for message in stream.accept(body.offset, body.payload)]
+            messages = stream.accept(body.offset, body.payload, offset_bits=body.offset_bits)
+            return [(body.channel, message) for message in messages]
         except ProtocolViolation:
             del self._streams[body.channel]
             return []
@@ -212,11 +213,11 @@ class _Painter:
         self._messages = messages
 
     def paint(self, check: bytes) -> str:
-        """Boundary, header, payload, check, boundary."""
+        """Header, payload, check, boundary."""
         header, payload = self._parts()
         shown = self._payload(payload)
         checked = "*" * 2 * len(check) if "*" in shown or "<" in shown else check.hex().upper()
-        return " ".join(part for part in ("00", header.hex().upper(), shown, checked, "00") if part)
+        return " ".join(part for part in (header.hex().upper(), shown, checked, "00") if part)
 
     def _parts(self) -> tuple[bytes, bytes]:
         if isinstance(self._body, Data):

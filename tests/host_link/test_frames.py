@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,9 +38,10 @@ def hello(nonce: int, peer_nonce: int, *, from_gateway: bool) -> Hello:
 MEANT: list[Body] = [
     hello(TERMINAL, 0, from_gateway=False),
     hello(GATEWAY, TERMINAL, from_gateway=True),
-    Data(1, 0, 0, b"\x05HELLO", prompt=True),
+    Data(1, 0, 0, b"\x05HELLO", prompt=True, short=True),
+    Data(1, 0x85, 0x1234, b"\x05HELLO", prompt=True),
     Ack(AckBlock(1, 0xFF, 8)),
-    Data(1, 0, 0, b"\x02OK", prompt=True, ack=AckBlock(1, 0xFF, PIGGYBACK_BITS)),
+    Data(1, 0, 0, b"\x02OK", prompt=True, ack=AckBlock(1, 0xFF, PIGGYBACK_BITS), short=True),
     Ping(1, 1),
     Ack(AckBlock(1, ALL, HISTORY_BITS), echo=1),
     Ack(AckBlock(6, 0b11101101, 8)),
@@ -88,8 +90,8 @@ def test_the_pages_examples_agree_with_the_page_alone(row: re.Match[str]) -> Non
     nonces = TERMINAL.to_bytes(4, "big") + GATEWAY.to_bytes(4, "big")
     tag = 0 if row["name"].startswith("HELLO") else crc(direction + nonces, 0x82F63B78)
     check = crc(body, 0xEDB88320) ^ tag
-    assert (line[:1], line[-1:]) == (b"\x00", b"\x00")
-    assert unstuff(line[1:-1]) == body + check.to_bytes(4, "big")
+    assert (line.count(0), line[-1]) == (1, 0)
+    assert unstuff(line[:-1]) == body + check.to_bytes(4, "little")
 
 
 def test_the_page_names_the_tags() -> None:
@@ -114,14 +116,17 @@ def test_an_ack_that_nobody_asked_for_tells_at_least_eight_bits_and_nothing_wron
 
 
 @given(
-    st.integers(0, 31), st.integers(0, 255), st.integers(0, 0xFFFF), st.binary(max_size=40), st.booleans(),
+    st.integers(0, 7), st.integers(0, 255), st.integers(0, 0xFFFF), st.binary(max_size=40), st.booleans(),
+    st.booleans(),
     st.none() | st.builds(AckBlock, st.integers(0, 255), st.integers(0, 255), st.just(8)),
 )  # fmt: skip
 def test_data_round_trip(
-    channel: int, number: int, offset: int, payload: bytes, prompt: bool, ack: AckBlock | None
+    channel: int, number: int, offset: int, payload: bytes, prompt: bool, short: bool, ack: AckBlock | None
 ) -> None:
-    data = Data(channel, number, offset, payload, prompt, ack)
-    assert decode_body(encode_body(data)) == data
+    data = Data(channel, number, offset, payload, prompt, ack, short)
+    told = replace(data, number=number & 0x3F, offset=offset & 0xFFF) if short else data
+    assert decode_body(encode_body(data)) == told
+    assert (told.number_bits, told.offset_bits) == ((6, 12) if short else (8, 16))
     assert repr(payload) not in repr(data) or not payload
 
 
@@ -132,11 +137,25 @@ def test_any_body_is_read_ignored_or_refused(body: bytes) -> None:
     except ProtocolViolation as error:
         assert "ends too early" in str(error)  # noqa: PT017 - one of three outcomes
     else:
-        assert (read is None) == (body[0] not in {1, 2, 3, 4} and body[0] < 0x80)
+        assert (read is None) == (body[0] not in {1, 2, 3, 4} and body[0] < 0x40)
 
 
 @pytest.mark.parametrize(
-    "body", ["01", "0100", "02", "0201", "04", "03" + "01" * 16, "80", "800001", "C000000001"]
+    "body",
+    [
+        "01",
+        "0100",
+        "02",
+        "0201",
+        "04",
+        "03" + "01" * 16,
+        "80",
+        "8000",
+        "C0000001",
+        "40",
+        "400001",
+        "6000000001",
+    ],
 )
 def test_bodies_that_end_too_early_are_violations(body: str) -> None:
     with pytest.raises(ProtocolViolation, match="ends too early"):

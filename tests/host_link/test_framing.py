@@ -45,7 +45,7 @@ def test_checks_and_tags_are_made_with_the_catalogues_crcs(case: dict[str, dict[
     """Frame check: CRC-32/ISO-HDLC. Tag: CRC-32/ISCSI, known as CRC-32C."""
     data, expected = bytes.fromhex(case["inputs"]["data"]), int(case["expected"]["crc"], 16)
     if case["inputs"]["name"] == "CRC-32/ISO-HDLC":
-        assert cobs.decode(encode_frame(data)[1:-1]) == data + expected.to_bytes(4, "big")
+        assert cobs.decode(encode_frame(data)[:-1]) == data + expected.to_bytes(4, "little")
     else:
         assert crcmod.predefined.mkCrcFun("crc-32c")(data) == expected
 
@@ -129,7 +129,7 @@ def test_noise_is_counted_and_bounded() -> None:
     assert decoder.feed(b"\x05\x01\x00")[0] == NoiseSkipped(NoiseReason.BAD_STUFFING, 2)
     for _ in range(1000):
         assert decoder.feed(b"\x55" * 1000) == []
-        assert len(decoder._piece) <= frame_bytes(FRAME_BODY_BYTES_MAX)
+        assert len(decoder._piece) <= 2 * frame_bytes(FRAME_BODY_BYTES_MAX)
     assert decoder.feed(b"\x00" + encode_frame(b"next")) == [
         NoiseSkipped(NoiseReason.OVERSIZE, 1_000_000),
         FrameReceived(b"next", in_session=False),
@@ -145,3 +145,71 @@ def test_the_longest_frame_fits_and_costs_under_two_percent() -> None:
 
 def test_frames_do_not_show_their_content() -> None:
     assert "622588" not in repr(FrameReceived(b"6225880123456783", in_session=True))
+
+
+# --- joined frames ------------------------------------------------------------------------------------
+
+
+@given(BODIES, BODIES, st.integers(0, 7), st.sampled_from([0, 0xC463A020]))
+def test_two_frames_survive_a_flipped_boundary_between_them(
+    one: bytes, two: bytes, bit: int, tag: int
+) -> None:
+    first, second = encode_frame(one, tag), encode_frame(two, tag)
+    decoder = FrameDecoder(0xC463A020)
+    assert bodies(decoder.feed(first[:-1] + bytes([1 << bit]) + second)) == [one, two]
+
+
+@given(BODIES, BODIES, st.integers(1, 255))
+def test_two_frames_survive_a_lost_and_a_wholly_damaged_boundary(one: bytes, two: bytes, value: int) -> None:
+    first, second = encode_frame(one, 5), encode_frame(two, 5)
+    for joined in (first[:-1] + second, first[:-1] + bytes([value]) + second):
+        assert bodies(FrameDecoder(5).feed(joined)) == [one, two]
+
+
+def test_a_frame_survives_when_its_boundary_and_the_next_frame_are_damaged() -> None:
+    first, second = encode_frame(b"first", 5), bytearray(encode_frame(b"second", 5))
+    second[3] ^= 1
+    (event, noise) = FrameDecoder(5).feed(first[:-1] + b"\x10" + bytes(second))
+    assert event == FrameReceived(b"first", in_session=True)
+    assert noise == NoiseSkipped(NoiseReason.BAD_CHECK, len(second) - 1)
+
+
+def test_three_frames_joined_by_two_flipped_boundaries_are_three_frames() -> None:
+    frames = [encode_frame(bytes([fill]) * 30, 5)[:-1] for fill in (1, 2, 3)]
+    joined = b"\x40".join(frames) + b"\x00"
+    assert bodies(FrameDecoder(5).feed(joined)) == [bytes([fill]) * 30 for fill in (1, 2, 3)]
+
+
+def test_one_flipped_bit_anywhere_costs_at_most_one_frame() -> None:
+    """Exhaustively: every bit of five frames that follow each other without a pause."""
+    contents = [b"\x00\x00", b"12345", bytes(range(1, 20)), b"\xff" * 300, b"end"]
+    stream = b"\x00" + b"".join(encode_frame(body, 5) for body in contents)
+    for bit in range(8 * len(stream)):
+        damaged = bytearray(stream)
+        damaged[bit >> 3] ^= 1 << (bit & 7)
+        got = bodies(FrameDecoder(5).feed(bytes(damaged) + b"\x00"))
+        assert len(got) >= 4
+        assert [body for body in contents if body in got] == got
+
+
+@given(st.lists(st.binary(max_size=3000), max_size=10))
+def test_any_bytes_are_frames_or_counted_as_noise_and_never_pile_up(pieces: list[bytes]) -> None:
+    decoder = FrameDecoder(5)
+    for piece in pieces:
+        decoder.feed(piece)
+        assert len(decoder._piece) <= 2 * frame_bytes(FRAME_BODY_BYTES_MAX)
+    assert bodies(decoder.feed(b"\x00" + encode_frame(b"next", 5)))[-1] == b"next"
+
+
+def test_a_frame_that_is_longer_than_allowed_is_noise_even_when_it_is_intact() -> None:
+    long = encode_frame(bytes(FRAME_BODY_BYTES_MAX + 1), 5)
+    (event,) = FrameDecoder(5).feed(long)
+    assert isinstance(event, NoiseSkipped)
+
+
+def test_the_tag_of_the_next_frame_may_be_set_between_two_frames() -> None:
+    decoder, got = FrameDecoder(), []
+    for event in decoder.frames(encode_frame(b"hello") + encode_frame(b"in session", 77)):
+        got.append(event)
+        decoder.tag = 77
+    assert got == [FrameReceived(b"hello", in_session=False), FrameReceived(b"in session", in_session=True)]

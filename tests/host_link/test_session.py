@@ -99,7 +99,7 @@ def test_an_exchange_takes_hardly_longer_than_the_line_needs() -> None:
 
 def test_an_exchange_survives_a_bad_line_quickly() -> None:
     times = exchange_times(up(2, bit_error_rate=1e-4), 100)
-    assert times[98] <= 120
+    assert times[98] < 80
     assert exchange_times(up(2, bit_error_rate=1e-3), 50)[48] <= 400
 
 

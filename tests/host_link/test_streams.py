@@ -36,9 +36,12 @@ def test_ranges_agree_with_a_set(steps: list[tuple[bool, tuple[int, int]]]) -> N
         assert all(one[1] < two[0] for one, two in pairwise(pairs))
 
 
-@pytest.mark.parametrize(("length", "encoded"), [(0, "00"), (127, "7f"), (128, "8001"), (624485, "e58e26")])
-def test_lengths_are_leb128(length: int, encoded: str) -> None:
-    """624485 is the worked example of the DWARF standard's appendix on LEB128."""
+@pytest.mark.parametrize(
+    ("length", "encoded"),
+    [(0, "00"), (150, "96"), (223, "df"), (224, "e0e0"), (1000, "e3e8"), (7935, "feff"), (7936, "ff001f00"),
+     (65536, "ff010000"), (16777215, "ffffffff")],
+)  # fmt: skip
+def test_lengths_take_one_two_or_four_bytes(length: int, encoded: str) -> None:
     assert encode_length(length).hex() == encoded
     assert decode_length(bytes.fromhex(encoded) + b"rest") == (length, len(encoded) // 2)
     assert decode_length(bytes.fromhex(encoded)[:-1]) is None
@@ -61,8 +64,9 @@ def test_messages_survive_any_cutting_loss_doubling_and_reordering(
     while sender.has_sendable:
         flight = []
         while sender.has_sendable:
-            start, data = sender.take(rng.randrange(1, cut + 1))
-            assert 0 < len(data) <= cut
+            best = rng.randrange(1, cut + 1)
+            start, data = sender.take(best, cut)
+            assert 0 < len(data) <= min(cut, 2 * best)
             flight.append((start, data))
         rng.shuffle(flight)
         for start, data in flight:
@@ -89,7 +93,7 @@ def test_offsets_go_round_many_times() -> None:
         sender.append(message_id, message)
         messages: list[bytes] = []
         while sender.has_sendable:
-            start, data = sender.take(400)
+            start, data = sender.take(400, 1000)
             messages += receiver.accept(start & 0xFFFF, data)
             assert receiver.accept(start & 0xFFFF, data) == []
             sender.confirm(start, start + len(data))
@@ -101,30 +105,64 @@ def test_the_sender_keeps_to_the_window() -> None:
     sender.append(1, bytes(1000))
     taken = []
     while sender.has_sendable:
-        taken.append(sender.take(128))
-    assert [(start, len(data)) for start, data in taken] == [(0, 128), (128, 128), (256, 44)]
+        taken.append(sender.take(128, 128))
+    assert [(start, len(data)) for start, data in taken] == [(0, 100), (100, 100), (200, 100)]
     sender.confirm(0, 128)
-    assert sender.take(200) == (300, bytes(128))
+    assert sender.take(200, 200) == (300, bytes(128))
+
+
+def test_what_is_left_is_cut_evenly_and_not_at_all_when_it_is_little() -> None:
+    for size, best, cuts in (
+        (100, 80, [100]),
+        (150, 80, [75, 75]),
+        (100, 60, [50, 50]),
+        (90, 30, [30, 30, 30]),
+    ):
+        sender = SendStream()
+        sender.append(1, bytes(size - 1))
+        taken = []
+        while sender.has_sendable:
+            taken.append(len(sender.take(best, 1000)[1]))
+        assert taken == cuts
+
+
+def test_an_offset_is_near_when_few_low_bits_tell_it() -> None:
+    """Whatever the receiver expects: from what is confirmed to what was sent last."""
+    sender, receiver = SendStream(), ReceiveStream()
+    sender.append(1, bytes(8996))  # and four for its length: 18 times 500
+    sent = [sender.take(500, 500) for _ in range(8)]
+    assert [sender.is_near(start, 2048) for start, _ in sent] == [False, False, False, False, True] + 3 * [
+        False
+    ]
+    for start, data in sent[:4]:
+        receiver.accept(start, data)
+        sender.confirm(start, start + len(data))
+    sender.give_back(3500, 4000)
+    for start, data in (sent[4], sender.take(500, 500)):
+        assert sender.is_near(start, 2048)
+        receiver.accept(start & 0xFFF, data, offset_bits=12)
+    assert receiver._expected == 2500
+    assert list(receiver._held) == [(3500, 4000)]
 
 
 def test_what_another_frame_has_brought_is_not_sent_again() -> None:
     sender = SendStream()
     sender.append(1, bytes(99))
-    sender.take(50)
-    sender.take(50)
+    sender.take(50, 50)
+    sender.take(50, 50)
     sender.confirm(20, 60)
     sender.give_back(0, 100)
-    assert sender.take(1000)[0] == 0
-    assert [sender.take(1000)[0], sender.has_sendable] == [60, False]
+    assert sender.take(1000, 1000)[0] == 0
+    assert [sender.take(1000, 1000)[0], sender.has_sendable] == [60, False]
 
 
 def test_a_late_confirmation_takes_back_what_was_to_be_sent_again() -> None:
     sender = SendStream()
     sender.append(1, bytes(99))
-    sender.take(100)
+    sender.take(100, 100)
     sender.give_back(0, 100)
     assert sender.confirm(0, 60) == []
-    assert sender.take(1000)[0] == 60
+    assert sender.take(1000, 1000)[0] == 60
     sender.give_back(60, 100)
     assert sender.confirm(60, 100) == [1]
     assert not sender.has_sendable
@@ -135,5 +173,5 @@ def test_what_the_protocol_forbids_is_refused() -> None:
         ReceiveStream().accept(WINDOW_BYTES_MAX, b"x")
     with pytest.raises(ProtocolViolation, match="announced"):
         ReceiveStream().accept(0, encode_length(MESSAGE_BYTES_MAX + 1))
-    with pytest.raises(ProtocolViolation, match="three bytes"):
-        ReceiveStream().accept(0, b"\xff\xff\xff\x01")
+    with pytest.raises(ProtocolViolation, match="announced"):
+        ReceiveStream().accept(0, b"\xff\xff\xff\xff")

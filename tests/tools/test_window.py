@@ -278,7 +278,7 @@ def test_equal_sights_are_equal_so_that_nothing_is_drawn_twice(seat: Seat) -> No
 def test_the_log_tells_messages_and_states_and_stays_short(seat: Seat) -> None:
     pay(seat)
     told = [(line.kind, line.text) for line in seat.log.lines]
-    assert ("terminal", ">> 0100 authorisation  108 B") in told
+    assert ("terminal", ">> 0100 authorisation  106 B") in told
     assert ("state", "host_approved > authorised") in told
     assert not any("ack" in text or "ping" in text for _, text in told)
     for number in range(2 * LINES_MAX):
