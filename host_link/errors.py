@@ -51,3 +51,21 @@ class PortVanished(PortError):
     """The port was open and is gone (cable or adapter pulled). Opening it again may work."""
 
     code = "L530"
+
+
+class TlsUnusable(LinkError):
+    """A certificate or key file cannot be used. Nothing was connected."""
+
+    code = "L540"
+
+
+class RecordingUnusable(LinkError):
+    """A recording cannot be written, or a file is none that can be read. Nothing was changed."""
+
+    code = "L550"
+
+
+class ControlUnusable(LinkError):
+    """A control socket cannot be made, or nobody answers on it."""
+
+    code = "L560"

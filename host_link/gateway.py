@@ -1,250 +1,226 @@
-"""The gateway as a process: a serial port on one side, the bank over TCP on the other.
+"""The gateway as a process: serial ports on one side, the bank over TCP on the other.
 
-This is the I/O shell around two pure parts, the link's `Session` and the `Relay`. Everything happens on one
-event loop: bytes from the port, bytes from the bank and the timer each turn the crank once.
+This is the I/O shell around pure parts, a `Session` for each port and the `Relay`. Everything happens on one
+event loop: bytes from a port, bytes from the bank and the timer each turn the crank once.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
 import secrets
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from host_link.errors import PortError
-from host_link.handshake import Role
-from host_link.ports import Port, open_port
+from host_link.backoff import Backoff
+from host_link.bank_connection import BankAddress, BankCalls, BankConnection, TlsSettings
+from host_link.diagnostics import answer_to, counter_request, read_report
+from host_link.errors import SessionClosed
+from host_link.ports import Port
 from host_link.relay import CONNECT_TIMEOUT_MS, Action, CloseBank, Connect, Relay, SendToBank, SendToTerminal
-from host_link.session import LinkDown, LinkEvent, LinkUp, PeerRestarted, Session
+from host_link.session import Channel, LinkDown, LinkEvent, LinkUp, MessageReceived, PeerRestarted
+from host_link.terminal_line import LineTap, Notice, TerminalLine, now_ms
 
-_REOPEN_INTERVAL_S = 0.5
-_POLL_INTERVAL_S = 0.05
-_READ_BYTES = 65536
-
-Notice = Callable[[str], None]
-"""Is told, in one line, what an operator wants to know. Never what is in a message."""
+PEER_ANSWER_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
-    """Where the two sides are."""
+    """Where the two sides are. Several ports share the connection to the bank, by TPDU."""
 
-    port: str
+    ports: tuple[str, ...]
     bank_host: str
     bank_port: int
     bits_per_s: int = 115_200
     connect_timeout_ms: int = CONNECT_TIMEOUT_MS
+    tls: TlsSettings | None = None
 
 
 class Gateway:
-    """One terminal's way to the bank. `run` it as a task; cancel the task to end it."""
+    """The terminals' way to one bank connection. `run` it as a task; cancel the task to end it.
 
-    def __init__(self, settings: GatewaySettings, *, notice: Notice = lambda _text: None) -> None:
+    `open_ports`: the ports, open already, in the order of the settings; otherwise it opens them itself.
+    `tap`: is told the number of the port, from 0, the side and the bytes of whatever crosses a line.
+    Raises TlsUnusable.
+    """
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        *,
+        notice: Notice = lambda _text: None,
+        open_ports: Sequence[Port] = (),
+        tap: Callable[[int, str, bytes], None] | None = None,
+    ) -> None:
         self.settings = settings
-        self.session = Session(Role.GATEWAY, nonce=secrets.randbits(32), bits_per_s=settings.bits_per_s)
-        self.relay = Relay(connect_timeout_ms=settings.connect_timeout_ms)
+        backoff = Backoff(random.Random(secrets.randbits(64)).random)
+        self.relay = Relay(
+            port_count=len(settings.ports), connect_timeout_ms=settings.connect_timeout_ms, backoff=backoff
+        )
         self._notice = notice
-        self._port: Port | None = None
-        self._port_lost = asyncio.Event()
+        self._told_refused = ""
         self._timer: asyncio.TimerHandle | None = None
-        self._bank: asyncio.StreamWriter | None = None
-        self._bank_task: asyncio.Task[None] | None = None
+        self._reports: dict[tuple[int, int], asyncio.Future[dict[str, int]]] = {}
+        self._last_token = 0
+        self._bank = BankConnection(
+            BankAddress(settings.bank_host, settings.bank_port, settings.tls),
+            BankCalls(self._on_connected, self._on_refused, self._on_bank_bytes, self._on_closed),
+        )
+        self.lines = [
+            TerminalLine(
+                name,
+                settings.bits_per_s,
+                turn=self._turn,
+                notice=notice,
+                tap=_tap_of_line(tap, number),
+                first_port=open_ports[number] if open_ports else None,
+            )
+            for number, name in enumerate(settings.ports)
+        ]
 
     async def run(self) -> None:
         """Serve until cancelled. A port that is missing or vanishes is waited for."""
-        self.session.open(now_ms=self._now_ms())
         try:
-            while True:
-                port = await self._wait_for_port()
-                self._notice(f"serving {self.settings.port}")
-                await self._serve(port)
-                self._notice(f"{self.settings.port} is gone: waiting for it to come back")
+            async with asyncio.TaskGroup() as lines:
+                for line in self.lines:
+                    lines.create_task(line.run())
         finally:
             await self._stop()
-
-    # --- the port ---
-
-    async def _wait_for_port(self) -> Port:
-        told = ""
-        while True:
-            try:
-                return open_port(self.settings.port, self.settings.bits_per_s)
-            except PortError as error:
-                if str(error) != told:
-                    told = str(error)
-                    self._notice(f"{told} (waiting for it)")
-            await asyncio.sleep(_REOPEN_INTERVAL_S)
-
-    async def _serve(self, port: Port) -> None:
-        self._port = port
-        self._port_lost.clear()
-        stop_reading = self._start_reading(port)
-        try:
-            self._turn()
-            await self._port_lost.wait()
-        except asyncio.CancelledError:
-            self.session.close(now_ms=self._now_ms())
-            self._write(self.session.bytes_to_send(now_ms=self._now_ms()))
-            raise
-        finally:
-            stop_reading()
-            self._port = None
-            port.close()
-
-    def _start_reading(self, port: Port) -> Callable[[], object]:
-        """Have the port's bytes handed over as they come; returns what ends that."""
-        loop = asyncio.get_running_loop()
-        descriptor = port.fileno()
-        if descriptor is not None:
-            loop.add_reader(descriptor, self._read_port, port)
-            return lambda: loop.remove_reader(descriptor)
-        thread = _ReaderThread(port, loop, self._on_port_bytes, self._port_lost.set)
-        thread.start()
-        return thread.stop
-
-    def _read_port(self, port: Port) -> None:
-        try:
-            data = port.read()
-        except PortError:
-            self._port_lost.set()
-            return
-        self._on_port_bytes(data)
-
-    def _on_port_bytes(self, data: bytes) -> None:
-        self.session.receive(data, now_ms=self._now_ms())
-        self._turn()
 
     # --- the crank ---
 
     def _turn(self) -> None:
         """Do all that can be done now, and set the timer for the rest."""
-        now_ms = self._now_ms()
-        self.session.on_deadline(now_ms=now_ms)
-        self._perform(self.relay.on_deadline(now_ms=now_ms))
-        while event := self.session.next_event():
-            self._tell(event)
-            self._perform(self.relay.on_link_event(event, now_ms=now_ms))
-        self._write(self.session.bytes_to_send(now_ms=now_ms))
+        self._perform(self.relay.on_deadline(now_ms=now_ms()))
+        for number, line in enumerate(self.lines):
+            for event in line.events():
+                self._on_link_event(number, event)
+        for line in self.lines:
+            line.flush()
         self._set_timer()
-
-    def _write(self, data: bytes) -> None:
-        """What cannot be written is lost, as on a cut line: the session will send it again."""
-        if data and self._port is not None:
-            try:
-                self._port.write(data)
-            except PortError:
-                self._port_lost.set()
 
     def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        moments = [
-            moment for moment in (self.session.deadline_ms(), self.relay.deadline_ms()) if moment is not None
-        ]
+        moments = [self.relay.deadline_ms(), *(line.session.deadline_ms() for line in self.lines)]
+        first_ms = min((moment for moment in moments if moment is not None), default=None)
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_at(min(moments) / 1000, self._turn) if moments else None
+        self._timer = None if first_ms is None else loop.call_at(first_ms / 1000, self._turn)
 
     def _perform(self, actions: list[Action]) -> None:
         for action in actions:
             match action:
                 case Connect():
-                    self._bank_task = asyncio.get_running_loop().create_task(self._talk_to_bank())
+                    self._bank.connect()
                 case SendToBank(data):
-                    if self._bank is not None:
-                        self._bank.write(data)
+                    self._bank.send(data)
                 case CloseBank():
-                    self._hang_up()
-                case SendToTerminal(channel, payload):
-                    self.session.send(channel, payload, now_ms=self._now_ms())
+                    self._bank.hang_up()
+                case SendToTerminal(channel, payload, port):
+                    with contextlib.suppress(SessionClosed):  # while it ends
+                        self.lines[port].session.send(channel, payload, now_ms=now_ms())
 
-    def _tell(self, event: LinkEvent) -> None:
+    def _on_link_event(self, number: int, event: LinkEvent) -> None:
         match event:
             case LinkUp():
-                self._notice("the terminal is connected")
+                self._tell(number, "the terminal is connected")
             case LinkDown(reason):
-                self._notice(f"the terminal is away ({reason.name.lower()})")
+                self._tell(number, f"the terminal is away ({reason.name.lower()})")
             case PeerRestarted():
-                self._notice("the terminal has restarted")
+                self._tell(number, "the terminal has restarted")
+            case MessageReceived(Channel.DIAGNOSTICS, payload):
+                self._on_diagnostics(number, payload)
+        self._perform(self.relay.on_link_event(event, now_ms=now_ms(), port=number))
+
+    def _tell(self, number: int, text: str) -> None:
+        self._notice(text if len(self.lines) == 1 else f"{self.lines[number].port_name}: {text}")
 
     # --- the bank ---
 
-    async def _talk_to_bank(self) -> None:
-        where = f"{self.settings.bank_host}:{self.settings.bank_port}"
-        try:
-            reader, writer = await asyncio.open_connection(self.settings.bank_host, self.settings.bank_port)
-        except OSError:
-            self._notice(f"the bank at {where} cannot be reached")
-            self._perform(self.relay.on_bank_refused(now_ms=self._now_ms()))
-            self._turn()
-            return
-        self._bank = writer
-        self._perform(self.relay.on_bank_connected(now_ms=self._now_ms()))
-        self._turn()
-        try:
-            while data := await reader.read(_READ_BYTES):
-                self._perform(self.relay.on_bank_bytes(data, now_ms=self._now_ms()))
-                self._turn()
-        except OSError:
-            pass  # a reset connection is a closed one
-        finally:
-            writer.close()
-        self._bank = None
-        self._notice(f"the bank at {where} has closed the connection")
-        self._perform(self.relay.on_bank_closed(now_ms=self._now_ms()))
+    def _on_connected(self) -> None:
+        if self._told_refused:
+            self._notice(f"the bank at {self._bank.address} is connected")
+            self._told_refused = ""
+        self._perform(self.relay.on_bank_connected(now_ms=now_ms()))
         self._turn()
 
-    def _hang_up(self) -> None:
-        if self._bank_task is not None:
-            self._bank_task.cancel()
-        self._bank = self._bank_task = None
+    def _on_refused(self, why: str) -> None:
+        if why != self._told_refused:  # the attempts go on; saying it once will do
+            self._told_refused = why
+            self._notice(why)
+        self._perform(self.relay.on_bank_refused(now_ms=now_ms()))
+        self._turn()
+
+    def _on_bank_bytes(self, data: bytes) -> None:
+        self._perform(self.relay.on_bank_bytes(data, now_ms=now_ms()))
+        self._turn()
+
+    def _on_closed(self) -> None:
+        self._notice(f"the bank at {self._bank.address} has closed the connection")
+        self._perform(self.relay.on_bank_closed(now_ms=now_ms()))
+        self._turn()
+
+    # --- numbers ---
+
+    async def stats(self, *, ask_peers: bool = False) -> dict[str, Any]:
+        """The counters of links and bank connection, as JSON knows them; with `ask_peers` the terminals' too.
+
+        A peer that does not answer in time is None.
+        """
+        numbers = range(len(self.lines))
+        peers = await asyncio.gather(*(self._ask_peer(number) for number in numbers)) if ask_peers else []
+        links = [
+            {
+                "port": line.port_name,
+                "bits_per_s": line.bits_per_s,
+                "port_open": line.port_is_open,
+                "up": line.session.is_up,
+                "counters": asdict(line.session.counters),
+            }
+            | ({"peer": peers[number]} if ask_peers else {})
+            for number, line in enumerate(self.lines)
+        ]
+        bank = {"address": str(self._bank.address), "state": self.relay.state.value}
+        return {"links": links, "bank": bank | {"counters": asdict(self.relay.counters)}}
+
+    async def _ask_peer(self, number: int) -> dict[str, int] | None:
+        session = self.lines[number].session
+        if not session.is_up:
+            return None
+        self._last_token = token = (self._last_token + 1) % 256
+        report = self._reports[number, token] = asyncio.get_running_loop().create_future()
+        session.send(Channel.DIAGNOSTICS, counter_request(token), now_ms=now_ms())
+        self._turn()
+        try:
+            return await asyncio.wait_for(report, PEER_ANSWER_TIMEOUT_S)
+        except TimeoutError:
+            return None
+        finally:
+            del self._reports[number, token]
+
+    def _on_diagnostics(self, number: int, message: bytes) -> None:
+        session = self.lines[number].session
+        answer = answer_to(message, session.counters)
+        if answer is not None:
+            session.send(Channel.DIAGNOSTICS, answer, now_ms=now_ms())
+        elif (report := read_report(message)) is not None:
+            waiting = self._reports.get((number, report[0]))
+            if waiting is not None and not waiting.done():
+                waiting.set_result(report[1])
 
     # --- the end ---
 
     async def _stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        bank_task = self._bank_task
-        self._hang_up()
-        if bank_task is not None:
-            await asyncio.gather(bank_task, return_exceptions=True)
-
-    def _now_ms(self) -> int:
-        return int(asyncio.get_running_loop().time() * 1000)
+        if (talk := self._bank.hang_up()) is not None:
+            await asyncio.gather(talk, return_exceptions=True)
 
 
-class _ReaderThread(threading.Thread):
-    """Reads a port that has no descriptor to wait on, for the event loop."""
-
-    def __init__(
-        self,
-        port: Port,
-        loop: asyncio.AbstractEventLoop,
-        on_bytes: Callable[[bytes], None],
-        on_lost: Callable[[], None],
-    ) -> None:
-        super().__init__(name="port-reader", daemon=True)
-        self._port = port
-        self._loop = loop
-        self._on_bytes = on_bytes
-        self._on_lost = on_lost
-        self._ended = threading.Event()
-
-    def run(self) -> None:
-        """Read until stopped or the port is gone."""
-        while not self._ended.is_set():
-            try:
-                data = self._port.read(timeout_s=_POLL_INTERVAL_S)
-            except PortError:
-                self._loop.call_soon_threadsafe(self._on_lost)
-                return
-            if data and not self._ended.is_set():
-                self._loop.call_soon_threadsafe(self._on_bytes, data)
-
-    def stop(self) -> None:
-        """End the thread; takes one poll interval at most."""
-        self._ended.set()
-        self.join()
+def _tap_of_line(tap: Callable[[int, str, bytes], None] | None, number: int) -> LineTap | None:
+    return None if tap is None else lambda side, data: tap(number, side, data)
 
 
 async def run_gateway(settings: GatewaySettings, *, notice: Notice = lambda _text: None) -> None:

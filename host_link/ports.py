@@ -1,8 +1,8 @@
 """Serial ports, sockets and loopback, opened by name; and a null modem of two pseudo-terminals. Linux only.
 
-`open_port` takes what pyserial takes: a device path (`/dev/ttyUSB0`, a pseudo-terminal), `socket://host:port`,
-`rfc2217://host:port`, `loop://`. A port never blocks: `read` gives what is there, `write` drops what does
-not fit.
+`open_port` takes a device path (`/dev/ttyUSB0`, a pseudo-terminal), `socket://host:port`,
+`rfc2217://host:port` (a serial port of another machine), `unix:///path` and `loop://`. A port never blocks:
+`read` gives what is there, `write` drops what does not fit.
 """
 
 from __future__ import annotations
@@ -12,41 +12,66 @@ import errno
 import os
 import pty
 import select
+import socket
+import time
 import tty
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from host_link.errors import PortBusy, PortError, PortMissing, PortVanished
-
-if TYPE_CHECKING:
-    import serial
+from host_link.port_holder import holders
 
 _READ_BYTES = 4096
+_POLL_INTERVAL_S = 0.05
 _BUSY = frozenset({errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK})
+_UNIX = "unix://"
+_SCHEMES = "give a device path, socket://, rfc2217://, unix:// or loop://"
 
 Tap = Callable[[str, bytes], None]
 """Is told what crosses a null modem: the end that sent it ("a" or "b"), and the bytes."""
 
 
-class Port:
-    """An open port."""
+class Driver(Protocol):
+    """What a port needs of pyserial, whose objects have it, and of what stands in for it."""
 
-    def __init__(self, name: str, port: serial.SerialBase) -> None:
+    def fileno(self) -> int:
+        """A descriptor to wait on. Raises OSError or AttributeError where there is none."""
+
+    def read(self, size: int, /) -> bytes:
+        """Up to `size` bytes; none when there are none. Raises OSError when the other side is gone."""
+
+    def write(self, data: bytes, /) -> int | None:
+        """Send bytes."""
+
+    def close(self) -> None:
+        """Give it back."""
+
+
+class QueueDriver(Driver, Protocol):
+    """A driver without a descriptor: `read` waits up to the poll interval."""
+
+    @property
+    def in_waiting(self) -> int:
+        """How many bytes `read` gives at once."""
+
+
+class Port:
+    """An open port with a descriptor."""
+
+    def __init__(self, name: str, driver: Driver) -> None:
         self.name = name
-        self._port = port
+        self._driver = driver
 
     def fileno(self) -> int | None:
         """A descriptor that is readable when there are bytes; None for ports that have none (`loop://`)."""
-        try:
-            return int(self._port.fileno())
-        except (AttributeError, OSError):  # io.UnsupportedOperation is an OSError
-            return None
+        return self._driver.fileno()
 
     def read(self, *, timeout_s: float = 0.0) -> bytes:
         """The bytes that are there, after waiting up to `timeout_s` for the first. Raises PortVanished."""
         try:
-            first = self._wait_for_byte(timeout_s) if timeout_s else b""
-            return first + bytes(self._port.read(_READ_BYTES))
+            if timeout_s:
+                select.select([self._driver], [], [], timeout_s)
+            return self._read_now()
         except OSError as error:  # pyserial's SerialException is one
             raise self._vanished() from error
 
@@ -55,31 +80,92 @@ class Port:
 
         Raises PortVanished.
         """
-        descriptor = self.fileno()
         try:
-            if descriptor is None:
-                self._port.write(data)
-            else:
-                # Not pyserial's write: it waits for room, and a pseudo-terminal that nobody reads has none.
-                with contextlib.suppress(BlockingIOError):
-                    os.write(descriptor, data)
+            self._write_now(data)
         except OSError as error:
             raise self._vanished() from error
 
     def close(self) -> None:
         """Give the port back. May be called twice."""
         with contextlib.suppress(OSError):
-            self._port.close()
+            self._driver.close()
 
-    def _wait_for_byte(self, timeout_s: float) -> bytes:
-        self._port.timeout = timeout_s
-        try:
-            return bytes(self._port.read(1))
-        finally:
-            self._port.timeout = 0
+    def _read_now(self) -> bytes:
+        return bytes(self._driver.read(_READ_BYTES))
+
+    def _write_now(self, data: bytes) -> None:
+        # Not pyserial's write: it waits for room, and a pseudo-terminal that nobody reads has none.
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._driver.fileno(), data)
 
     def _vanished(self) -> PortVanished:
         return PortVanished(f"{self.name} is gone: check the cable or the adapter")
+
+
+class PortWithoutDescriptor(Port):
+    """A port that pyserial keeps a queue for (`rfc2217://`, `loop://`): it is asked again and again.
+
+    Its timeout is set once, to the poll interval: with `rfc2217://` every change of it is negotiated anew.
+    """
+
+    def __init__(self, name: str, driver: QueueDriver) -> None:
+        super().__init__(name, driver)
+        self._queue = driver
+
+    def fileno(self) -> int | None:
+        """There is none."""
+        return None
+
+    def read(self, *, timeout_s: float = 0.0) -> bytes:
+        """As `Port.read`; waits in steps of the poll interval, and finds only then that the port is gone."""
+        end_s = time.monotonic() + timeout_s
+        try:
+            while not self._queue.in_waiting:
+                if time.monotonic() >= end_s:
+                    return b""
+                if data := self._queue.read(1):
+                    return data + self._read_now()
+            return self._read_now()
+        except OSError as error:
+            raise self._vanished() from error
+
+    def _read_now(self) -> bytes:
+        waiting = self._queue.in_waiting
+        return self._queue.read(waiting) if waiting else b""
+
+    def _write_now(self, data: bytes) -> None:
+        self._driver.write(data)
+
+
+class _UnixSocket:
+    """A stream socket in the file system, as a driver."""
+
+    def __init__(self, path: str) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._socket.connect(path)
+        except OSError:
+            self._socket.close()
+            raise
+        self._socket.setblocking(False)
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def read(self, size: int, /) -> bytes:
+        try:
+            data = self._socket.recv(size)
+        except BlockingIOError:
+            return b""
+        if not data:
+            raise ConnectionResetError("closed by the other side")
+        return data
+
+    def write(self, data: bytes, /) -> int:
+        return self._socket.send(data)
+
+    def close(self) -> None:
+        self._socket.close()
 
 
 def open_port(name: str, bits_per_s: int = 115_200) -> Port:
@@ -87,29 +173,39 @@ def open_port(name: str, bits_per_s: int = 115_200) -> Port:
 
     Raises PortMissing and PortBusy; the text says what to do.
     """
-    import serial
-
     try:
-        port = serial.serial_for_url(name, baudrate=bits_per_s, timeout=0, do_not_open=True)
-        if "://" not in name:
-            port.exclusive = True
-        port.open()
+        if name.startswith(_UNIX):
+            return Port(name, _UnixSocket(name.removeprefix(_UNIX)))
+        return _open_serial(name, bits_per_s)
     except (OSError, ValueError) as error:
         raise _why_not(name, error) from error
-    return Port(name, port)
+
+
+def _open_serial(name: str, bits_per_s: int) -> Port:
+    import serial
+
+    has_descriptor = "://" not in name or name.startswith("socket://")
+    timeout_s = 0 if has_descriptor else _POLL_INTERVAL_S
+    driver = serial.serial_for_url(name, baudrate=bits_per_s, timeout=timeout_s, do_not_open=True)
+    if "://" not in name:
+        driver.exclusive = True
+    driver.open()
+    return Port(name, driver) if has_descriptor else PortWithoutDescriptor(name, driver)
 
 
 def _why_not(name: str, error: Exception) -> PortError:
     """The many ways in which pyserial says no, as two."""
     number = getattr(error, "errno", None)
     if number in _BUSY or "exclusively lock" in str(error):
-        return PortBusy(f"{name} is in use by another process: end that one, or choose another port")
+        others = [holder for holder in holders(name) if holder.pid != os.getpid()]
+        who = " and ".join(map(str, others)) or "another process"
+        return PortBusy(f"{name} is in use by {who}: end that one, or choose another port")
     if number == errno.EACCES:
         return PortMissing(
             f"{name} may not be opened: add yourself to the group that owns it (often dialout)"
         )
     if isinstance(error, ValueError):
-        return PortMissing(f"{name} is not a port name: give a device path, socket://, rfc2217:// or loop://")
+        return PortMissing(f"{name} is not a port name: {_SCHEMES}")
     what = "connect it, or check its name" if "://" not in name else "start the other side first"
     return PortMissing(f"{name} cannot be opened: {what}")
 

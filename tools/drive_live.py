@@ -51,7 +51,7 @@ class LiveDrive:
         except BaseException:
             self._stop_loop()
             raise
-        self._settings = GatewaySettings(self._modem.path_b, LOOPBACK, self._server.port, bits_per_s)
+        self._settings = GatewaySettings((self._modem.path_b,), LOOPBACK, self._server.port, bits_per_s)
         self._start_gateway()
 
     # --- Drive --------------------------------------------------------------------------------------

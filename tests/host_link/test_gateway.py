@@ -82,7 +82,7 @@ async def serving(port: str, serve: Serve | None = echo_bank) -> AsyncIterator[l
     bank_port = server.sockets[0].getsockname()[1]
     if serve is None:
         server.close()
-    settings = GatewaySettings(port, "127.0.0.1", bank_port, bits_per_s=RATE)
+    settings = GatewaySettings((port,), "127.0.0.1", bank_port, bits_per_s=RATE)
     task = asyncio.create_task(run_gateway(settings, notice=notices.append))
     try:
         yield notices

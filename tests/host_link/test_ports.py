@@ -1,14 +1,22 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+import subprocess
+import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import serial
+import serial.rfc2217
 
 from host_link.errors import PortBusy, PortMissing, PortVanished
 from host_link.handshake import Role
+from host_link.port_holder import holders
 from host_link.ports import NullModem, Port, open_port
 from host_link.session import Channel, MessageDelivered, MessageReceived, Session
 
@@ -146,3 +154,112 @@ def test_a_port_whose_other_side_is_gone_has_vanished() -> None:
     with pytest.raises(PortVanished):
         port.write(b"x")
     port.close()
+
+
+def test_a_unix_socket_is_a_port(tmp_path: Path) -> None:
+    path = tmp_path / "line"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        port = open_port(f"unix://{path}")
+        peer, _ = server.accept()
+        with peer:
+            assert port.read() == b""
+            peer.sendall(b"in")
+            assert read_all(port, 2) == b"in"
+            port.write(b"out")
+            assert peer.recv(3) == b"out"
+            assert port.fileno() is not None
+        with pytest.raises(PortVanished, match="is gone"):
+            port.read(timeout_s=5.0)
+        port.close()
+        port.close()
+    with pytest.raises(PortMissing, match="start the other side first"):
+        open_port(f"unix://{tmp_path / 'nobody'}")
+
+
+class Rfc2217Server:
+    """A serial port server for one client: pyserial's own server side over a port that echoes."""
+
+    def __init__(self) -> None:
+        self._device = serial.serial_for_url("loop://", timeout=0.01)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"rfc2217://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._client: socket.socket | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    @property
+    def bits_per_s(self) -> int:
+        return int(self._device.baudrate)
+
+    def write(self, data: bytes) -> None:
+        """What the port manager says to the client."""
+        assert self._client is not None
+        self._client.sendall(data)
+
+    def _serve(self) -> None:
+        self._client, _ = self._listener.accept()
+        manager = serial.rfc2217.PortManager(self._device, self)  # type: ignore[arg-type] # stubs take the client for the port
+        self._client.settimeout(0.01)
+        while not self._ended.is_set():
+            with contextlib.suppress(TimeoutError):
+                self._device.write(b"".join(manager.filter(self._client.recv(1024))))
+            if data := self._device.read(self._device.in_waiting or 1):
+                self.write(b"".join(manager.escape(data)))
+
+    def hang_up(self) -> None:
+        if not self._ended.is_set():
+            self._ended.set()
+            self._thread.join()
+            assert self._client is not None
+            self._client.shutdown(socket.SHUT_RDWR)
+            self._client.close()
+
+    def close(self) -> None:
+        self.hang_up()
+        self._listener.close()
+        self._device.close()
+
+
+@pytest.fixture
+def serial_server() -> Iterator[Rfc2217Server]:
+    server = Rfc2217Server()
+    yield server
+    server.close()
+
+
+@pytest.mark.filterwarnings("ignore:set(Daemon|Name):DeprecationWarning")  # in pyserial itself
+def test_a_port_of_another_machine_carries_every_byte(serial_server: Rfc2217Server) -> None:
+    far = open_port(serial_server.url, 38_400)
+    assert serial_server.bits_per_s == 38_400
+    assert far.fileno() is None
+    assert far.read() == b""
+    far.write(bytes(range(256)))  # 255 is telnet's escape
+    assert read_all(far, 256) == bytes(range(256))
+    serial_server.hang_up()
+    with pytest.raises(PortVanished, match="rfc2217"):
+        far.read(timeout_s=5.0)
+    far.close()
+
+
+def test_a_busy_port_is_named_with_the_process_that_holds_it(null_modem: NullModem) -> None:
+    program = "import fcntl, sys; f = open(sys.argv[1]); fcntl.flock(f, 6); print(); sys.stdin.read()"
+    command = [sys.executable, "-c", program, null_modem.path_a]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        holder = next(holder for holder in holders(null_modem.path_a) if holder.pid == process.pid)
+        with pytest.raises(PortBusy) as refused:
+            open_port(null_modem.path_a)
+        process.communicate()
+    assert str(refused.value) == (
+        f"{null_modem.path_a} is in use by {holder.name} (process {process.pid}): "
+        "end that one, or choose another port"
+    )
+    assert "python" in holder.name
+
+
+def test_nobody_holds_what_is_not_there(tmp_path: Path) -> None:
+    assert holders(str(tmp_path / "ttyUSB0")) == []
