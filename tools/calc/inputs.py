@@ -12,6 +12,7 @@ from typing import Any
 
 from firmware.secure.errors import BadInput
 
+NUMBER_MAX = 1_000_000
 _HEX = frozenset(string.hexdigits)
 
 
@@ -49,12 +50,14 @@ class Inputs:
         return value
 
     def number(self, name: str, default: int | None = None) -> int:
-        """A whole number. Raises BadInput: missing_data, bad_format."""
+        """A whole number, 0 to a million. Raises BadInput: missing_data, bad_format, bad_length."""
         if default is not None and not self.has(name):
             return default
         value = self.value(name)
         if not isinstance(value, int) or isinstance(value, bool):
             raise BadInput("bad_format", f"{name} has to be a whole number")
+        if not 0 <= value <= NUMBER_MAX:
+            raise BadInput("bad_length", f"{name} has to be 0 to {NUMBER_MAX}")
         return value
 
     def flag(self, name: str) -> bool:
@@ -92,8 +95,13 @@ class Inputs:
         return value
 
 
-def bytes_of(name: str, text: str) -> bytes:
-    """The bytes that `text` writes in hex; blanks are allowed. Raises BadInput: bad_character, bad_length."""
+def bytes_of(name: str, text: object) -> bytes:
+    """The bytes that `text` writes in hex; blanks are allowed.
+
+    Raises BadInput: bad_format (no text), bad_character, bad_length.
+    """
+    if not isinstance(text, str):
+        raise BadInput("bad_format", f"{name} has to be a text")
     digits = "".join(text.split())
     if not _HEX.issuperset(digits):
         raise BadInput("bad_character", f"{name} is written in hex digits")

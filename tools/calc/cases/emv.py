@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from firmware.secure import tdes
 from firmware.secure.errors import BadInput
@@ -70,7 +70,7 @@ def _ac(inputs: Inputs) -> dict[str, Any]:
 
 def _ac_tags(inputs: Inputs) -> dict[str, Any]:
     tags = inputs.mapping("tags")
-    absent = [tag for tag in inputs.items("order") if tag not in tags]
+    absent = [tag for tag in inputs.items("order") if not isinstance(tag, str) or tag not in tags]
     if absent:
         raise BadInput("missing_data", f"a value is missing for {', '.join(map(str, absent))}")
     data = b"".join(bytes_of(f"tag {tag}", tags[tag]) for tag in inputs.items("order"))
@@ -185,6 +185,8 @@ def _dol_parse(inputs: Inputs) -> dict[str, Any]:
 def _dol_build(inputs: Inputs) -> dict[str, Any]:
     values = {tag: bytes_of(f"tag {tag}", value) for tag, value in inputs.mapping("values").items()}
     formats = dict(inputs.mapping("formats")) if inputs.has("formats") else {}
+    if any(value not in get_args(tlv.Format) for value in formats.values()):
+        raise BadInput("unsupported", f"the formats of data elements are {', '.join(get_args(tlv.Format))}")
     return {"data": hex_of(tlv.build_dol(tlv.parse_dol(inputs.hex("dol")), values, formats))}
 
 

@@ -125,13 +125,13 @@ def _document(inputs: Inputs) -> Mapping[str, Any]:
         document: Any = json.loads(inputs.text("document"))
     except (json.JSONDecodeError, RecursionError):
         raise BadInput("bad_format", "the message's values are no JSON") from None
-    texts = (
-        [document.get(name, "") for name in ("mti", "tpdu", "header")] if isinstance(document, dict) else [0]
-    )
-    fields = document.get("fields", {}) if isinstance(document, dict) else None
-    if not isinstance(fields, dict) or not all(isinstance(text, str) for text in (*texts, *fields.values())):
-        raise BadInput("bad_format", "the message's values are an object with mti and fields, all texts")
-    return document
+    if not isinstance(document, dict) or not isinstance(document.get("fields", {}), dict):
+        raise BadInput("bad_format", "the message's values are an object, its fields an object in it")
+    given = {name: document[name] for name in ("mti", "tpdu", "header", "fields") if name in document}
+    texts = [*given.get("fields", {}).values(), *(given[name] for name in given if name != "fields")]
+    if not all(isinstance(text, str) for text in texts):
+        raise BadInput("bad_format", "the message's values are all texts")
+    return given
 
 
 def _given_fields(inputs: Inputs) -> dict[str, str]:
