@@ -30,6 +30,7 @@ from firmware.work import Parts, Signal, Work
 from hal import api
 from hal.board import Board
 from host_link.control import BankReport
+from host_link.diagnostics import answer_to
 from host_link.handshake import Role
 from host_link.session import Channel, LinkDown, LinkUp, MessageReceived, MessageUnconfirmed, Session
 
@@ -250,10 +251,17 @@ class Terminal:
             case MessageReceived(channel=Channel.CONTROL, payload=payload):
                 report = BankReport.decode(payload)
                 answer = exchange.on_bank_status(report) if report is not None else None
+            case MessageReceived(channel=Channel.DIAGNOSTICS, payload=payload):
+                self._on_diagnostics(payload)
             case MessageUnconfirmed(message_id):
                 answer = exchange.on_unconfirmed(message_id)
         if answer is not None:
             self._kernel.post(Signal(f"host_{answer.verdict.value}", answer))
+
+    def _on_diagnostics(self, message: bytes) -> None:
+        session = self.parts.session
+        if (answer := answer_to(message, session.counters)) is not None:
+            session.send(Channel.DIAGNOSTICS, answer, now_ms=self.parts.now_ms)
 
     # --- from signals to rules ----------------------------------------------------------------------
 
@@ -287,7 +295,7 @@ class Terminal:
 
     def _on_key(self, key: api.Key) -> None:
         mode = self._row.keys
-        if self._service.sale_wanted and key is not api.Key.CANCEL:
+        if self._service.sale_wanted and self._active.state in CLEARED_FIRST and key is not api.Key.CANCEL:
             self._typed_ahead.append(key)
         elif mode is Keys.AMOUNT and key not in (api.Key.ENTER, api.Key.CANCEL):
             self._on_amount_key(key)
@@ -396,6 +404,7 @@ class Terminal:
         self._kernel.post_first(Signal(name))
 
 
+CLEARED_FIRST = (terminal.State.SIGNING_IN, terminal.State.CLEARING)  # before a sale that is wanted
 PIN_STATES = (transaction.State.PIN, transaction.State.PURCHASE_PIN)
 _TERMINAL_ONLY = frozenset({"tampered", "storage_failed", "transaction_ended", "outbox_due"})
 

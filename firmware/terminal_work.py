@@ -135,10 +135,14 @@ class TerminalWork(Work):
         self._begin_transaction()
 
     def send_sign_in(self, _data: object) -> None:
-        """0800: working keys, batch, time."""
+        """0800: working keys, batch, time.
+
+        From here until its answer nobody knows which keys the bank holds: it may have changed them already.
+        """
         self._sending = None
         draft = self.parts.journal.draft()
         stan = draft.next_stan()
+        draft.counters = replace(draft.counters, signed_in=False)
         self.parts.journal.commit(draft)
         self.send(SIGN_IN_MTI, messages.sign_in(self.parts.settings, draft.counters.batch, stan))
 

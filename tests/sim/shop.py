@@ -284,6 +284,12 @@ class Shop:
         rested = self.station.run_until(lambda: self.state in AT_REST and not self.owes, PATIENCE_MS)
         assert rested, f"in {self.state} long after, owing {self.owes}"
 
+    def forgive_wrong_pins(self) -> None:
+        """Clear every card's count of wrong PINs, as a clerk of the bank would."""
+        with self.bank.store.transaction():
+            for card in self.bank.cards.cards():
+                self.bank.cards.set_pin_tries_used(card, 0)
+
     @property
     def owes(self) -> list[str]:
         """What the outbox still has to send."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from bank.faults import FaultKind
 from firmware.records import Flow, Outcome
 from hal.api import PrinterStatus
 from hal.virtual.clock import VirtualClock
 from hal.virtual.serial_port import VirtualSerialPort
 from tests.sim.invariants import check, payments
-from tests.sim.shop import SILENT_BEFORE, Purchase, Shop
+from tests.sim.shop import SILENT_AFTER, SILENT_BEFORE, Purchase, Shop
 
 flows = pytest.mark.parametrize("flow", list(Flow), ids=lambda flow: flow.value)
 REVERSAL = ("0400", "")
@@ -114,6 +115,33 @@ def test_what_is_due_is_sent_although_a_reprint_was_on_when_its_time_came() -> N
     assert shop.state == "reprint_stopped"
     shop.station.devices.printer.load_paper()
     assert shop.station.run_until(lambda: shop.state == "idle" and not shop.owes, 60_000)
+    check(shop)
+
+
+@flows
+@pytest.mark.parametrize("kind", [SILENT_AFTER, FaultKind.CLOSE_AFTER_POSTING, FaultKind.WRONG_TRACE])
+def test_a_sign_in_whose_answer_is_lost_is_made_again_before_the_next_sale(
+    flow: Flow, kind: FaultKind
+) -> None:
+    """The bank has changed the keys; the terminal still has the old ones."""
+    shop = opened(flow)
+    shop.fault(kind, ("0800", ""))
+    shop.station.press("f3")
+    shop.go_on()
+    shop.play()
+    assert shop.outcome is Outcome.APPROVED
+    check(shop)
+
+
+@flows
+def test_power_fails_while_signing_in(flow: Flow) -> None:
+    shop = opened(flow)
+    for after_ms in range(0, 40, 5):
+        shop.station.press("f3")
+        shop.station.run_for(after_ms)
+        shop.power_cycle()
+        shop.play()
+        assert shop.outcome is Outcome.APPROVED, after_ms
     check(shop)
 
 
