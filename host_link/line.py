@@ -1,8 +1,9 @@
 """A serial line in software, in virtual time: the bytes take as long as on a wire, and the wire misbehaves.
 
-Modelled: the line's rate (8N1), bit errors, bytes lost and inserted, latency (a USB adapter's 1 to 16 ms),
-outages. Not modelled: framing errors, half duplex, jitter. All chance comes from the source that is handed
-in, so the same seed gives the same run.
+Modelled: the line's rate (8N1), bit errors one by one and in bursts, bytes lost and inserted, missed start
+bits and damaged stop bits, latency, jitter, a USB adapter that hands over what came only every 1 to 16 ms,
+outages, and half duplex. All chance comes from the source that is handed in, so the same seed gives the same
+run.
 """
 
 from __future__ import annotations
@@ -54,8 +55,15 @@ class _Faults:
 class Line:
     """One direction. Times are milliseconds of any clock that does not run backwards.
 
-    `bit_error_rate` counts data bits; `drop_rate` and `insert_rate` count bytes. `outages` are (from, to) in
-    milliseconds: a byte whose last bit falls inside is lost.
+    `bit_error_rate` counts data bits; `drop_rate` and `insert_rate` count bytes. `burst_rate` counts the data
+    bits at which a burst begins; within its `burst_bits` each bit is flipped or not, like a coin. `slip_rate`
+    counts the start bits that are missed: the receiver takes a later zero for the start and goes wrong until
+    it happens upon a true one. `framing_error_rate` counts damaged stop bits: such a byte is read as 00, as
+    Linux does.
+
+    `latency_ms` is the same for all bytes, `jitter_ms` the most that comes on top for each write.
+    `block_ms`: what came is seen only at multiples of it. `outages` are (from, to) in milliseconds: a byte
+    whose last bit falls inside is lost.
     """
 
     def __init__(
@@ -66,7 +74,13 @@ class Line:
         bit_error_rate: float = 0.0,
         drop_rate: float = 0.0,
         insert_rate: float = 0.0,
+        burst_rate: float = 0.0,
+        burst_bits: int = 40,
+        slip_rate: float = 0.0,
+        framing_error_rate: float = 0.0,
         latency_ms: int = 0,
+        jitter_ms: int = 0,
+        block_ms: int = 1,
         outages: Iterable[tuple[int, int]] = (),
     ) -> None:
         self.byte_count = 0
@@ -75,31 +89,49 @@ class Line:
         self._flips = _Faults(bit_error_rate, rng)
         self._drops = _Faults(drop_rate, rng)
         self._inserts = _Faults(insert_rate, rng)
+        self._bursts = _Faults(burst_rate, rng)
+        self._burst_bits = burst_bits
+        self._burst_left_bits = 0
+        self._slips = _Faults(slip_rate, rng)
+        self._framing_errors = _Faults(framing_error_rate, rng)
         self._latency_ns = latency_ms * _NS_PER_MS
+        self._jitter_ms = jitter_ms
+        self._block_ms = block_ms
         self._outages = [(begin * _NS_PER_MS, end * _NS_PER_MS) for begin, end in outages]
         self._cut_ns: int | None = None
-        self._free_ns = 0
+        self._busy_from_ns = self._free_ns = 0
+        self._last_ns = 0  # when the last byte of the newest piece is complete
+        self._collisions: list[tuple[int, int]] = []
+        self._opposite: Line | None = None  # the other direction, where both share the wire
         self._pieces: deque[tuple[int, bytes]] = deque()  # (when its first byte is complete, bytes)
 
     def write(self, data: bytes, now_ms: int) -> None:
         """Put bytes on the line; they queue behind what is still being sent."""
+        if now_ms * _NS_PER_MS >= self._free_ns:
+            self._busy_from_ns = now_ms * _NS_PER_MS
         start_ns = max(now_ms * _NS_PER_MS, self._free_ns)
         self._free_ns = start_ns + len(data) * self._byte_ns
         self.byte_count += len(data)
+        self._collide()
         damaged = self._damage(data)
         if damaged:
-            self._pieces.append((start_ns + self._byte_ns, damaged))
+            late_ns = self._rng.randrange(self._jitter_ms + 1) * _NS_PER_MS if self._jitter_ms else 0
+            first_ns = max(start_ns + self._byte_ns + late_ns, self._last_ns + self._byte_ns)
+            self._last_ns = first_ns + (len(damaged) - 1) * self._byte_ns
+            self._pieces.append((first_ns, damaged))
 
     def read(self, now_ms: int) -> bytes:
         """The bytes that have arrived by now."""
         out = bytearray()
-        horizon_ns = now_ms * _NS_PER_MS - self._latency_ns
+        horizon_ns = now_ms // self._block_ms * self._block_ms * _NS_PER_MS - self._latency_ns
         while self._pieces and self._pieces[0][0] <= horizon_ns:
             first_ns, data = self._pieces.popleft()
             complete = min(len(data), (horizon_ns - first_ns) // self._byte_ns + 1)
             out += self._survivors(first_ns, data[:complete])
             if complete < len(data):
                 self._pieces.appendleft((first_ns + complete * self._byte_ns, data[complete:]))
+        if not self._pieces:
+            self._collisions.clear()
         return bytes(out)
 
     def deadline_ms(self) -> int | None:
@@ -110,7 +142,12 @@ class Line:
         if not self._pieces:
             return None
         first_ns, data = self._pieces[0]
-        return -(-(first_ns + (len(data) - 1) * self._byte_ns + self._latency_ns) // _NS_PER_MS)
+        arrived_ns = first_ns + (len(data) - 1) * self._byte_ns + self._latency_ns
+        return -(-arrived_ns // (_NS_PER_MS * self._block_ms)) * self._block_ms
+
+    def share_wire_with(self, opposite: Line) -> None:
+        """Half duplex: what both send at the same time is garbled, in both directions."""
+        self._opposite = opposite
 
     def cut(self, now_ms: int) -> None:
         """The line is out from now on."""
@@ -123,37 +160,92 @@ class Line:
             self._outages.append((self._cut_ns, now_ms * _NS_PER_MS))
             self._cut_ns = None
 
+    def _collide(self) -> None:
+        """Note the time in which what was just written and what the other end is sending overlap."""
+        if self._opposite is None:
+            return
+        begin_ns = max(self._busy_from_ns, self._opposite._busy_from_ns)  # noqa: SLF001 - of the same class
+        end_ns = min(self._free_ns, self._opposite._free_ns)  # noqa: SLF001
+        if begin_ns < end_ns:
+            for line in (self, self._opposite):
+                line._collisions.append((begin_ns, end_ns))  # noqa: SLF001
+
     def _damage(self, data: bytes) -> bytes:
         damaged = bytearray(data)
-        for bit in self._flips.positions(8 * len(data)):
+        for bit in self._flips.positions(8 * len(data)) + self._burst_flips(8 * len(data)):
             damaged[bit >> 3] ^= 1 << (bit & 7)
+        for index in self._framing_errors.positions(len(data)):
+            damaged[index] = 0
+        slips = self._slips.positions(len(data))
         drops, inserts = self._drops.positions(len(data)), self._inserts.positions(len(data))
         for index in sorted({*drops, *inserts}, reverse=True):
             inserted = bytes([self._rng.randrange(256)]) if index in inserts else b""
             damaged[index : index + (index in drops)] = inserted
+        for index in reversed(slips):
+            damaged[index:] = _read_without_start_bit(damaged[index:])
         return bytes(damaged)
+
+    def _burst_flips(self, bits: int) -> list[int]:
+        """The bits that bursts flip; one that reaches beyond this write goes on in the next."""
+        begins = self._bursts.positions(bits)
+        spans = [(0, self._burst_left_bits), *((begin, begin + self._burst_bits) for begin in begins)]
+        self._burst_left_bits = max(0, max(end for _, end in spans) - bits)
+        hit = {bit for begin, end in spans for bit in range(begin, min(end, bits))}
+        return [bit for bit in sorted(hit) if self._rng.random() < 0.5]
 
     def _survivors(self, first_ns: int, data: bytes) -> bytes:
         last_ns = first_ns + (len(data) - 1) * self._byte_ns
         outages = [outage for outage in self._outages if outage[0] <= last_ns and outage[1] > first_ns]
         if self._cut_ns is not None:
             outages.append((self._cut_ns, last_ns + 1))
-        if not outages:
+        if not outages and not self._collisions:
             return data
         times = (first_ns + index * self._byte_ns for index in range(len(data)))
         return bytes(
-            byte
+            self._rng.randrange(256) if _is_within(at_ns, self._collisions) else byte
             for byte, at_ns in zip(data, times, strict=True)
-            if not any(begin <= at_ns < end for begin, end in outages)
+            if not _is_within(at_ns, outages)
         )
 
 
-class DuplexLine:
-    """A line in both directions between end "a" and end "b"."""
+def _is_within(at_ns: int, spans: Iterable[tuple[int, int]]) -> bool:
+    return any(begin <= at_ns < end for begin, end in spans)
 
-    def __init__(self, a_to_b: Line, b_to_a: Line) -> None:
+
+def _read_without_start_bit(data: bytes | bytearray) -> bytes:
+    """What a receiver reads of these bytes when it misses the first one's start bit.
+
+    It waits for the next zero bit, takes it for a start bit, reads eight bits and a stop bit, and so on until
+    the line is quiet. A stop bit that is zero is a framing error: 00 is read, and the next start is sought
+    behind it.
+    """
+    line = [bit for byte in data for bit in (0, *(byte >> i & 1 for i in range(8)), 1)] + [1] * _BITS_PER_BYTE
+    read = bytearray()
+    at = 1
+    while (start := _next_zero(line, at)) is not None and start + _BITS_PER_BYTE <= len(line):
+        bits = line[start + 1 : start + 9]
+        stop = line[start + 9]
+        read.append(sum(bit << i for i, bit in enumerate(bits)) if stop else 0)
+        at = start + _BITS_PER_BYTE
+    return bytes(read)
+
+
+def _next_zero(line: list[int], at: int) -> int | None:
+    try:
+        return line.index(0, at)
+    except ValueError:
+        return None
+
+
+class DuplexLine:
+    """A line in both directions between end "a" and end "b"; with `half_duplex` they share one wire."""
+
+    def __init__(self, a_to_b: Line, b_to_a: Line, *, half_duplex: bool = False) -> None:
         self.a_to_b = a_to_b
         self.b_to_a = b_to_a
+        if half_duplex:
+            a_to_b.share_wire_with(b_to_a)
+            b_to_a.share_wire_with(a_to_b)
 
     def cut(self, now_ms: int) -> None:
         """Both directions are out from now on."""

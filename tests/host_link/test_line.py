@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from host_link.line import DuplexLine, Line
+from host_link.line import DuplexLine, Line, _read_without_start_bit
 
 
 def line(**options: Any) -> Line:
@@ -78,3 +78,85 @@ def test_certain_loss_loses_all_and_the_same_seed_repeats() -> None:
         noisy.write(bytes(5000), 0)
         runs.append(noisy.read(10_000))
     assert runs[0] == runs[1]
+
+
+def received(of: Line, data: bytes) -> bytes:
+    of.write(data, 0)
+    return of.read(1_000_000)
+
+
+def test_a_burst_spoils_a_few_bytes_that_stand_together() -> None:
+    size = 100_000
+    burst = line(bits_per_s=10**9, burst_rate=1e-4, burst_bits=40)
+    hit = [index for index, byte in enumerate(received(burst, bytes(size))) if byte]
+    groups = [index for index, before in zip(hit[1:], hit, strict=False) if index - before > 6]
+    assert 40 < len(groups) + 1 <= 110  # 80 bursts of 5 bytes, some of them one behind the other
+    assert 3 < len(hit) / (len(groups) + 1) < 8
+
+
+def test_a_burst_goes_on_in_the_next_write() -> None:
+    always = line(bits_per_s=10**9, burst_rate=1.0, burst_bits=8 * 50)
+    always.write(b"\0", 0)
+    still = [always._burst_left_bits]
+    always._bursts = line()._bursts  # no more of them begin
+    for _ in range(5):
+        always.write(bytes(10), 0)
+        still.append(always._burst_left_bits)
+    assert still == [399, 319, 239, 159, 79, 0]
+
+
+def test_a_missed_start_bit_makes_the_receiver_read_shifted_bytes() -> None:
+    """55 hex is 0 1010 1010 1 on the line: without the first zero the next one is taken for the start."""
+    assert _read_without_start_bit(b"\x55") == b"\xd5"  # 0101 0101 then the stop bit and the quiet line
+    assert _read_without_start_bit(b"\xff\x41") == b"\x41"  # nothing but ones: the byte is lost, no more
+    assert _read_without_start_bit(b"\xfe\x00") == b"\x00\x80"  # the first: no stop bit where it should be
+    slips = line(bits_per_s=10**9, slip_rate=1e-3)
+    writes = [b"\x55" * 10] * 10_000
+    changed = sum(received(slips, data) != data for data in writes)
+    assert 60 < changed < 140
+
+
+def test_after_a_slip_the_receiver_comes_right_again() -> None:
+    data = random.Random(2).randbytes(400)
+    got = _read_without_start_bit(data)
+    assert got != data
+    assert got[-100:] == data[-100:]
+
+
+def test_a_damaged_stop_bit_reads_as_zero() -> None:
+    assert received(line(framing_error_rate=1.0), b"abc") == bytes(3)
+    some = received(line(bits_per_s=10**9, framing_error_rate=0.01), b"a" * 100_000)
+    assert 0.9 < some.count(0) / 1000 < 1.1
+
+
+def test_an_adapter_hands_over_in_blocks() -> None:
+    usb = line(bits_per_s=10_000, block_ms=16)
+    usb.write(bytes(range(1, 31)), 3)  # byte n is complete at 3 + n milliseconds
+    assert usb.deadline_ms() == 48
+    assert [len(usb.read(now_ms)) for now_ms in (15, 16, 31, 32, 47, 48)] == [0, 13, 0, 16, 0, 1]
+
+
+def test_jitter_delays_and_never_reorders() -> None:
+    late = line(bits_per_s=10_000, jitter_ms=40)
+    arrivals = []
+    for turn in range(50):
+        late.write(bytes([turn]), 10 * turn)
+    for now_ms in range(700):
+        arrivals += [(byte, now_ms) for byte in late.read(now_ms)]
+    assert [byte for byte, _ in arrivals] == list(range(50))
+    delays = [now_ms - (10 * byte + 1) for byte, now_ms in arrivals]
+    assert min(delays) >= 0
+    assert 20 < max(delays) <= 41
+
+
+def test_on_one_wire_two_who_send_at_once_garble_each_other() -> None:
+    a, b = line(bits_per_s=10_000), line(bits_per_s=10_000)
+    DuplexLine(a, b, half_duplex=True)
+    a.write(b"\x55" * 20, 0)  # until 20 ms
+    b.write(b"\x55" * 20, 10)  # until 30 ms
+    first, second = a.read(100), b.read(100)
+    assert (first[:9], second[10:]) == (b"\x55" * 9, b"\x55" * 10)
+    assert first[9:] != b"\x55" * 11
+    assert second[:9] != b"\x55" * 9
+    a.write(b"alone", 200)
+    assert a.read(300) == b"alone"

@@ -103,6 +103,15 @@ def test_an_exchange_survives_a_bad_line_quickly() -> None:
     assert exchange_times(up(2, bit_error_rate=1e-3), 50)[48] <= 400
 
 
+def test_on_one_wire_requests_are_answered_although_both_ends_may_talk_at_once() -> None:
+    """Half duplex is not what the link is made for; but where one asks and one answers it must do."""
+    link = VirtualLink(half_duplex=True)
+    link.run_until(17)
+    link.boot("b")  # ends that start in the same millisecond would say HELLO in the same one for ever
+    link.run_until(500)
+    assert len(exchange_times(link, 50)) == 50
+
+
 def test_an_urgent_message_waits_for_one_frame_at_most() -> None:
     link = up()
     link.sessions["a"].send(Channel.FILE, bytes(60_000), now_ms=link.now_ms)

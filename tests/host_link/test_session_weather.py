@@ -93,7 +93,18 @@ RATES = st.sampled_from([0.0, 0.0, 1e-4, 1e-3])
 @given(
     STEPS,
     st.integers(0, 1 << 16),
-    st.fixed_dictionaries({"bit_error_rate": RATES, "drop_rate": RATES, "insert_rate": RATES}),
+    st.fixed_dictionaries(
+        {
+            "bit_error_rate": RATES,
+            "drop_rate": RATES,
+            "insert_rate": RATES,
+            "burst_rate": st.sampled_from([0.0, 0.0, 1e-4]),
+            "slip_rate": RATES,
+            "framing_error_rate": RATES,
+            "block_ms": st.sampled_from([1, 1, 16]),
+            "jitter_ms": st.sampled_from([0, 0, 5]),
+        }
+    ),
     st.sampled_from([0, 1, 16]),
 )
 def test_nothing_is_lost_doubled_or_reordered(

@@ -14,7 +14,13 @@ class VirtualLink:
     """Ends "a" (terminal) and "b" (gateway). Time jumps from deadline to deadline."""
 
     def __init__(
-        self, seed: int = 1, *, latency_ms: int = 0, bits_per_s: int = 115_200, **faults: float
+        self,
+        seed: int = 1,
+        *,
+        latency_ms: int = 0,
+        bits_per_s: int = 115_200,
+        half_duplex: bool = False,
+        **faults: float,
     ) -> None:
         self.now_ms = 0
         self.rng = random.Random(seed)
@@ -23,7 +29,7 @@ class VirtualLink:
             Line(self.rng, bits_per_s=bits_per_s, latency_ms=latency_ms, **faults)  # type: ignore[arg-type]
             for _ in range(2)
         ]
-        self.line = DuplexLine(*lines)
+        self.line = DuplexLine(*lines, half_duplex=half_duplex)
         self.events: dict[str, list[LinkEvent]] = {"a": [], "b": []}
         self.times: dict[str, list[int]] = {"a": [], "b": []}
         self.on_event: Callable[[str, LinkEvent], None] = lambda _name, _event: None
