@@ -124,24 +124,27 @@ def replay(args: argparse.Namespace, *, sleep: Callable[[float], None] = time.sl
 
 def paced(records: Iterable[Record], speed: float) -> Iterator[tuple[float, Record]]:
     """Each record and how many seconds to wait before it; at the beginning there is no wait."""
-    before_us: int | None = None
+    before: Record | None = None
     for record in records:
-        gap_us = 0 if before_us is None else max(0, record.at_us - before_us)
-        before_us = record.at_us
-        yield (gap_us / 1_000_000 / speed if speed else 0.0), record
+        yield _wait_s(before, record, speed), record
+        before = record
 
 
 def _print_in_time(args: argparse.Namespace, sleep: Callable[[float], None]) -> int:
-    before_us = 0
+    before: Record | None = None
     for header, record, frame in frames(args.file):
-        if args.speed and before_us:
-            sleep(max(0, record.at_us - before_us) / 1_000_000 / args.speed)
-        if not before_us:
+        if before is None:
             started = datetime.fromtimestamp(header.started_us / 1_000_000).astimezone()
             print(f"recorded {started:%Y-%m-%d %H:%M:%S %z} at {header.bits_per_s} bits/s")
-        before_us = record.at_us
+        sleep(_wait_s(before, record, args.speed))
+        before = record
         print("\n".join(_as_text(header, record, frame)), flush=True)
     return 0
+
+
+def _wait_s(before: Record | None, record: Record, speed: float) -> float:
+    gap_us = 0 if before is None else max(0, record.at_us - before.at_us)
+    return gap_us / 1_000_000 / speed if speed else 0.0
 
 
 def _speed(text: str) -> float:

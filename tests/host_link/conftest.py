@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -12,10 +13,9 @@ import pytest
 from host_link.ports import NullModem
 
 
-@pytest.fixture
-def null_modem() -> Iterator[NullModem]:
+@contextlib.contextmanager
+def turning(modem: NullModem) -> Iterator[NullModem]:
     """A null modem that a thread turns."""
-    modem = NullModem()
     ended = threading.Event()
 
     def turn() -> None:
@@ -24,10 +24,18 @@ def null_modem() -> Iterator[NullModem]:
 
     thread = threading.Thread(target=turn)
     thread.start()
-    yield modem
-    ended.set()
-    thread.join()
-    modem.close()
+    try:
+        yield modem
+    finally:
+        ended.set()
+        thread.join()
+        modem.close()
+
+
+@pytest.fixture
+def null_modem() -> Iterator[NullModem]:
+    with turning(NullModem()) as modem:
+        yield modem
 
 
 @pytest.fixture
