@@ -8,10 +8,9 @@ import pytest
 
 from bank.faults import FaultKind
 from firmware.records import Flow, Outcome
+from tests.sim.cases import flows
 from tests.sim.invariants import check, payments
 from tests.sim.shop import PIN, WRONG_PIN, Purchase, Shop, noisy_line
-
-flows = pytest.mark.parametrize("flow", list(Flow), ids=lambda flow: flow.value)
 
 
 def trace_of(flow: Flow, seed: int) -> tuple[list[object], str, list[str]]:

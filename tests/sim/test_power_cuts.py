@@ -15,12 +15,12 @@ from firmware.app import Transition
 from firmware.records import Flow, Outcome, Payment
 from firmware.txn.schema import Recovery
 from firmware.txn.transaction import TABLE, State
+from tests.sim.cases import flows, opened
 from tests.sim.invariants import DUPLICATE, check
 from tests.sim.shop import FLOWS_AND_STATES, PIN, WRONG_PIN, Purchase, Shop
 
 When = Literal["before", "after"]
 
-flows = pytest.mark.parametrize("flow", list(Flow), ids=lambda flow: flow.value)
 whens = pytest.mark.parametrize("when", ["before", "after"])
 SALES = {
     "paid": Purchase(),
@@ -29,12 +29,6 @@ SALES = {
     "pin tries used up": Purchase(pins=(WRONG_PIN,)),
 }
 sales = pytest.mark.parametrize("sale", SALES)
-
-
-def opened(flow: Flow) -> Shop:
-    shop = Shop(flow)
-    shop.open()
-    return shop
 
 
 def commits_of(flow: Flow, sale: str) -> int:

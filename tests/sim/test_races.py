@@ -9,17 +9,9 @@ from firmware.records import Flow, Outcome
 from hal.api import PrinterStatus
 from hal.virtual.clock import VirtualClock
 from hal.virtual.serial_port import VirtualSerialPort
+from tests.sim.cases import REVERSAL, flows, opened
 from tests.sim.invariants import check, payments
 from tests.sim.shop import SILENT_AFTER, SILENT_BEFORE, Purchase, Shop
-
-flows = pytest.mark.parametrize("flow", list(Flow), ids=lambda flow: flow.value)
-REVERSAL = ("0400", "")
-
-
-def opened(flow: Flow = Flow.AUTHORISE_FIRST) -> Shop:
-    shop = Shop(flow)
-    shop.open()
-    return shop
 
 
 def clock_of(shop: Shop) -> VirtualClock:
@@ -78,7 +70,7 @@ def test_a_card_in_the_last_moment(flow: Flow) -> None:
 
 
 def test_keys_typed_ahead_while_the_outbox_is_cleared_make_the_whole_amount() -> None:
-    shop = opened()
+    shop = opened(Flow.AUTHORISE_FIRST)
     shop.fault(SILENT_BEFORE, ("0220", ""))
     shop.play()
     assert shop.owes == ["completion"]
@@ -93,7 +85,7 @@ def test_keys_typed_ahead_while_the_outbox_is_cleared_make_the_whole_amount() ->
 
 
 def test_keys_of_a_refused_sale_are_forgotten() -> None:
-    shop = opened()
+    shop = opened(Flow.AUTHORISE_FIRST)
     shop.fault(SILENT_BEFORE, ("0220", ""), count=2)
     shop.play()
     shop.station.press("5", "6", "7")
@@ -106,7 +98,7 @@ def test_keys_of_a_refused_sale_are_forgotten() -> None:
 
 
 def test_what_is_due_is_sent_although_a_reprint_was_on_when_its_time_came() -> None:
-    shop = opened()
+    shop = opened(Flow.AUTHORISE_FIRST)
     shop.fault(SILENT_BEFORE, ("0220", ""))
     shop.play()
     shop.station.devices.printer.fail_after_items(3, PrinterStatus.PAPER_OUT)
@@ -146,7 +138,7 @@ def test_power_fails_while_signing_in(flow: Flow) -> None:
 
 
 def test_no_sale_begins_by_itself_after_a_failure_of_the_storage() -> None:
-    shop = opened()
+    shop = opened(Flow.AUTHORISE_FIRST)
     shop.fault(SILENT_BEFORE, ("0220", ""))
     shop.play()
     shop.storage.fail_at(shop.storage.commits + 1)
