@@ -6,7 +6,9 @@ The subjects are a table; only the module of the one that is asked for is import
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ def register(subparsers: Subparsers) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("subject", choices=SUBJECTS, metavar="SUBJECT", help="one of the above")
+    parser.add_argument("subject", metavar="SUBJECT", help="one of the above")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...", help="see its own help")
     parser.set_defaults(run=run)
 
@@ -76,6 +78,15 @@ def run(options: argparse.Namespace) -> int:
     """Calculate; 0 done, 1 a check failed, 2 wrong input or usage."""
     from tools.calc.command import perform
 
+    if options.subject not in SUBJECTS:
+        print(f"posterm calc: there is no such subject{_close_to(options.subject)}", file=sys.stderr)
+        return 2
     module, _ = SUBJECTS[options.subject]
     groups = importlib.import_module(f"tools.calc.commands.{module}").GROUPS
     return perform(groups[options.subject], options.arguments)
+
+
+def _close_to(name: str) -> str:
+    # The name itself is not repeated: what is written in the wrong place may be a key.
+    close = difflib.get_close_matches(name, SUBJECTS, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else "; see posterm calc --help"
