@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from host_link.control import BankStatus
-from host_link.ports import NullModem, open_port
+from host_link.ports import NullModem, Port, open_port
 from host_link.session import DownReason, LinkDown, LinkUp, PeerRestarted
 from tests.host_link.gateway_bench import RATE, Terminal, echo_bank, host, rude_bank, run, serving, status
 
@@ -137,3 +138,53 @@ def test_the_terminal_hears_when_the_gateway_comes_late(null_modem: NullModem) -
         assert terminal.events[0] == LinkUp()
 
     run(scenario, null_modem.path_a)
+
+
+def test_the_gateway_works_over_somebody_else_s_cable(socat_pair: tuple[str, str]) -> None:
+    async def scenario(terminal: Terminal) -> None:
+        async with serving(socat_pair[1]):
+            for size in (1, 300, 3_000):
+                terminal.send(b"x" * size)
+                await terminal.until(host(b"X" * size))
+
+    run(scenario, socat_pair[0])
+
+
+def test_the_gateway_works_over_a_unix_socket(tmp_path: Path) -> None:
+    path = tmp_path / "line"
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(path))
+            listener.listen()
+            listener.setblocking(False)
+            async with serving(f"unix://{path}") as served:
+                near, _ = await loop.sock_accept(listener)
+                with near:
+                    near.setblocking(False)
+                    terminal = Terminal(SocketPort(near))
+                    terminal.send(b"first")
+                    await terminal.until(host(b"FIRST"))
+                    # Hung up: the gateway comes back by itself.
+                again, _ = await loop.sock_accept(listener)
+                again.close()
+                assert any("waiting for it to come back" in text for text in served.notices)
+
+    asyncio.run(scenario())
+
+
+class SocketPort(Port):
+    """The far end of the gateway's socket, as a terminal's port."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    def read(self, *, timeout_s: float = 0.0) -> bytes:
+        with contextlib.suppress(BlockingIOError):
+            return self._connection.recv(4096)
+        return b""
+
+    def write(self, data: bytes) -> None:
+        if data:
+            self._connection.send(data)

@@ -135,3 +135,10 @@ def test_a_full_disk_ends_the_recording_and_nothing_else(
     spy.tap(0, "terminal", b"two")
     assert len(told) == 1
     assert "No space left on device" in told[0]
+
+
+def test_the_example_of_the_documentation() -> None:
+    header = RecordingHeader(0x00060A24181E4000, 115_200, ("a",))
+    written = header.encode() + Record(2_000, 0, "terminal", b"\x00\x01").encode()
+    page = (Path(__file__).parents[2] / "docs/link-recording.md").read_text("utf-8")
+    assert written.hex() in "".join(page.split()).lower()
