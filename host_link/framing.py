@@ -111,7 +111,8 @@ class FrameDecoder:
         self._content_bytes_max = body_bytes_max + CHECK_BYTES
         self._piece_bytes_max = 2 * frame_bytes(body_bytes_max)  # two frames joined by a damaged boundary
         self._piece = b""
-        self._oversize_bytes = 0
+        self._oversize_bytes = 0  # of a piece that is being thrown away
+        self._safe_bytes = self._piece_bytes_max  # so few bytes surely hold no piece that is too long
 
     @property
     def tag(self) -> int:
@@ -133,18 +134,15 @@ class FrameDecoder:
         All must be asked for before more is fed.
         """
         joined = self._piece + data
-        if len(joined) > self._piece_bytes_max or self._oversize_bytes:
-            return self._judged_with_noise(self._split_long(joined))
-        if DELIMITER not in data:
-            self._piece = joined
-            return ()
         pieces = joined.split(DELIMITER)
+        if len(joined) > self._safe_bytes:
+            return self._judged_with_noise(self._measured(pieces))
         self._piece = pieces.pop()
-        return self._judged(pieces)
+        return self._judged(pieces) if pieces else ()
 
     def split(self, data: bytes) -> list[bytes | NoiseSkipped]:
         """The pieces that `data` completes: what stood between two boundaries, empty pieces left out."""
-        return self._split_long(self._piece + data)
+        return self._measured((self._piece + data).split(DELIMITER))
 
     def judge(self, piece: bytes | NoiseSkipped) -> FrameEvent:
         """Say what one piece is. Frames that a damaged boundary has joined are noise here."""
@@ -153,9 +151,9 @@ class FrameDecoder:
         content = _unstuffed(piece)
         return self._whole(content) or NoiseSkipped(_noise_reason(content), len(piece))
 
-    def _split_long(self, joined: bytes) -> list[bytes | NoiseSkipped]:
-        """Split what may hold a piece that is too long to be kept."""
-        *complete, rest = joined.split(DELIMITER)
+    def _measured(self, split: list[bytes]) -> list[bytes | NoiseSkipped]:
+        """Keep the last piece, which is not complete yet, and give up what is too long."""
+        *complete, rest = split
         pieces: list[bytes | NoiseSkipped] = []
         for piece in complete:
             if self._oversize_bytes or len(piece) > self._piece_bytes_max:
@@ -167,6 +165,7 @@ class FrameDecoder:
             self._oversize_bytes += len(rest)
             rest = b""
         self._piece = rest
+        self._safe_bytes = -1 if self._oversize_bytes else self._piece_bytes_max
         return pieces
 
     def _judged(self, pieces: Iterable[bytes]) -> Iterator[FrameEvent]:
@@ -188,7 +187,7 @@ class FrameDecoder:
             if isinstance(piece, NoiseSkipped):
                 yield piece
             else:
-                yield from self._judged_closely(piece)
+                yield from self._judged((piece,))
 
     def _judged_closely(self, piece: bytes) -> Iterator[FrameEvent]:
         """What a piece is, with the frames that damaged boundaries have joined taken apart."""

@@ -4,13 +4,17 @@ import json
 
 import pytest
 
-from tools.bench import catalogue, measure
+from tools.bench import catalogue, link, link_noise, link_virtual, measure
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "ROUNDS", 2)
     monkeypatch.setattr(measure, "ROUND_S", 0.0001)
+    monkeypatch.setattr(link, "GOODPUT_S", 0.5)
+    monkeypatch.setattr(link, "EXCHANGES", 3)
+    monkeypatch.setattr(link, "MOMENTS", range(1))
+    monkeypatch.setattr(link, "REAL_TIME_S", 0.05)
 
 
 def test_a_rate_counts_what_one_call_does() -> None:
@@ -45,3 +49,40 @@ def test_an_unknown_name_is_refused_with_the_known_ones(capsys: pytest.CaptureFi
         catalogue.main(["speed"])
     assert ended.value.code == 2
     assert "messages, frames, payments" in capsys.readouterr().err
+
+
+def test_the_links_figures_repeat_and_reach_their_goals() -> None:
+    """In virtual time they depend on the seed alone, so they are a test's business."""
+    goals = link.references()
+    for size in (128, 1024):
+        for rate in link.BIT_ERROR_RATES:
+            value = link_virtual.goodput(size, rate, duration_s=20.0, seed=2)
+            assert value >= goals["goodput"][str(size)][f"{rate:g}"]["goal"]
+    runs = [link_virtual.exchange_times_ms(1e-4, count=100, seed=2) for _ in range(2)]
+    assert runs[0] == runs[1]
+    assert link_virtual.quantile(runs[0], 0.99) < goals["exchange"]["p99"]["0.0001"]["goal"]
+    assert (
+        link_virtual.exchange_times_ms(0.0, count=20, seed=2)[10] <= goals["exchange"]["median"]["0"]["goal"]
+    )
+
+
+@pytest.mark.parametrize("outage_s", [1.0, 4.0, 10.0])
+def test_the_link_is_back_within_a_tenth_of_a_second(outage_s: float) -> None:
+    assert max(link_virtual.recovery_ms(outage_s, moment=moment, seed=3) for moment in (0, 50, 100)) <= 100
+
+
+def test_the_ideal_is_the_formulas() -> None:
+    """128 bytes at 1e-4 with 8 bytes around them: 0.9412 x (1 - 1e-4)^1088."""
+    assert link_virtual.ideal_goodput(128, 1e-4) == pytest.approx(0.8441, abs=1e-4)
+
+
+def test_damaged_frames_are_never_taken_for_others() -> None:
+    assert link_noise.false_accepts(50_000, seed=5) == 0
+
+
+def test_goals_and_ideals_stand_beside_the_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    assert catalogue.main(["link"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (worst,) = [line for line in lines if line.startswith("goodput 1024 B, BER 0.001")]
+    assert "goal 0.450" in worst
+    assert "ideal 0.583" in worst

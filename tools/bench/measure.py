@@ -6,8 +6,8 @@ The best round is the one that other programs disturbed least; the spread says h
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 ROUNDS = 5
 ROUND_S = 0.1
@@ -15,12 +15,17 @@ ROUND_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One number. `spread`: how far the worst round fell behind the best, 0.25 for a quarter."""
+    """One number.
+
+    `spread`: how far the worst round fell behind the best, 0.25 for a quarter. `references`: what to see the
+    number beside, in the same unit: a goal, others' figures, the ideal.
+    """
 
     name: str
     value: float
     unit: str
     spread: float = 0.0
+    references: Mapping[str, float] = field(default_factory=dict)
 
 
 def rate(name: str, work: Callable[[], object], *, unit: str = "1/s", amount: float = 1.0) -> Measurement:

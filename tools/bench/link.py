@@ -1,0 +1,80 @@
+"""The link beside its goals, the best public peers and the ideal: goodput, exchanges, outages, reboots.
+
+In virtual time, so the figures repeat exactly; and once in real time over a pseudo-terminal pair.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from typing import Any
+
+from tools.bench import link_pty, link_virtual
+from tools.bench.measure import Measurement
+
+GOODPUT_S = 40.0
+EXCHANGES = 300
+MOMENTS = range(0, 200, 37)
+REAL_TIME_S = 2.0
+BIT_ERROR_RATES = (0.0, 1e-5, 1e-4, 1e-3)
+_IDEAL_OVERHEAD_BYTES = 8
+_SEED = 1
+
+
+def measure() -> list[Measurement]:
+    """All of it."""
+    goals = references()
+    return [
+        *_goodput(goals["goodput"]),
+        *_exchanges(goals["exchange"]),
+        *_recovery(goals["recovery"]),
+        *_reboot(goals["reboot"]),
+        *link_pty.measure(duration_s=REAL_TIME_S),
+    ]
+
+
+def references() -> Mapping[str, Any]:
+    """Goals and peers' figures."""
+    return tomllib.loads(resources.files("tools.bench").joinpath("link_references.toml").read_text("utf-8"))
+
+
+def numbers(entry: Mapping[str, Any]) -> dict[str, float]:
+    """An entry's figures, with their names as they are printed."""
+    return {name.replace("_", " "): value for name, value in entry.items() if isinstance(value, float)}
+
+
+def _goodput(goals: Mapping[str, Any]) -> Iterator[Measurement]:
+    for size in (128, 1024):
+        for rate in BIT_ERROR_RATES:
+            value = link_virtual.goodput(size, rate, duration_s=GOODPUT_S, seed=_SEED)
+            # Long messages may be cut as is best, short ones go whole.
+            payloads = (size,) if size == 128 else range(1, size + 1)
+            ideal = max(
+                link_virtual.ideal_goodput(payload, rate, _IDEAL_OVERHEAD_BYTES) for payload in payloads
+            )
+            columns = {**numbers(goals[str(size)][f"{rate:g}"]), "ideal": ideal}
+            yield Measurement(f"goodput {size} B, BER {rate:g}", value, "line", references=columns)
+
+
+def _exchanges(goals: Mapping[str, Any]) -> Iterator[Measurement]:
+    total = link_virtual.REQUEST_BYTES + link_virtual.RESPONSE_BYTES + 2 * _IDEAL_OVERHEAD_BYTES
+    for rate in BIT_ERROR_RATES:
+        times_ms = link_virtual.exchange_times_ms(rate, count=EXCHANGES, seed=_SEED)
+        for name, fraction in (("median", 0.5), ("p99", 0.99)):
+            columns = numbers(goals[name].get(f"{rate:g}", {}))
+            if name == "median":
+                columns["line alone"] = 1000 * total / link_virtual.BYTES_PER_S
+            value = float(link_virtual.quantile(times_ms, fraction))
+            yield Measurement(f"exchange 150/120, {name}, BER {rate:g}", value, "ms", references=columns)
+
+
+def _recovery(goals: Mapping[str, Any]) -> Iterator[Measurement]:
+    for outage, entry in goals.items():
+        worst = max(link_virtual.recovery_ms(float(outage), moment=moment, seed=_SEED) for moment in MOMENTS)
+        yield Measurement(f"back after {outage} s of outage", float(worst), "ms", references=numbers(entry))
+
+
+def _reboot(goals: Mapping[str, Any]) -> Iterator[Measurement]:
+    worst = max(link_virtual.reboot_noticed_ms(moment=moment, seed=_SEED) for moment in MOMENTS)
+    yield Measurement("silent reboot noticed", float(worst), "ms", references=numbers(goals["noticed"]))
