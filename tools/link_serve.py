@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,7 @@ from host_link.control_socket import control_socket
 from host_link.errors import LinkError
 from host_link.framing import crcmod_is_fast
 from host_link.gateway import Gateway, GatewaySettings
+from host_link.port_holder import Holder, holders
 from host_link.ports import Port, open_port
 from host_link.spy import Spy
 from tools.link_command import BITS_PER_S, bits_per_s, notice, parse_host_port
@@ -141,7 +143,17 @@ def _tls(args: argparse.Namespace) -> TlsSettings | None:
 def _opened(name: str, rate: int, leftovers: contextlib.ExitStack) -> Port:
     port = open_port(name, rate)
     leftovers.callback(port.close)
+    for holder in _listeners(name):
+        notice(f"{name} is also open in {holder}: bytes that it reads are lost to the link")
     return port
+
+
+def _listeners(name: str) -> list[Holder]:
+    """Others that have the device open without having locked it. A pseudo-terminal's maker may well do so."""
+    device = Path(name).resolve()
+    if not device.is_char_device() or device.is_relative_to("/dev/pts"):
+        return []
+    return [holder for holder in holders(str(device)) if holder.pid != os.getpid()]
 
 
 def _spy(args: argparse.Namespace, leftovers: contextlib.ExitStack) -> Spy | None:

@@ -16,6 +16,7 @@ import pytest
 
 from bank.provision import load_provision
 from firmware.settings import TerminalSettings
+from host_link.port_holder import Holder
 from host_link.ports import NullModem, open_port
 from host_link.recording import Record, RecordingHeader
 from host_link.session import Channel
@@ -351,3 +352,15 @@ def test_a_failed_start_gives_its_ports_back(capsys: pytest.CaptureFixture[str])
     open_port(modem.path_a).close()
     modem.close()
     assert "missing.pem" in capsys.readouterr().err
+
+
+def test_a_device_that_somebody_reads_without_locking_it_is_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.link_serve.open_port", lambda _name, _rate: open_port("loop://"))
+    monkeypatch.setattr("tools.link_serve.holders", lambda _device: [Holder(4711, "cat")])
+    options = ["--bank", "127.0.0.1:8583", "--tls", "--ca", "missing.pem"]
+    assert command("serve", "--port", "/dev/null", *options) == 2
+    assert "/dev/null is also open in cat (process 4711)" in capsys.readouterr().err
+    assert command("serve", "--port", "loop://", *options) == 2
+    assert "also open" not in capsys.readouterr().err
