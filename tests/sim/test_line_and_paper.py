@@ -25,12 +25,12 @@ def test_the_bank_goes_down(flow: Flow, state: str) -> None:
 
 
 @waiting
-@pytest.mark.parametrize("outage_ms", [300, 5_000])
-def test_the_cable_is_pulled_and_plugged_in_again(flow: Flow, state: str, outage_ms: int) -> None:
+def test_the_cable_is_pulled_and_plugged_in_again(flow: Flow, state: str) -> None:
+    """For longer than the link takes to notice."""
     shop = opened(flow)
     shop.expect_reach(state)
     shop.station.unplug_cable()
-    shop.station.run_for(outage_ms)
+    shop.station.run_for(3_000)
     shop.station.plug_cable()
     shop.go_on()
     check(shop)
@@ -101,7 +101,7 @@ TROUBLES = [status for status in PrinterStatus if status is not PrinterStatus.RE
 
 @flows
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda status: status.value)
-@pytest.mark.parametrize("printed_items", [0, 1, 9, 26])
+@pytest.mark.parametrize("printed_items", [0, 9])
 def test_the_printer_stops_and_goes_on(flow: Flow, trouble: PrinterStatus, printed_items: int) -> None:
     shop = opened(flow)
     printer = shop.station.devices.printer
