@@ -104,6 +104,14 @@ def update_key(initial: KeyBytes, key_id: bytes, key_type: KeyType) -> bytearray
     return _derive(key, KeyUsage.KEY_ENCRYPTION, key_type, _counted(key_id, _UPDATE_COUNTER))
 
 
+def child_key(key: KeyBytes, ksn: bytes, counter: int) -> bytearray:
+    """The key of `counter` out of the key of the counter without its lowest one bit (0: the initial key).
+
+    `ksn`: of the device, its counter does not matter. One step down: see `firmware.secure.dukpt_device`.
+    """
+    return _derive(key, KeyUsage.DERIVATION, _derivation_type(key), _counted(ksn, counter))
+
+
 def next_ksn(ksn: bytes) -> bytes:
     """The serial number of the next transaction. Raises BadInput: bad_length, exhausted."""
     _require_ksn(ksn)

@@ -87,6 +87,16 @@ def require_transaction(ksn: bytes) -> None:
     require_usable(int.from_bytes(ksn, "big") & _COUNTER_MASK, ones_max=COUNTER_ONES_MAX)
 
 
+def child_key(key: KeyBytes, ksn: bytes, counter: int) -> bytearray:
+    """The key of `counter` out of the key of the counter without its lowest one bit (0: the initial key).
+
+    `ksn`: of the device, its counter bits do not matter. One step down: see `firmware.secure.dukpt_device`.
+    """
+    register = int.from_bytes(ksn[2:], "big") & ~_COUNTER_MASK | counter
+    left, right = _next_key(int.from_bytes(key[:8], "big"), int.from_bytes(key[8:], "big"), register)
+    return bytearray((left << _HALF_BITS | right).to_bytes(KEY_BYTES, "big"))
+
+
 def next_ksn(ksn: bytes) -> bytes:
     """The serial number of the next transaction. Raises BadInput: bad_length, exhausted."""
     _require_ksn(ksn)
@@ -97,18 +107,14 @@ def next_ksn(ksn: bytes) -> bytes:
 
 def _next_key(left: int, right: int, register: int) -> tuple[int, int]:
     """One non-reversible step: the key below (left, right). `register`: the KSN up to the counter's bit."""
-    masked_left, masked_right = left ^ _KEY_MASK, right ^ _KEY_MASK
-    return (
-        _des(masked_left, register ^ masked_right) ^ masked_right,
-        _des(left, register ^ right) ^ right,
-    )
-
-
-def _des(key: int, block: int) -> int:
     from Crypto.Cipher import DES
 
-    cipher = DES.new(key.to_bytes(8, "big"), DES.MODE_ECB)  # noqa: S304 - the standard's cipher
-    return int.from_bytes(cipher.encrypt(block.to_bytes(8, "big")), "big")
+    new, mode = DES.new, DES.MODE_ECB
+    masked_left, masked_right = left ^ _KEY_MASK, right ^ _KEY_MASK
+    left_block, right_block = register ^ masked_right, register ^ right
+    lower_left = new(masked_left.to_bytes(8, "big"), mode).encrypt(left_block.to_bytes(8, "big"))
+    lower_right = new(left.to_bytes(8, "big"), mode).encrypt(right_block.to_bytes(8, "big"))
+    return int.from_bytes(lower_left, "big") ^ masked_right, int.from_bytes(lower_right, "big") ^ right
 
 
 def _require_key(key: KeyBytes) -> None:

@@ -28,12 +28,16 @@ def unionpay_ecb_mac(key: KeyBytes, mab: bytes) -> bytes:
     `mab`: the message from its MTI to the field before 64, as on the wire, with bit 64 set in the bitmap; any
     length, zeros are appended to whole blocks. Raises KeyFormat.
     """
-    encrypt = encryptor(key)
+    return unionpay_ecb_mac_by(encryptor(key), mab)
+
+
+def unionpay_ecb_mac_by(encrypt: Callable[[bytearray], None], mab: bytes) -> bytes:
+    """`unionpay_ecb_mac` under a key that is set up already (`firmware.secure.tdes.encryptor`)."""
     text = fold(mab).hex().upper().encode("ascii")
     block = bytearray(text[:BLOCK_BYTES])
     encrypt(block)
-    for place, byte in enumerate(text[BLOCK_BYTES:]):
-        block[place] ^= byte
+    mixed = int.from_bytes(block, "big") ^ int.from_bytes(text[BLOCK_BYTES:], "big")
+    block[:] = mixed.to_bytes(BLOCK_BYTES, "big")
     encrypt(block)
     return block.hex().upper()[:MAC_BYTES].encode("ascii")
 

@@ -8,7 +8,7 @@ works in place, so that no copy of a clear block outlives the buffer that its ow
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from firmware.secure.errors import KeyFormat
 
@@ -28,18 +28,25 @@ def encrypt_in_place(key: KeyBytes, data: bytearray) -> None:
 
     Raises KeyFormat for any other key length. Parity bits are ignored.
     """
-    encryptor(key)(data)
+    first, *others = _single_des(key)
+    first.encrypt(data, output=data)
+    if others:
+        others[0].decrypt(data, output=data)
+        others[1].encrypt(data, output=data)
 
 
 def encryptor(key: KeyBytes) -> Callable[[bytearray], None]:
-    """`encrypt_in_place` with its key set up once, for callers with several blocks. Raises KeyFormat."""
-    first, *others = _single_des(key)
+    """`encrypt_in_place` with its key set up once, for callers with several blocks. Raises KeyFormat.
+
+    The library's own triple DES does the work: three times as fast, but copies of the key stay in memory for
+    as long as the function does, and after it until that memory is used again.
+    """
+    from Crypto.Cipher import DES
+
+    cipher = cast("EcbMode", _cipher(key, DES.MODE_ECB))
 
     def encrypt(data: bytearray) -> None:
-        first.encrypt(data, output=data)
-        if others:
-            others[0].decrypt(data, output=data)
-            others[1].encrypt(data, output=data)
+        cipher.encrypt(data, output=data)
 
     return encrypt
 
@@ -86,6 +93,13 @@ def check_value(key: KeyBytes) -> bytes:
 
 
 def _cbc(key: KeyBytes, iv: bytes) -> CbcMode:
+    from Crypto.Cipher import DES
+
+    return cast("CbcMode", _cipher(key, DES.MODE_CBC, iv))
+
+
+def _cipher(key: KeyBytes, *mode: Any) -> object:
+    """The library's cipher object. Keys whose parts are equal are no obstacle."""
     from Crypto.Cipher import DES, DES3
 
     _require_length(key)
@@ -93,10 +107,10 @@ def _cbc(key: KeyBytes, iv: bytes) -> CbcMode:
     first, second, third = (parts * 3)[:3] if len(parts) < 3 else parts
     # EDE with two equal neighbours is single DES under the third key, and the library wants that said.
     if _same_key(first, second):
-        return cast("CbcMode", DES.new(third, DES.MODE_CBC, iv))  # noqa: S304 - the networks' standards say DES
+        return DES.new(third, *mode)  # noqa: S304 - the networks' standards say DES
     if _same_key(second, third):
-        return cast("CbcMode", DES.new(first, DES.MODE_CBC, iv))  # noqa: S304 - as above
-    return cast("CbcMode", DES3.new(first + second + third, DES3.MODE_CBC, iv))
+        return DES.new(first, *mode)  # noqa: S304 - as above
+    return DES3.new(first + second + third, *mode)
 
 
 def _same_key(one: bytes, other: bytes) -> bool:
