@@ -303,6 +303,11 @@ def test_run_writes_a_line_a_case(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[16]["error"].startswith("bad_length: ")
 
 
+def test_cases_from_stdin(capsys: pytest.CaptureFixture[str], stdin: io.StringIO) -> None:
+    fill(stdin, (VECTORS / "luhn.json").read_text(encoding="utf-8"))
+    assert answer(capsys, "verify -")["hold"] == 26
+
+
 def test_verify_counts_and_fails(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert calc(f"verify {VECTORS / 'luhn.json'}") == 0
     assert capsys.readouterr().out.splitlines()[-1] == "26 of 26 cases hold"
@@ -425,6 +430,22 @@ def test_every_command_has_help_and_an_example_that_fits(
     assert "--json" in text
     assert "--explain" in text
     assert command.example.startswith(f"{subject} {command.name}".rstrip())
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        command.example
+        for _, command in all_commands()
+        # Those that read files or standard input show how to, and cannot run here.
+        if not any(mark in f"{command.example} " for mark in ("-file ", " - ", ".json "))
+    ],
+)
+def test_every_example_runs(capsys: pytest.CaptureFixture[str], example: str) -> None:
+    assert calc(example) == 0
+    printed = capsys.readouterr()
+    assert printed.out
+    assert "error" not in printed.err
 
 
 def test_subjects_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,17 +61,24 @@ class Outcome:
 def read_cases(path: Path) -> list[Case]:
     """Read a case file. Raises CaseFileError; OSError when the file cannot be read."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise CaseFileError(f"{path}: not UTF-8 text") from None
+    return parse_cases(text, str(path))
+
+
+def parse_cases(text: str, source: str) -> list[Case]:
+    """Read the text of a case file; `source` is what errors call it. Raises CaseFileError."""
+    try:
+        document = json.loads(text)
     except json.JSONDecodeError as error:
-        raise CaseFileError(f"{path}: no JSON: {error.msg}, line {error.lineno}") from None
+        raise CaseFileError(f"{source}: no JSON: {error.msg}, line {error.lineno}") from None
     except RecursionError:
-        raise CaseFileError(f"{path}: nested too deeply") from None
+        raise CaseFileError(f"{source}: nested too deeply") from None
     if not isinstance(document, dict) or not isinstance(document.get("cases"), list):
-        raise CaseFileError(f"{path}: a case file is an object with a list of cases in it")
+        raise CaseFileError(f"{source}: a case file is an object with a list of cases in it")
     tables = document.get("specs", {})
-    return [_case(path, place, entry, tables) for place, entry in enumerate(document["cases"], start=1)]
+    return [_case(source, place, entry, tables) for place, entry in enumerate(document["cases"], start=1)]
 
 
 def compute(case: Case) -> Outcome:
@@ -132,13 +139,13 @@ def _same_names(name: str, expected: Mapping[str, Any], value: Mapping[str, Any]
     return name == "header" or expected.keys() == value.keys()
 
 
-def _case(path: Path, place: int, entry: object, tables: Mapping[str, Any]) -> Case:
+def _case(source: str, place: int, entry: object, tables: Mapping[str, Any]) -> Case:
     if not isinstance(entry, dict) or not isinstance(entry.get("inputs"), dict):
-        raise CaseFileError(f"{path}: case {place} is no object with inputs")
+        raise CaseFileError(f"{source}: case {place} is no object with inputs")
     case_id, kind = entry.get("id"), entry.get("kind")
     if not isinstance(case_id, str) or not isinstance(kind, str):
-        raise CaseFileError(f"{path}: case {place} has no id or no kind")
+        raise CaseFileError(f"{source}: case {place} has no id or no kind")
     expected = entry.get("expected", {})
     if not isinstance(expected, dict):
-        raise CaseFileError(f"{path}: what case {place} expects is no object")
+        raise CaseFileError(f"{source}: what case {place} expects is no object")
     return Case(case_id, kind, entry["inputs"], expected, tables if isinstance(tables, dict) else {})

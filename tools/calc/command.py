@@ -34,7 +34,8 @@ _FAILED_CHECKS = frozenset(
 class Option:
     """One option. `positional`: an argument without dashes, always needed.
 
-    `kind`: text, number or flag. `secret`: there is a `--NAME-file` too. `many`: it may be given again.
+    `kind`: text, number, flag, or file (its name: `-` is left to the command). `secret`: there is a
+    `--NAME-file` too. `many`: it may be given again.
     """
 
     name: str
@@ -179,7 +180,7 @@ def _values(command: Command, options: argparse.Namespace) -> Mapping[str, Any]:
 
 def _given(command: Command, options: argparse.Namespace) -> Iterator[object]:
     for option in command.options:
-        given = getattr(options, option.name)
+        given = getattr(options, option.name) if option.kind != "file" else None
         yield from given if isinstance(given, list) else [given]
 
 
@@ -196,7 +197,7 @@ def _value(option: Option, options: argparse.Namespace, stdin: _StandardInput) -
         given = Path(file_name).read_text(encoding="utf-8", errors="replace").strip()
     if option.many:
         return [stdin.next() if _from_stdin(entry) else entry for entry in given or []]
-    if _from_stdin(given):
+    if _from_stdin(given) and option.kind != "file":
         given = stdin.next()
     if given is None:
         given = option.default

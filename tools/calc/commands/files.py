@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from pathlib import Path
 
 from firmware.secure.errors import BadInput
 from tools.calc.answer import Answer
-from tools.calc.case_file import Case, CaseFileError, compute, differences, read_cases
+from tools.calc.case_file import Case, CaseFileError, compute, differences, parse_cases, read_cases
 from tools.calc.command import Command, Group, Option
 from tools.calc.inputs import Inputs
 
-_FILE = Option("file", "a case file (tests/vectors/README.md)", "FILE.json", required=True, positional=True)
+_FILE = Option("file", "a case file (tests/vectors/README.md)", "FILE.json", "file", positional=True)
 
 
 def _cases(inputs: Inputs) -> list[Case]:
+    name = inputs.text("file")
     try:
-        return read_cases(Path(inputs.text("file")))
+        return parse_cases(sys.stdin.read(), "standard input") if name == "-" else read_cases(Path(name))
     except CaseFileError as error:
         raise BadInput("bad_format", str(error)) from None
 

@@ -140,7 +140,8 @@ GROUPS = {
             Command(
                 "unwrap",
                 "open a key block, its code checked",
-                "tr31 unwrap --kbpk-file kbpk.hex --key-block B0080P0TE00E000094B4...248E",
+                "tr31 unwrap --kbpk DD7515F2BFC17F85CE48F3CA25CB21F6 --key-block "
+                "B0080P0TE00E000094B420079CC80BA3461F86FE26EFC4A3B8E4FA4C5F5341176EED7B727B8A248E",
                 (_KBPK, _BLOCK),
                 _unwrap,
             ),

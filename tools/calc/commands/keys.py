@@ -234,7 +234,8 @@ GROUPS = {
             Command(
                 "bundle",
                 "open the key bundle of a sign-in (field 62), check values compared",
-                "unionpay bundle --tmk 11223344556677888877665544332211 --layout 003 --f62 F9C2...0009",
+                "unionpay bundle --tmk 11223344556677888877665544332211 --layout 003 "
+                "--f62 F9C2452F0F4EFC0908E97821E0A7BCC108D7B4FB45F890CD51133A5600000000000000005FFE0009",
                 (
                     Option("tmk", "terminal master key", required=True, secret=True),
                     Option("layout", "network code of the sign-in", choices=tuple(LAYOUTS), default="003"),
