@@ -394,8 +394,8 @@ class Terminal:
         self.states_passed = [str(self._transaction.state.value)]
         self._arm_timer(self._row)
         typed_ahead, self._typed_ahead = self._typed_ahead, []
-        for key in typed_ahead:
-            self._kernel.post(Signal("key", key))
+        for key in reversed(typed_ahead):
+            self._kernel.post_first(Signal("key", key))  # before the keys that were typed after them
 
     def _stop_working(self, name: str) -> None:
         """Storage or keys are gone: nothing more leaves the terminal; the journal knows where it stood."""

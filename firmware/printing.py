@@ -30,6 +30,10 @@ class SlipPrinter:
         self._in_flight = False  # the printer is at work on an item
         self._abandoned = False  # ... of a slip that was given up
 
+    def expect_remains(self) -> None:
+        """After a power cut, half a slip may be on the paper: the next one begins with a cut."""
+        self._on_paper = True
+
     def start(self, items: Sequence[PrintItem], *, continued: Sequence[PrintItem] = ()) -> None:
         """Print a slip; one left unfinished is forgotten. `continued` marks where it was interrupted."""
         self.stop()

@@ -44,6 +44,8 @@ class TerminalWork(Work):
     def recover_payment(self, draft: Draft, _data: object) -> None:
         """Bring a payment that the power cut left open to its end."""
         self.recovered = boot.recover(draft)
+        if self.recovered is Recovery.STANDS:
+            self.parts.slip_printer.expect_remains()
 
     def begin_payment(self, draft: Draft, _data: object) -> None:
         """A new record, before the first key of the amount."""

@@ -118,6 +118,13 @@ class VirtualPrinter(QuietDevice):
         detail = f"{self.model}, {self.columns} columns, {self.status.value.replace('_', ' ')}"
         return SelfTest(ok=self.status is PrinterStatus.READY, detail=detail)
 
+    def close(self) -> None:
+        """Give the hardware back; as with its power gone, an item being printed is lost."""
+        self._catch_up()
+        self._job = None
+        self._events.clear()
+        super().close()
+
     def poll(self) -> Sequence[DeviceEvent]:
         """What happened since the last call."""
         self._catch_up()
@@ -290,8 +297,10 @@ class VirtualPrinter(QuietDevice):
             self._head.warm(job.black_dots, job.done_at_ms)
         if self._scripted is not None:
             self._scripted = (self._scripted[0] - 1, self._scripted[1])
-        self._items.append(job.item)
-        if isinstance(job.item, PrintCut):
+        is_cut = isinstance(job.item, PrintCut)
+        if self._items or not is_cut:  # a cut on clean paper makes no slip
+            self._items.append(job.item)
+        if is_cut:
             self._end_slip(complete=True)
         self._events.append(ItemPrinted())
 

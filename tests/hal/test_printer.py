@@ -136,6 +136,27 @@ def test_slips_end_at_the_cut() -> None:
     assert printer.paper_text() == f"first\n{scissors}\nsecond\n{scissors}\n"
 
 
+def test_a_cut_on_clean_paper_makes_no_slip() -> None:
+    printer = instant()
+    print_all(printer, PrintCut(), PrintText("one"), PrintCut())
+    assert [slip.text for slip in printer.slips] == ["one"]
+
+
+def test_what_was_being_printed_is_lost_with_the_power() -> None:
+    clock = VirtualClock()
+    printer = VirtualPrinter(clock=clock)
+    printer.open()
+    printer.submit(PrintText("one"))
+    printer.close()
+    printer.open()
+    clock.advance(1000)
+    assert not printer.poll()
+    printer.submit(PrintText("two"))
+    clock.advance(1000)
+    assert list(printer.poll()) == [ItemPrinted()]
+    assert [slip.text for slip in printer.slips] == ["two"]
+
+
 def test_a_torn_slip_stays_incomplete() -> None:
     printer = instant()
     print_all(printer, LINE)

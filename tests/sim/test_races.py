@@ -56,6 +56,19 @@ def test_cancel_in_the_moment_of_the_answer(flow: Flow) -> None:
     assert cancelled > 0
 
 
+@pytest.mark.parametrize("first", ["1", "f1"])
+def test_an_amount_typed_in_one_moment_is_the_amount(first: str) -> None:
+    """The first digit opens the sale; those behind it must not get before it."""
+    shop = opened(Flow.AUTHORISE_FIRST)
+    keys = [first, "2", "3", "4"] if first == "1" else [first, "1", "2", "3", "4"]
+    shop.station.devices.keypad.press(*keys, "enter")
+    shop.station.settle()
+    payment = shop.station.payment
+    assert payment is not None
+    assert payment.amount_minor == 12_34
+    assert shop.station.state == "card"
+
+
 @flows
 def test_a_card_in_the_last_moment(flow: Flow) -> None:
     """Swipe and timeout in one turn: the card was first, and the timeout is the card's no more."""
