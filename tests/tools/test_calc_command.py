@@ -361,6 +361,8 @@ def test_one_value_may_be_all_of_stdin(capsys: pytest.CaptureFixture[str], stdin
          "C0072K0TN00N0000C9B875FF7A5316BF221C09ED52080DE0B45632A4EA9CE87699CB565E", 1, "bad_mac"),
         ("crc --frame --name CRC-16/MODBUS --byteorder little --data 01030000000AC5CC", 1, "bad_crc"),
         ("bits NOSUCH 00", 2, "unsupported"),
+        (f"dukpt tdes --ipek {PIK} --ksn 00", 2, "bad_length"),
+        (f"dukpt aes --ik {PIK} --ksn FFFF9876543210E00000", 2, "bad_length"),
         ("emv arqc --data 00", 2, "missing_data"),
         ("run /no/such/file.json", 2, ""),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from firmware.secure import dukpt_aes, dukpt_tdes
 from firmware.secure.dukpt_counter import usable_counters
+from tools.calc.algorithms.checks import require_bytes
 from tools.calc.answer import Answer
 from tools.calc.cases.dukpt import AES_KEY_TYPES, AES_USAGES
 from tools.calc.command import Command, Group, Option
@@ -17,6 +18,7 @@ _WORKING_USAGES = tuple(name for name in AES_USAGES if name not in {"initial", "
 
 def _tdes(inputs: Inputs) -> Answer:
     ksn = inputs.hex("ksn")
+    require_bytes("a key serial number", ksn, dukpt_tdes.KSN_BYTES)
     initial = (
         inputs.hex("ipek") if inputs.has("ipek") else bytes(dukpt_tdes.initial_key(inputs.hex("bdk"), ksn))
     )
@@ -40,6 +42,7 @@ def _tdes(inputs: Inputs) -> Answer:
 
 def _aes(inputs: Inputs) -> Answer:
     ksn = inputs.hex("ksn")
+    require_bytes("a key serial number", ksn, dukpt_aes.KSN_BYTES)
     if inputs.has("ik"):
         initial = inputs.hex("ik")
     else:
