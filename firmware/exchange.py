@@ -68,10 +68,15 @@ class HostExchange:
         """True while a request waits for its answer."""
         return self._open is not None
 
-    def send(self, mti: str, fields: Mapping[int, str | bytes], *, now_ms: int) -> Answer | None:
-        """Send a request. None: it is on its way, an answer will follow. Otherwise it was surely not sent."""
+    def send(
+        self, mti: str, fields: Mapping[int, str | bytes], *, now_ms: int, wait_for_link: bool = False
+    ) -> Answer | None:
+        """Send a request. None: it is on its way, an answer will follow. Otherwise it was surely not sent.
+
+        `wait_for_link`: a line that is out just now is no reason to give up; the link sends when it is back.
+        """
         self._number += 1
-        if not self._session.is_up:
+        if not self._session.is_up and not wait_for_link:
             return Answer(Verdict.NOT_SENT, request=self._number)
         maced = not mti.startswith(NEVER_MACED)
         request = IsoMessage(

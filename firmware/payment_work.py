@@ -220,9 +220,10 @@ class PaymentWork(Work):
         self.send(PURCHASE.mti, messages.purchase(self.parts.settings, self.payment, self._card, block))
 
     def send_pin_verification(self, _data: object) -> None:
-        """Step 5: the enciphered PIN to the bank."""
+        """Step 5: the enciphered PIN to the bank. Money is on hold: a line that is out now is waited for."""
         block = self._take_pin_block()
-        self.send(PIN_VERIFICATION.mti, messages.pin_verification(self.parts.settings, self.payment, block))
+        fields = messages.pin_verification(self.parts.settings, self.payment, block)
+        self.send(PIN_VERIFICATION.mti, fields, wait_for_link=True)
 
     def send_completion(self, _data: object) -> None:
         """Step 7: the hold becomes a posting."""

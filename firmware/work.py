@@ -57,9 +57,10 @@ class Work:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
 
-    def send(self, mti: str, fields: Mapping[int, str | bytes]) -> None:
+    def send(self, mti: str, fields: Mapping[int, str | bytes], *, wait_for_link: bool = False) -> None:
         """Send a request; when it cannot leave, the table hears so at once."""
-        answer = self.parts.exchange.send(mti, fields, now_ms=self.parts.now_ms)
+        parts = self.parts
+        answer = parts.exchange.send(mti, fields, now_ms=parts.now_ms, wait_for_link=wait_for_link)
         if answer is not None:
             self.post_answer(answer)
 
