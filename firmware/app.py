@@ -39,6 +39,7 @@ IDLE_KEYS = {
     api.Key.F2: "reprint_key",
     api.Key.F3: "sign_in_key",
     api.Key.F4: "language_key",
+    api.Key.UP: "load_key_key",
 }
 
 
@@ -182,6 +183,7 @@ class Terminal:
                 self._on_pin(pin_event)
         except SecureError:
             self._kernel.post(Signal("pin_unavailable"))
+        self._service.poll_components()
         deadline_ms = parts.session.deadline_ms()
         if deadline_ms is not None and deadline_ms <= parts.now_ms:
             parts.session.on_deadline(now_ms=parts.now_ms)
@@ -301,6 +303,8 @@ class Terminal:
             self._on_amount_key(key)
         elif mode is Keys.AMOUNT and key is api.Key.ENTER:
             self._fire_or_beep("amount_entered", allowed=self._payment.amount.amount_minor > 0)
+        elif mode in KEY_LOADING and key is not api.Key.CANCEL and self._on_key_loading(mode, key):
+            pass
         elif key is api.Key.ENTER:
             self._fire(Signal("confirm"))
         elif key is api.Key.CANCEL:
@@ -309,7 +313,26 @@ class Terminal:
             self._on_idle_key(key)
 
     def _on_amount_key(self, key: api.Key) -> None:
-        if self._payment.amount.press(key):
+        self._answer_key(accepted=self._payment.amount.press(key))
+
+    def _on_key_loading(self, mode: Keys, key: api.Key) -> bool:
+        """A key while a key is loaded; False when it means what it always means."""
+        service = self._service
+        if mode is Keys.CUSTODIAN:
+            if key is api.Key.F1:
+                self._fire(Signal("another_component"))
+            return key is api.Key.F1
+        editor = service.choice if mode is Keys.KEY_CHOICE else service.check_digits
+        if key is not api.Key.ENTER:
+            self._answer_key(accepted=editor.press(key))
+        elif mode is Keys.KEY_CHOICE:
+            self._fire(Signal("key_chosen"))
+        else:
+            self._fire_or_beep("check_value_typed", allowed=service.check_digits.is_complete)
+        return True
+
+    def _answer_key(self, *, accepted: bool) -> None:
+        if accepted:
             self._payment.beep_key(None)
             self._arm_timer(self._row)
         else:
@@ -400,11 +423,13 @@ class Terminal:
     def _stop_working(self, name: str) -> None:
         """Storage or keys are gone: nothing more leaves the terminal; the journal knows where it stood."""
         self._payment.end()
+        self._service.abandon_key(None)
         self._service.forget_sale(None)
         self._kernel.post_first(Signal(name))
 
 
 CLEARED_FIRST = (terminal.State.SIGNING_IN, terminal.State.CLEARING)  # before a sale that is wanted
+KEY_LOADING = frozenset({Keys.KEY_CHOICE, Keys.CHECK_VALUE, Keys.CUSTODIAN})
 PIN_STATES = (transaction.State.PIN, transaction.State.PURCHASE_PIN)
 _TERMINAL_ONLY = frozenset({"tampered", "storage_failed", "transaction_ended", "outbox_due"})
 

@@ -14,7 +14,7 @@ from firmware.txn.schema import Recovery, Row
 from firmware.work import Parts
 from hal.api import Led, PrinterStatus, Screen
 
-OUT_OF_SERVICE = frozenset({terminal.State.OUT_OF_SERVICE, terminal.State.TAMPERED})
+OUT_OF_SERVICE = frozenset({terminal.State.OUT_OF_SERVICE, terminal.State.TAMPERED, terminal.State.NO_KEYS})
 NOT_IN_SERVICE_YET = frozenset({terminal.State.STARTING})
 
 
@@ -77,6 +77,10 @@ class Faceplate:
             read_failure=failure.reason if in_transaction and failure else None,
             slip_copy=SlipCopy.CARDHOLDER if payment and payment.copies_printed else SlipCopy.MERCHANT,
             terminal_id=parts.settings.terminal_id,
+            key_index=self._service.choice.index,
+            component_number=self._service.component_number,
+            component_digits=self._service.component_digits,
+            check_value=self._service.check_digits.digits or self._service.shown_check_value,
         )
 
     def _merchant_name(self) -> str:
@@ -94,7 +98,9 @@ class Faceplate:
         return payment.reason if payment else Reason.NONE
 
     def _detail(self) -> str:
-        """Why the terminal is out of service."""
+        """Why the terminal is out of service, or a key was not loaded."""
+        if self._service.key_error:
+            return self._service.key_error
         failed = first_failure(self._service.reports)
         return f"{failed.kind}: {failed.result.detail}" if failed else ""
 

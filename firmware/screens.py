@@ -18,6 +18,7 @@ from typing import ClassVar
 
 from firmware import texts
 from firmware.records import Reason, SlipCopy
+from firmware.secure.component_entry import COMPONENT_DIGITS
 from firmware.texts import text
 from firmware.texts.cells import columns_of, printable, wrap
 from hal.api import Align, PrinterStatus, ReadFailure, Screen, ScreenLine
@@ -56,6 +57,10 @@ class ScreenValues:
     read_failure: ReadFailure | None = None
     slip_copy: SlipCopy | None = None
     terminal_id: str = ""
+    key_index: int | None = None  # of the master key being loaded
+    component_number: int = 0  # which of its components, from 1
+    component_digits: int = 0  # how many are typed, never which
+    check_value: str = ""  # hexadecimal: as typed so far, or as the secure room answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +284,33 @@ def _terminal(moment: Moment) -> Saying:
     return Saying((moment.text("element.terminal", terminal_id=terminal_id),)) if terminal_id else _NOTHING
 
 
+def _key(moment: Moment) -> Saying:
+    index = moment.values.key_index
+    return _NOTHING if index is None else Saying((moment.text("element.key", index=f"{index:02}"),))
+
+
+def _custodian(moment: Moment) -> Saying:
+    number = moment.values.component_number
+    return Saying((moment.text("element.component", number=number),)) if number else _NOTHING
+
+
+def _component(moment: Moment) -> Saying:
+    """As many stars as digits; on a narrow display those of the eight digits at hand."""
+    count = moment.values.component_digits
+    told = f"{count}/{COMPONENT_DIGITS}"
+    few = (count - 1) % 8 + 1 if count else 0
+    return Saying((f"{'*' * count} {told}".strip(), f"{'*' * few} {told}".strip()))
+
+
+def _typing(moment: Moment) -> Saying:
+    return Saying((f"{moment.values.check_value}_",))
+
+
+def _check_value(moment: Moment) -> Saying:
+    value = moment.values.check_value
+    return Saying((moment.text("element.check_value", value=value), value)) if value else _NOTHING
+
+
 ELEMENTS: Mapping[str, Callable[[Moment], Saying]] = {
     "action": _action,
     "again": _again,
@@ -286,11 +318,15 @@ ELEMENTS: Mapping[str, Callable[[Moment], Saying]] = {
     "amount": _amount,
     "authorisation": _authorisation,
     "card": _card,
+    "check_value": _check_value,
     "clock": _clock,
+    "component": _component,
     "copy": _copy,
+    "custodian": _custodian,
     "detail": _detail,
     "entry": _entry,
     "failure": _failure,
+    "key": _key,
     "money": _money_taken,
     "notice": _notice,
     "pending": _pending,
@@ -303,6 +339,7 @@ ELEMENTS: Mapping[str, Callable[[Moment], Saying]] = {
     "terminal": _terminal,
     "title": _title,
     "tries": _tries,
+    "typing": _typing,
     "verdict": _verdict,
 }
 

@@ -9,16 +9,17 @@ from datetime import datetime
 from firmware import boot, messages
 from firmware.exchange import Answer, Verdict
 from firmware.journal import Draft
+from firmware.keys_work import KeyLoadingGuards, KeyLoadingWork
 from firmware.records import Outgoing, OutgoingKind, OutgoingState, Payment, SlipCopy
 from firmware.secure.errors import KeyFormat, SecureError
 from firmware.txn.plans import SIGN_IN_MTI, SIGN_IN_NETWORK_CODE
 from firmware.txn.schema import Recovery, Rule
-from firmware.work import Parts, Signal, Work
+from firmware.work import Parts, Signal
 
 LANGUAGES = ("en", "zh")
 
 
-class TerminalWork(Work):
+class TerminalWork(KeyLoadingWork):
     """Carries out the terminal table."""
 
     def __init__(self, parts: Parts, *, begin_transaction: Callable[[], None]) -> None:
@@ -185,14 +186,16 @@ class TerminalWork(Work):
 
     def wipe_keys(self, _data: object) -> None:
         """Tamper: nothing secret stays."""
+        self.abandon_key(None)
         self.parts.secure.wipe()
         self.parts.exchange.close()
 
 
-class TerminalGuards:
+class TerminalGuards(KeyLoadingGuards):
     """The terminal table's questions."""
 
     def __init__(self, work: TerminalWork) -> None:
+        super().__init__(work)
         self._work = work
         self.answer: Answer | None = None  # what the event brought, for the guards that ask about it
         self.sign_in_demanded = False  # by the bank, in the header of an answer

@@ -45,7 +45,7 @@ STATES = STATES_OF_TERMINAL | STATES_OF_PAYMENT
 
 _SALE_CAN_BEGIN = frozenset(str(row.state.value) for row in TERMINAL_TABLE.rows if row.keys is Keys.IDLE)
 _BEFORE_SALE = frozenset({"signing_in", "clearing"})
-_NO_PAYMENT_ANY_MORE = frozenset({OFF, "result", "out_of_service", "tampered"})
+_NO_PAYMENT_ANY_MORE = frozenset({OFF, "result", "no_keys", "out_of_service", "tampered"})
 
 
 class StationError(Exception):
@@ -229,7 +229,7 @@ class Station:
         return self.payment
 
     def _is_at_rest(self) -> bool:
-        return self.state in {"idle", "out_of_service", "tampered", OFF}
+        return self.state in {"idle", "no_keys", "out_of_service", "tampered", OFF}
 
     # --- faults -------------------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ class Group(Enum):
     PAPER = "Paper"
     UNDO = "Undo"
     IN_SERVICE = "In service"
+    KEYS = "Key loading"
     SERVICE = "Out of service"
     END = "End"
 
@@ -51,6 +52,10 @@ class Keys(Enum):
     AMOUNT = "amount"
     PIN = "pin"  # digits go to the secure room
     IDLE = "idle"  # function keys and the first digit of an amount
+    KEY_CHOICE = "key choice"  # digits choose a key's index
+    COMPONENT = "component"  # hexadecimal digits go to the secure room
+    CHECK_VALUE = "check value"  # hexadecimal digits
+    CUSTODIAN = "custodian"  # enter, cancel, and a key for one more custodian
 
 
 class Recovery(Enum):

@@ -23,6 +23,7 @@ class State(Enum):
     RECOVERING = "recovering"
     SIGNING_IN = "signing_in"
     CLEARING = "clearing"
+    NO_KEYS = "no_keys"
     IDLE = "idle"
     IN_TRANSACTION = "in_transaction"
     RESULT = "result"
@@ -30,6 +31,14 @@ class State(Enum):
     REPRINTING = "reprinting"
     REPRINT_STOPPED = "reprint_stopped"
     NOTHING_TO_REPRINT = "nothing_to_reprint"
+    CHOOSING_KEY = "choosing_key"
+    TYPING_COMPONENT = "typing_component"
+    TYPING_CHECK_VALUE = "typing_check_value"
+    COMPONENT_REFUSED = "component_refused"
+    COMPONENT_ACCEPTED = "component_accepted"
+    CONFIRMING_KEY = "confirming_key"
+    KEY_LOADED = "key_loaded"
+    KEY_REFUSED = "key_refused"
     OUT_OF_SERVICE = "out_of_service"
     TAMPERED = "tampered"
 
@@ -45,6 +54,14 @@ class Event(Enum):
     REPRINT_KEY = "reprint_key"
     SIGN_IN_KEY = "sign_in_key"
     LANGUAGE_KEY = "language_key"
+    LOAD_KEY_KEY = "load_key_key"
+    KEY_CHOSEN = "key_chosen"
+    COMPONENT_DIGIT = "component_digit"
+    COMPONENT_TYPED = "component_typed"
+    CHECK_VALUE_TYPED = "check_value_typed"
+    ANOTHER_COMPONENT = "another_component"
+    KEY_LOADED = "key_loaded"
+    KEY_REFUSED = "key_refused"
     CONFIRM = "confirm"
     CANCEL = "cancel"
     TRANSACTION_ENDED = "transaction_ended"
@@ -69,6 +86,7 @@ ROWS = (
     Row(S.RECOVERING,          Group.START,      Kind.WAITING, "recovering",         "connect_timeout_ms",  meaning="something is owed to the bank or no key is there: wait for the link"),
     Row(S.SIGNING_IN,          Group.ONLINE,     Kind.WAITING, "signing_in",         "response_timeout_ms", meaning="0800 is with the bank: working keys, batch, time"),
     Row(S.CLEARING,            Group.ONLINE,     Kind.WAITING, "clearing",           "response_timeout_ms", meaning="a reversal or completion that is due is with the bank"),
+    Row(S.NO_KEYS,             Group.KEYS,       Kind.RESTING, "no_keys",            keys=Keys.IDLE, meaning="no master key: nothing can be sold until one is loaded"),
     Row(S.IDLE,                Group.IN_SERVICE, Kind.RESTING, "idle",               "idle_refresh_ms",     keys=Keys.IDLE, meaning="in service"),
     Row(S.IN_TRANSACTION,      Group.IN_SERVICE, Kind.RESTING, "",                   meaning="the transaction table decides"),
     Row(S.RESULT,              Group.IN_SERVICE, Kind.WAITING, "",                   "result_ms",           keys=Keys.IDLE, meaning="how the payment ended is shown"),
@@ -76,6 +94,14 @@ ROWS = (
     Row(S.REPRINTING,          Group.PAPER,      Kind.WAITING, "reprinting",         "printer_timeout_ms",  meaning="the last slip is printed again, marked as a duplicate"),
     Row(S.REPRINT_STOPPED,     Group.PAPER,      Kind.WAITING, "printer_stopped",    "paper_timeout_ms",    meaning="no paper, cover open, too hot or jammed"),
     Row(S.NOTHING_TO_REPRINT,  Group.PAPER,      Kind.WAITING, "nothing_to_reprint", "result_ms",           keys=Keys.IDLE, meaning="there is no slip yet"),
+    Row(S.CHOOSING_KEY,        Group.KEYS,       Kind.WAITING, "choosing_key",       "operator_timeout_ms", keys=Keys.KEY_CHOICE, meaning="which key is to be loaded"),
+    Row(S.TYPING_COMPONENT,    Group.KEYS,       Kind.WAITING, "typing_component",   "operator_timeout_ms", keys=Keys.COMPONENT, meaning="a custodian types a component; every digit gives the time anew"),
+    Row(S.TYPING_CHECK_VALUE,  Group.KEYS,       Kind.WAITING, "typing_check_value", "operator_timeout_ms", keys=Keys.CHECK_VALUE, meaning="the custodian types the component's check value"),
+    Row(S.COMPONENT_REFUSED,   Group.KEYS,       Kind.WAITING, "component_refused",  "result_ms",           meaning="component and check value do not fit: typed again"),
+    Row(S.COMPONENT_ACCEPTED,  Group.KEYS,       Kind.WAITING, "component_accepted", "operator_timeout_ms", keys=Keys.CUSTODIAN, meaning="the next custodian comes, or the key is whole"),
+    Row(S.CONFIRMING_KEY,      Group.KEYS,       Kind.WAITING, "confirming_key",     "operator_timeout_ms", meaning="the custodians compare the whole key's check value"),
+    Row(S.KEY_LOADED,          Group.KEYS,       Kind.WAITING, "key_loaded",         "result_ms",           meaning="the key is sealed in the vault"),
+    Row(S.KEY_REFUSED,         Group.KEYS,       Kind.WAITING, "key_refused",        "result_ms",           meaning="the key is not loaded: the reason is shown"),
     Row(S.OUT_OF_SERVICE,      Group.SERVICE,    Kind.RESTING, "out_of_service",     meaning="a device or the storage failed: enter starts again"),
     Row(S.TAMPERED,            Group.SERVICE,    Kind.RESTING, "tampered",           meaning="the keys are gone; only a service visit helps"),
 )
@@ -114,7 +140,61 @@ def _gave_up(source: State, event: Event, records: tuple[str, ...] = ()) -> tupl
     )
 
 
+def _key_loading_ends(source: State, *events: Event) -> tuple[Rule, ...]:
+    """Out of key loading without a key: everything that was typed is wiped."""
+    return tuple(
+        rule
+        for event in events
+        for rule in (
+            Rule(source, event, S.NO_KEYS, "lacks_master_key", effects=("abandon_key",)),
+            Rule(source, event, S.IDLE, effects=("abandon_key",)),
+        )
+    )
+
+
+_TYPED = (S.TYPING_COMPONENT, S.TYPING_CHECK_VALUE, S.COMPONENT_ACCEPTED, S.CONFIRMING_KEY)
+
+KEY_RULES = (
+    Rule(S.NO_KEYS, E.LANGUAGE_KEY, S.NO_KEYS, records=("switch_language",)),
+    *(
+        rule
+        for state in (S.NO_KEYS, S.IDLE)
+        for rule in (
+            Rule(state, E.LOAD_KEY_KEY, S.CHOOSING_KEY, "maintenance_allowed", effects=("begin_key_loading",)),
+            Rule(state, E.LOAD_KEY_KEY, state, effects=("beep_error",)),
+        )
+    ),
+    Rule(S.CHOOSING_KEY, E.KEY_CHOSEN, S.TYPING_COMPONENT, effects=("begin_component",)),
+    *_key_loading_ends(S.CHOOSING_KEY, E.CANCEL, E.TIMEOUT),
+    Rule(S.TYPING_COMPONENT, E.COMPONENT_DIGIT, S.TYPING_COMPONENT, effects=("beep_key",)),
+    Rule(S.TYPING_COMPONENT, E.COMPONENT_TYPED, S.TYPING_CHECK_VALUE, effects=("begin_check_value",)),
+    Rule(S.TYPING_CHECK_VALUE, E.CHECK_VALUE_TYPED, S.COMPONENT_ACCEPTED, "check_value_fits", effects=("keep_component",)),
+    Rule(S.TYPING_CHECK_VALUE, E.CHECK_VALUE_TYPED, S.COMPONENT_REFUSED, effects=("drop_component", "beep_error")),
+    Rule(S.COMPONENT_REFUSED, E.CONFIRM, S.TYPING_COMPONENT, effects=("begin_component",)),
+    Rule(S.COMPONENT_REFUSED, E.TIMEOUT, S.TYPING_COMPONENT, effects=("begin_component",)),
+    *_key_loading_ends(S.COMPONENT_REFUSED, E.CANCEL),
+    Rule(S.COMPONENT_ACCEPTED, E.CONFIRM, S.TYPING_COMPONENT, "components_missing", effects=("begin_component",)),
+    Rule(S.COMPONENT_ACCEPTED, E.CONFIRM, S.CONFIRMING_KEY, effects=("combine_key",)),
+    Rule(S.COMPONENT_ACCEPTED, E.ANOTHER_COMPONENT, S.TYPING_COMPONENT, "component_allowed", effects=("begin_component",)),
+    Rule(S.COMPONENT_ACCEPTED, E.ANOTHER_COMPONENT, S.COMPONENT_ACCEPTED, effects=("beep_error",)),
+    Rule(S.CONFIRMING_KEY, E.CONFIRM,     S.CONFIRMING_KEY, effects=("load_key",)),
+    Rule(S.CONFIRMING_KEY, E.KEY_LOADED,  S.KEY_LOADED, effects=("beep_authorised",)),
+    Rule(S.CONFIRMING_KEY, E.KEY_REFUSED, S.KEY_REFUSED, effects=("beep_error",)),
+    *(rule for state in _TYPED for rule in _key_loading_ends(state, E.CANCEL, E.TIMEOUT)),
+    *_key_loading_ends(S.KEY_REFUSED, E.CONFIRM, E.CANCEL, E.TIMEOUT),
+    *(
+        rule
+        for event in (E.CONFIRM, E.CANCEL, E.TIMEOUT)
+        for rule in (
+            Rule(S.KEY_LOADED, event, S.NO_KEYS, "lacks_master_key", effects=("abandon_key",)),
+            Rule(S.KEY_LOADED, event, S.RECOVERING, "owes_or_lacks_keys", effects=("abandon_key", "connect")),
+            Rule(S.KEY_LOADED, event, S.IDLE, effects=("abandon_key",)),
+        )
+    ),
+)
+
 RULES = (
+    Rule(S.STARTING, E.SELF_TEST_PASSED, S.NO_KEYS, "lacks_master_key", ("recover_payment",), ("open_link",)),
     Rule(S.STARTING, E.SELF_TEST_PASSED, S.RECOVERING, "owes_or_lacks_keys", ("recover_payment",), ("open_link", "connect")),
     Rule(S.STARTING, E.SELF_TEST_PASSED, S.IDLE, records=("recover_payment",), effects=("open_link",)),
     Rule(S.STARTING, E.SELF_TEST_FAILED, S.OUT_OF_SERVICE, effects=("beep_error",)),
@@ -160,6 +240,8 @@ RULES = (
     Rule(S.REPRINT_STOPPED, E.TIMEOUT,       S.IDLE, effects=("stop_printing",)),
     Rule(S.REPRINT_STOPPED, E.CANCEL,        S.IDLE, effects=("stop_printing",)),
 
+    *KEY_RULES,
+
     Rule(S.OUT_OF_SERVICE, E.CONFIRM, S.STARTING, effects=("start",)),
 
     *(Rule(state, E.TAMPERED, S.TAMPERED, effects=("wipe_keys", "beep_alert")) for state in S if state is not S.TAMPERED),
@@ -174,14 +256,24 @@ def _except(*states: State) -> tuple[State, ...]:
 _OUT = (S.OUT_OF_SERVICE, S.TAMPERED)
 _HOST = (E.HOST_APPROVED, E.HOST_DECLINED, E.HOST_BAD_MAC, E.HOST_NOT_SENT, E.HOST_LOST)
 _REPRINT = (S.REPRINTING, S.REPRINT_STOPPED)
+_LOADING = (S.CHOOSING_KEY, S.TYPING_COMPONENT, S.TYPING_CHECK_VALUE, S.COMPONENT_REFUSED, S.COMPONENT_ACCEPTED, S.CONFIRMING_KEY, S.KEY_LOADED, S.KEY_REFUSED)
 
 IGNORED = (
     ignore((S.TAMPERED,), Event, "the keys are gone: nothing works until a service visit")
     | ignore((S.OUT_OF_SERVICE,), (E.STORAGE_FAILED, E.CANCEL, E.TIMEOUT), "out of service already; enter starts again")
     | ignore(_except(S.STARTING, S.TAMPERED), (E.SELF_TEST_PASSED, E.SELF_TEST_FAILED), "no self-test is running")
-    | ignore(_except(*_SHOWING, S.TAMPERED), (E.SALE_KEY, E.REPRINT_KEY, E.SIGN_IN_KEY, E.LANGUAGE_KEY), "the function keys are off")
-    | ignore((S.STARTING, S.RECOVERING, S.SIGNING_IN, S.CLEARING, S.IDLE, S.IN_TRANSACTION, *_REPRINT), (E.CONFIRM,), "there is nothing to confirm")
-    | ignore((S.STARTING, S.IDLE), (E.CANCEL,), "there is nothing to cancel")
+    | ignore(_except(*_SHOWING, S.NO_KEYS, S.TAMPERED), (E.SALE_KEY, E.REPRINT_KEY, E.SIGN_IN_KEY, E.LANGUAGE_KEY), "the function keys are off")
+    | ignore((S.NO_KEYS,), (E.SALE_KEY, E.REPRINT_KEY, E.SIGN_IN_KEY), "nothing works without a master key")
+    | ignore(_except(S.NO_KEYS, S.IDLE, S.TAMPERED), (E.LOAD_KEY_KEY,), "keys are loaded when the terminal is at rest")
+    | ignore(_except(S.CHOOSING_KEY, S.TAMPERED), (E.KEY_CHOSEN,), "no key is to be chosen")
+    | ignore(_except(S.TYPING_COMPONENT, S.TAMPERED), (E.COMPONENT_DIGIT, E.COMPONENT_TYPED), "no component is being typed")
+    | ignore(_except(S.TYPING_CHECK_VALUE, S.TAMPERED), (E.CHECK_VALUE_TYPED,), "no check value is being typed")
+    | ignore(_except(S.COMPONENT_ACCEPTED, S.TAMPERED), (E.ANOTHER_COMPONENT,), "no custodian is waited for")
+    | ignore(_except(S.CONFIRMING_KEY, S.TAMPERED), (E.KEY_LOADED, E.KEY_REFUSED), "no key is being loaded")
+    | ignore((S.CHOOSING_KEY, S.TYPING_COMPONENT, S.TYPING_CHECK_VALUE), (E.CONFIRM,), "the keys belong to what is being typed")
+    | ignore((S.STARTING, S.RECOVERING, S.SIGNING_IN, S.CLEARING, S.NO_KEYS, S.IDLE, S.IN_TRANSACTION, *_REPRINT), (E.CONFIRM,), "there is nothing to confirm")
+    | ignore((S.STARTING, S.NO_KEYS, S.IDLE), (E.CANCEL,), "there is nothing to cancel")
+    | ignore((S.NO_KEYS,), (E.TIMEOUT,), "it lasts until a key is loaded")
     | ignore((S.IN_TRANSACTION,), (E.CANCEL, E.TIMEOUT, *_HOST, E.COPY_PRINTED, E.PRINTER_STOPPED, E.PRINTER_READY), "the transaction table decides")
     | ignore(_except(S.IN_TRANSACTION, S.TAMPERED), (E.TRANSACTION_ENDED,), "no payment is running")
     | ignore(_except(S.RECOVERING, S.IDLE, S.TAMPERED), (E.LINK_UP,), "only the lights change")

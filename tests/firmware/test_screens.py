@@ -35,6 +35,10 @@ FULL = ScreenValues(
     read_failure=ReadFailure.TOO_FAST,
     slip_copy=SlipCopy.CARDHOLDER,
     terminal_id="12345678",
+    key_index=1,
+    component_number=2,
+    component_digits=32,
+    check_value="0123ABCD",
 )
 LONGEST = replace(
     FULL,
@@ -65,11 +69,13 @@ def assert_fits(screen: Screen, display: str) -> None:
 
 def test_the_screens_are_those_that_the_terminal_asks_for() -> None:
     assert " ".join(sorted(SCREEN_NAMES)) == (
-        "approved authorised authorising cancelled clearing completing connecting declined "
-        "enter_amount enter_pin failed idle not_signed_in nothing_to_reprint out_of_service "
+        "approved authorised authorising cancelled choosing_key clearing completing component_accepted "
+        "component_refused confirming_key connecting declined "
+        "enter_amount enter_pin failed idle key_loaded key_refused no_keys not_signed_in "
+        "nothing_to_reprint out_of_service "
         "present_card printer_stopped printing purchasing recovering reprinting reversing "
         "sale_refused self_test_failed signing_in starting tampered tear_off timed_out "
-        "verifying_pin wrong_pin"
+        "typing_check_value typing_component verifying_pin wrong_pin"
     )
 
 

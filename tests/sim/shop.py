@@ -35,7 +35,7 @@ from wire.iso8583 import IsoMessage, dialect
 
 PIN = "907351"  # unlike the demo's, no part of a terminal number: it can be searched for
 WRONG_PIN = "418266"
-AT_REST = frozenset({"idle", "out_of_service", "tampered", "off"})
+AT_REST = frozenset({"idle", "no_keys", "out_of_service", "tampered", "off"})
 SETTLE_MS = 3_000  # longer than the link takes to notice a gateway that has just started again
 PATIENCE_MS = 300_000
 HURRIED = TerminalSettings(

@@ -32,7 +32,15 @@ TITLE_SIZE, TEXT_SIZE, SMALL_SIZE = 15, 11.5, 10.5
 LEADING = 15  # from one line of a row to the next
 CHIP_HEIGHT = 17
 BADGE_RADIUS = 10
-KEYS = {Keys.AMOUNT: "amount keys", Keys.PIN: "PIN keys", Keys.IDLE: "function keys"}
+KEYS = {
+    Keys.AMOUNT: "amount keys",
+    Keys.PIN: "PIN keys",
+    Keys.IDLE: "function keys",
+    Keys.KEY_CHOICE: "key choice",
+    Keys.COMPONENT: "hex keys, secure",
+    Keys.CHECK_VALUE: "hex keys",
+    Keys.CUSTODIAN: "custodian's keys",
+}
 STAYS = "stays"
 
 

@@ -30,6 +30,7 @@ COLUMNS = {
     Group.ONLINE: 1,
     Group.PAPER: 2,
     Group.UNDO: 2,
+    Group.KEYS: 2,
     Group.SERVICE: 2,
 }
 COLUMN_COUNT = 3
