@@ -36,11 +36,7 @@ COMMANDS = (
     Command("link", "tools.link_command", "the gateway alone: serial line on one side, bank on the other"),
     Command("bank", "tools.bank_commands", "the bank alone: make, inspect and serve one"),
     Command("diagram", "tools.diagram_command", "draw a state machine from the table that runs"),
-    Command(
-        "calc",
-        "tools.calc_command",
-        "PIN blocks, MACs, DUKPT, TR-31, EMV, TLV, ISO 8583 and more, calculated",
-    ),
+    Command("calc", "tools.calc_command", "PIN blocks, MACs, DUKPT, TR-31, EMV, ISO 8583, calculated"),
 )
 
 EXAMPLES = """examples:
