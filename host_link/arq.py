@@ -6,9 +6,10 @@ The plan. A serial line may lose and damage bytes, but it never reorders them. S
   what was lost travels again under a new number, perhaps cut differently.
 - An acknowledgement names the number after the last that came and tells which of those before it arrived.
   One of them that did not arrive never will: it is lost at once, without waiting for a timer.
-- A timer is needed only where nothing follows to reveal the loss. It then sends the oldest range again,
-  twice, and after that PINGs: tiny, so that they may go out often enough to find a line that returns. A PING
-  names the next number, so its answer decides the fate of everything sent before it.
+- A timer is needed only where nothing follows to reveal the loss. It then sends the newest range again (had
+  it arrived, its acknowledgement would have told of those before it), twice, and after that PINGs: tiny, so
+  that they may go out often enough to find a line that returns. A PING names the next number, so its answer
+  decides the fate of everything sent before it.
 
 Numbers travel as 8 bits. The sender never runs more than NUMBERS_AHEAD_MAX ahead of what the receiver is
 known to have seen, so it is always clear which number is meant. Times here are microseconds.
@@ -31,8 +32,9 @@ from host_link.frames import (
 NUMBERS_AHEAD_MAX = 127
 ACK_DELAY_US = 10_000
 ACK_EVERY_FRAMES = 2
-PROBE_INTERVAL_US = 40_000
+PROBE_INTERVAL_US = 25_000
 RESENDS_BEFORE_PING = 2
+RESEND_PAYLOAD_BYTES = 80
 OUTAGE_OVERDUE_COUNT = 6
 """So many times nothing came in time: the line is out, not just bad."""
 VARIANCE_FLOOR_US = 5_000
@@ -138,6 +140,7 @@ class Receipts:
         self._next = 0
         self._history = _HISTORY_MASK  # bit i: frame _next - 1 - i; what was before the first counts as here
         self._unacknowledged = 0
+        self._prompt = False  # the peer has nothing more to send, and its timer runs
         self.ack_due_us: int | None = None
 
     def accept(self, number: int, *, prompt: bool, now_us: int, number_bits: int = 8) -> None:
@@ -149,6 +152,7 @@ class Receipts:
         else:
             self._history |= 1 << (-ahead - 1)
         self._unacknowledged += 1
+        self._prompt = self._prompt or prompt
         if prompt or ahead != 0 or self._unacknowledged >= ACK_EVERY_FRAMES:
             self.ack_due_us = now_us
         elif self.ack_due_us is None:
@@ -163,13 +167,19 @@ class Receipts:
 
     @property
     def fits_piggyback(self) -> bool:
-        """Whether the short block on a DATA frame tells as much as an ACK would."""
+        """Whether the short block on a DATA frame tells as much as an ACK would, and soon enough.
+
+        A prompt frame is answered by an ACK: behind a long DATA frame the answer would come so late that the
+        peer had to wait longer for all answers, and would notice losses later.
+        """
+        if self._prompt:
+            return False
         recent = self._history & ((1 << 8 * RECENT_BYTES) - 1)
         return recent | ((1 << PIGGYBACK_BITS) - 1) == (1 << 8 * RECENT_BYTES) - 1
 
     def block(self) -> AckBlock:
         """What came so far, to be told in the frame that goes out now."""
-        self._unacknowledged, self.ack_due_us = 0, None
+        self._unacknowledged, self._prompt, self.ack_due_us = 0, False, None
         return AckBlock(self._next & 0xFF, self._history, HISTORY_BITS)
 
     def _ahead(self, number: int, bits: int) -> int:
@@ -225,6 +235,15 @@ class Flight:
         return self._overdue_count > RESENDS_BEFORE_PING
 
     @property
+    def payload_bytes(self) -> int:
+        """The best payload now: what the timer sends again goes in smaller frames each time.
+
+        Then one more hit costs less time, and is told of by the frame after it.
+        """
+        best = self.sizer.payload_bytes
+        return min(best, RESEND_PAYLOAD_BYTES // self._overdue_count) if self._overdue_count else best
+
+    @property
     def next_number(self) -> int:
         """The number of the next DATA frame, 8 bits."""
         return self._next_number & 0xFF
@@ -272,7 +291,10 @@ class Flight:
         if not self._frames and not self._pings:
             return None
         if self.stalled:
-            return self._waiting_since_us + max(self.round_trip.smoothed_us, self._probe_interval_us)
+            patience_us = self.round_trip.timeout_us << min(self._overdue_count - RESENDS_BEFORE_PING - 1, 8)
+            return self._waiting_since_us + min(
+                patience_us, max(self.round_trip.smoothed_us, self._probe_interval_us)
+            )
         return max(self._waiting_since_us, self._answerable_us()) + self.round_trip.timeout_us
 
     def overdue(self, *, now_us: int, more_follows: bool) -> SentFrame | None:
@@ -285,15 +307,15 @@ class Flight:
         if self._overdue_count == OUTAGE_OVERDUE_COUNT:
             for frame in self._frames.values():
                 frame.in_outage = True
-        oldest = next((frame for frame in self._frames.values() if not frame.resent), None)
-        if self.stalled or more_follows or oldest is None:
+        newest = next((frame for frame in reversed(self._frames.values()) if not frame.resent), None)
+        if self.stalled or more_follows or newest is None:
             return None
-        oldest.resent = True
-        return oldest
+        newest.resent = True
+        return newest
 
     def _answerable_us(self) -> int:
         """When the first frame left whose arrival is acknowledged at once: the second, or a prompt one."""
-        frames = iter(self._frames.values())
+        frames = (frame for frame in self._frames.values() if not frame.resent)
         first = next(frames, None)
         if first is None:
             return 0

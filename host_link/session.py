@@ -279,6 +279,7 @@ class Session:
             self._in_session = True
             self._hello_due_us = None
             self._transport.limit(self._handshake.agreement)
+            self._transport.ping_wanted = True  # its answer is the first measure of the round trip
         if not self.is_up:
             self.is_up = True
             self._events.append(LinkUp())

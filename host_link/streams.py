@@ -121,7 +121,7 @@ class SendStream:
         """
         start, end = self._to_send.first
         end = min(end, self._base + self.window_bytes)
-        pieces = max((end - start + bytes_best // 2) // bytes_best, -(-(end - start) // bytes_max))
+        pieces = max((4 * (end - start) + 3 * bytes_best) // (4 * bytes_best), -(-(end - start) // bytes_max))
         end = start - (start - end) // pieces
         self._to_send.remove(start, end)
         self._sent_end = max(self._sent_end, end)

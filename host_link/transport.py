@@ -187,7 +187,7 @@ class Transport:
             ack = self._receipts.block()
         sizer, number = self.flight.sizer, self.flight.next_number
         short = self.flight.number_is_near
-        start, payload = stream.take(sizer.payload_bytes, sizer.payload_bytes_max)
+        start, payload = stream.take(self.flight.payload_bytes, sizer.payload_bytes_max)
         short = short and stream.is_near(start, 1 << (SHORT_OFFSET_BITS - 1))
         wire_bytes = frame_bytes(LONG_HEADER_BYTES - short + len(payload))
         sent = SentFrame(channel, start, start + len(payload), wire_bytes)

@@ -57,6 +57,17 @@ def test_acknowledgements_are_delayed_but_not_after_a_gap_or_a_prompt() -> None:
     assert receipts.ack_due_us == 11
 
 
+def test_a_prompt_frame_is_answered_by_an_ack_of_its_own() -> None:
+    receipts = Receipts()
+    receipts.accept(0, prompt=False, now_us=0)
+    assert receipts.fits_piggyback
+    receipts.accept(1, prompt=True, now_us=0)
+    assert not receipts.fits_piggyback
+    receipts.block()
+    receipts.accept(2, prompt=False, now_us=0)
+    assert receipts.fits_piggyback
+
+
 def test_numbers_go_round() -> None:
     receipts, flight = Receipts(), flight_of(0)
     for index in range(1000):
@@ -105,7 +116,7 @@ def test_numbers_never_run_so_far_ahead_that_they_are_ambiguous() -> None:
 def test_the_timer_sends_again_twice_and_then_asks() -> None:
     flight = flight_of(3)
     resent = [flight.overdue(now_us=0, more_follows=False) for _ in range(4)]
-    assert starts([frame for frame in resent if frame]) == [0, 1]
+    assert starts([frame for frame in resent if frame]) == [2, 1]
     assert resent[2:] == [None, None]
     assert flight.stalled
     flight.next_ping(50_000)
@@ -117,11 +128,45 @@ def test_the_timer_sends_again_twice_and_then_asks() -> None:
     assert flight.deadline_us() is None
 
 
+def test_pings_begin_quickly_and_slow_down_to_the_probe_interval() -> None:
+    flight = flight_of(1)
+    flight.round_trip.sample(2_000)
+    for _ in range(3):
+        flight.overdue(now_us=0, more_follows=False)
+    waits = []
+    for _ in range(4):
+        flight.next_ping(0)
+        waits.append(flight.deadline_us())
+        flight.overdue(now_us=0, more_follows=False)
+    assert waits == [7_000, 14_000, 28_000, 40_000]
+
+
+def test_a_frame_on_its_way_again_is_not_overdue_before_it_has_left() -> None:
+    flight = flight_of(0)
+    flight.round_trip.sample(2_000)
+    flight.sent(SentFrame(1, 0, 10, 21, prompt=True, sent_us=1_000))
+    assert flight.deadline_us() == 8_000
+    assert flight.overdue(now_us=8_000, more_follows=False) is not None
+    flight.sent(SentFrame(1, 0, 10, 21, prompt=True, sent_us=22_000))
+    assert flight.deadline_us() == 29_000
+
+
+def test_what_the_timer_sends_again_goes_in_smaller_frames() -> None:
+    flight = flight_of(3)
+    sizes = [flight.payload_bytes]
+    for _ in range(2):
+        flight.overdue(now_us=0, more_follows=False)
+        sizes.append(flight.payload_bytes)
+    flight.acknowledged(AckBlock(3, ALL, 8), now_us=3_000)
+    assert sizes[1:] == [80, 40]
+    assert flight.payload_bytes >= sizes[0] > 80
+
+
 def test_while_data_follows_the_timer_only_asks() -> None:
     flight = flight_of(3)
     assert flight.overdue(now_us=0, more_follows=True) is None
     assert not flight.stalled
-    assert starts([frame for frame in [flight.overdue(now_us=0, more_follows=False)] if frame]) == [0]
+    assert starts([frame for frame in [flight.overdue(now_us=0, more_follows=False)] if frame]) == [2]
 
 
 def test_the_timer_runs_from_the_first_frame_that_is_answered_at_once() -> None:

@@ -113,7 +113,7 @@ def test_the_sender_keeps_to_the_window() -> None:
 
 def test_what_is_left_is_cut_evenly_and_not_at_all_when_it_is_little() -> None:
     for size, best, cuts in (
-        (100, 80, [100]),
+        (95, 80, [95]),
         (150, 80, [75, 75]),
         (100, 60, [50, 50]),
         (90, 30, [30, 30, 30]),
