@@ -519,6 +519,15 @@ class Tamper(Device, Protocol):
     def device_key(self) -> bytes:
         """32 bytes that seal the key store, the same at every call. Raises Tampered once tripped."""
 
+    def counter(self) -> int:
+        """How often `advance` was called in this device's life. Kept beside the device key, not in Storage.
+
+        It never goes down, so that an old copy of the sealed store is told from the newest one.
+        """
+
+    def advance(self) -> int:
+        """Count one on, durable before returning, and return the new count. Raises Tampered once tripped."""
+
 
 DeviceEvent = (
     CardRead

@@ -24,7 +24,7 @@ class KeyFormat(SecureError):
 
 
 class KeyCheckFailed(SecureError):
-    """A key does not fit its check value. `key` says which: "TMK", "PIK", "MAK" or "TDK"."""
+    """A key does not fit its check value. `key` says which: "TMK", "PIK", "component" and so on."""
 
     code = "S120"
 
@@ -37,6 +37,24 @@ class SealBroken(SecureError):
     """A stored key does not open: written under another device key, by another version, or altered."""
 
     code = "S130"
+
+
+class StoreOutdated(SecureError):
+    """The key store is an old copy, or made of several: none of its keys is used until it is wiped."""
+
+    code = "S140"
+
+
+class KeyMisused(SecureError):
+    """A key was asked for another use than its own. It was refused, and the security log says so."""
+
+    code = "S150"
+
+
+class KeysExhausted(SecureError):
+    """DUKPT: this device has used up all its keys. It needs a new initial key; nothing was sent."""
+
+    code = "S160"
 
 
 class PinUnavailable(SecureError):

@@ -1,8 +1,9 @@
 """A tamper switch, and the device key that dies with it.
 
 With a key file the terminal finds its key again after a restart. The file says one of two things, as JSON:
-`{"device_key": "<64 hex digits>"}` or `{"tripped": "<cause>"}`. A trip overwrites the key in place before it
-writes the cause, so that a power cut in between leaves neither; a file that says neither counts as tripped.
+`{"device_key": "<64 hex digits>", "counter": 7}` or `{"tripped": "<cause>", "counter": 7}`; without a counter
+it stands at 0. A trip overwrites the key in place before it writes the cause, so that a power cut in between
+leaves neither; a file that says neither counts as tripped.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class VirtualTamper(QuietDevice):
         self._key_file = key_file
         self._device_key = device_key
         self._cause: str | None = None
+        self._counter = 0
         self._events: list[DeviceEvent] = []
 
     # --- the terminal's side ---
@@ -75,6 +77,18 @@ class VirtualTamper(QuietDevice):
             raise DeviceFault("the tamper device is not open")
         return self._device_key
 
+    def counter(self) -> int:
+        """How often `advance` was called. Where there is a key file it is kept there, over trips too."""
+        return self._counter
+
+    def advance(self) -> int:
+        """Count one on, in the file before this returns. Raises Tampered once tripped."""
+        self.device_key()
+        self._counter += 1
+        if self._key_file is not None:
+            self._save()
+        return self._counter
+
     # --- the intruder and the service engineer ---
 
     def trip(self, cause: str = "case opened") -> None:
@@ -106,14 +120,16 @@ class VirtualTamper(QuietDevice):
             text = path.read_bytes()
         except OSError as error:
             raise DeviceMissing(f"key file {path}: {error.strerror}: check its owner") from None
-        self._device_key, self._cause = _parse(text)
+        self._device_key, self._cause, self._counter = _parse(text)
 
     def _save(self) -> None:
         """Replace the file in one step: after a power cut it holds the old content or the new, never half."""
         assert self._key_file is not None
-        content = (
+        content: dict[str, object] = (
             {"tripped": self._cause} if self._device_key is None else {"device_key": self._device_key.hex()}
         )
+        if self._counter:
+            content["counter"] = self._counter
         new = self._key_file.with_name(self._key_file.name + ".new")
         try:
             with contextlib.suppress(FileNotFoundError):
@@ -127,16 +143,17 @@ class VirtualTamper(QuietDevice):
             ) from None
 
 
-def _parse(text: bytes) -> tuple[bytes | None, str | None]:
-    """Return (device key, None) or (None, cause of the trip)."""
+def _parse(text: bytes) -> tuple[bytes | None, str | None, int]:
+    """Return (device key, None, counter) or (None, cause of the trip, counter)."""
     try:
         content = json.loads(text)
+        counter = int(content.get("counter", 0))
         if "tripped" in content:
-            return None, str(content["tripped"])
+            return None, str(content["tripped"]), counter
         device_key = bytes.fromhex(content["device_key"])
-    except (ValueError, KeyError, TypeError):
-        return None, _DAMAGED
-    return (device_key, None) if len(device_key) == DEVICE_KEY_BYTES else (None, _DAMAGED)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None, _DAMAGED, 0
+    return (device_key, None, counter) if len(device_key) == DEVICE_KEY_BYTES else (None, _DAMAGED, counter)
 
 
 def _overwrite(path: Path) -> None:

@@ -63,3 +63,19 @@ def test_stays_tripped_when_opened_again(rig: TamperRig) -> None:
     assert rig.tamper.tripped
     with pytest.raises(Tampered):
         rig.tamper.device_key()
+
+
+def test_the_counter_only_goes_up_and_stays(rig: TamperRig) -> None:
+    before = rig.tamper.counter()
+    assert [rig.tamper.advance(), rig.tamper.advance()] == [before + 1, before + 2]
+    rig.tamper.close()
+    rig.tamper.open()
+    assert rig.tamper.counter() == before + 2
+
+
+def test_nothing_is_counted_after_a_trip(rig: TamperRig) -> None:
+    before = rig.tamper.advance()
+    rig.trip("case opened")
+    with pytest.raises(Tampered):
+        rig.tamper.advance()
+    assert rig.tamper.counter() == before

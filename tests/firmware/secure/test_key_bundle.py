@@ -73,7 +73,7 @@ def test_any_damaged_byte_is_noticed(place: int) -> None:
     assert caught.value.key == ("PIK" if place < 20 else "MAK" if place < 40 else "TDK")
 
 
-@pytest.mark.parametrize("layout", ["", "002", "005", "3", "0003"])
+@pytest.mark.parametrize("layout", ["", "002", "006", "3", "0003"])
 def test_an_unknown_layout_names_the_known_ones(layout: str) -> None:
     with pytest.raises(KeyFormat, match="known are 001, 003, 004"):
         parse_bundle(LAYOUT_004, layout)
