@@ -245,7 +245,11 @@ def test_a_port_of_another_machine_carries_every_byte(serial_server: Rfc2217Serv
 
 
 def test_a_busy_port_is_named_with_the_process_that_holds_it(null_modem: NullModem) -> None:
-    program = "import fcntl, sys; f = open(sys.argv[1]); fcntl.flock(f, 6); print(); sys.stdin.read()"
+    program = """import fcntl, sys
+port = open(sys.argv[1])
+fcntl.flock(port, fcntl.LOCK_EX)
+print(flush=True)
+sys.stdin.read()"""
     command = [sys.executable, "-c", program, null_modem.path_a]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None

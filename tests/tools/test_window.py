@@ -301,7 +301,8 @@ def test_without_a_terminal_it_is_one_line_and_exit_2(seat: Seat, capsys: pytest
 # --- a real window -----------------------------------------------------------------------------------
 
 PROGRAM = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background has it ignored
 from tools.runtime import StationPlan
 from tools.window import open_window
 sys.exit(open_window(StationPlan()))
@@ -344,7 +345,9 @@ class RealWindow:
 
     def end(self) -> int:
         """Wait until the process has ended; what it still draws is read."""
+        end_s = time.monotonic() + 20.0
         while self.process.poll() is None:
+            assert time.monotonic() < end_s, f"the window does not end: {self.seen[-500:]!r}"
             self._read()
         self._read()
         return self.process.returncode
