@@ -41,7 +41,13 @@ def test_everything_is_measured_as_json(capsys: pytest.CaptureFixture[str]) -> N
 def test_one_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
     assert catalogue.main(["messages"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split("  ")[0] for line in lines[1:]] == ["ISO 8583 0100 encoded", "ISO 8583 0100 decoded"]
+    assert [line.split("  ")[0] for line in lines[1:]] == [
+        "ISO 8583 0200 encoded",
+        "ISO 8583 0200 decoded",
+        "ISO 8583 0200 encoded / pyiso8583",
+        "ISO 8583 0200 decoded / pyiso8583",
+    ]
+    assert all("goal 1.000" in line for line in lines[3:])
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:

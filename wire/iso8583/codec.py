@@ -16,9 +16,8 @@ from wire.bcd import BcdError, pack_nibbles
 from wire.errors import CodecError
 from wire.iso8583.masking import masked
 from wire.iso8583.message import IsoMessage
-from wire.iso8583.packing import Packer, WireField
-from wire.iso8583.table import DialectTable, FieldTable
-from wire.iso8583.values import from_library, to_library
+from wire.iso8583.packing import Packer, Parts, WireField
+from wire.iso8583.table import DialectTable
 
 _TPDU_DIGITS = 10
 _MAC_FIELDS = (64, 128)
@@ -54,12 +53,14 @@ class Dialect:
         """
         if len(message.mti) != 4 or not (message.mti.isascii() and message.mti.isdigit()):
             raise CodecError("bad_format", None, "the message type has four digits")
-        texts = {number: to_library(self._field(number), value) for number, value in message.fields.items()}
-        return self._front(message) + self._packer.pack(message.mti, texts)
+        return self._front(message) + self._packer.pack(message.mti, message.fields)
 
     def decode(self, encoded: bytes) -> IsoMessage:
         """Return the message in `encoded`, every byte of which has to belong to it. Raises CodecError."""
-        return self._message(*self._take_apart(encoded))
+        front = self._require_front(encoded)
+        mti, values = self._packer.unpack(encoded, len(front))
+        digits = front.hex().upper()
+        return IsoMessage(mti, values, digits[:_TPDU_DIGITS], digits[_TPDU_DIGITS:])
 
     def mac_region(self, encoded: bytes) -> bytes:
         """Return what the MAC is calculated over: MTI to the last field before the MAC, as on the wire.
@@ -80,41 +81,43 @@ class Dialect:
     def masked_hex(self, encoded: bytes) -> str:
         """Return `encoded` in hex with a star for every half byte that may not be shown. Never raises."""
         try:
-            front, fields = self._take_apart(encoded)
-            self._message(front, fields)
+            front, parts = self._take_apart(encoded)
         except CodecError:
             return f"<{len(encoded)} bytes, not decodable>"
-        return front.hex().upper() + "".join(
-            unpacked.prefix.hex().upper() + self._masked_data(unpacked) for unpacked in fields
+        return (front + parts.mti + parts.bitmap).hex().upper() + "".join(
+            unpacked.prefix.hex().upper() + self._masked_data(unpacked) for unpacked in parts.fields
         )
 
     def describe(self, encoded: bytes) -> list[FieldView]:
         """Return a listing of `encoded` for people, secrets masked. Never raises: one line says why not."""
         try:
-            front, fields = self._take_apart(encoded)
-            message = self._message(front, fields)
+            front, parts = self._take_apart(encoded)
         except CodecError as error:
             return [FieldView(None, "message", f"<{len(encoded)} bytes, not decodable: {error}>")]
-        bitmap = "".join(unpacked.text for unpacked in fields if unpacked.key in {"p", "1"})
-        views = [FieldView(None, "TPDU", message.tpdu), FieldView(None, "header", message.header, "报文头")]
+        digits = front.hex().upper()
+        views = [
+            FieldView(None, "TPDU", digits[:_TPDU_DIGITS]),
+            FieldView(None, "header", digits[_TPDU_DIGITS:], "报文头"),
+        ]
         views = views if front else []
         views += [
-            FieldView(0, "message type", message.mti, "消息类型"),
-            FieldView(None, "bitmap", bitmap, "位图"),
+            FieldView(0, "message type", _shown(parts.mti, as_text=self._table.mti == "ascii"), "消息类型"),
+            FieldView(None, "bitmap", _shown(parts.bitmap, as_text=self._table.bitmap == "hex"), "位图"),
         ]
-        return views + [self._view(number, value) for number, value in message.fields.items()]
+        return views + [self._view(unpacked) for unpacked in parts.fields]
 
-    def _view(self, number: int, value: str | bytes) -> FieldView:
-        entry = self._field(number)
-        text = value.hex().upper() if isinstance(value, bytes) else value
-        return FieldView(number, entry.name, masked(entry.mask, text), entry.name_zh)
+    def _view(self, unpacked: WireField) -> FieldView:
+        entry = self._table.fields[unpacked.number]
+        return FieldView(
+            entry.number, entry.name, masked(entry.mask, _as_text(unpacked.value)), entry.name_zh
+        )
 
     def _masked_data(self, unpacked: WireField) -> str:
         shown = unpacked.data.hex().upper()
-        entry = self._table.fields.get(unpacked.number or 0)
-        if entry is None or entry.mask == "none":
+        entry = self._table.fields[unpacked.number]
+        if entry.mask == "none":
             return shown
-        stars = [character == "*" for character in masked(entry.mask, unpacked.text)]
+        stars = [character == "*" for character in masked(entry.mask, _as_text(unpacked.value))]
         if all(stars):
             return "*" * len(shown)
         if entry.data == "bcd":
@@ -126,20 +129,15 @@ class Dialect:
 
     # --- parts ---------------------------------------------------------------------------------------
 
-    def _take_apart(self, encoded: bytes) -> tuple[bytes, list[WireField]]:
-        front, body = encoded[: self._table.header], encoded[self._table.header :]
+    def _take_apart(self, encoded: bytes) -> tuple[bytes, Parts]:
+        front = self._require_front(encoded)
+        return front, self._packer.parts(encoded[len(front) :])
+
+    def _require_front(self, encoded: bytes) -> bytes:
+        front = encoded[: self._table.header]
         if len(front) < self._table.header:
             raise CodecError("truncated", None, "the message ends inside TPDU and header")
-        return front, self._packer.unpack(body)
-
-    def _message(self, front: bytes, fields: list[WireField]) -> IsoMessage:
-        values = {
-            unpacked.number: from_library(self._field(unpacked.number), unpacked.text)
-            for unpacked in fields
-            if unpacked.number is not None
-        }
-        digits = front.hex().upper()
-        return IsoMessage(fields[0].text, values, digits[:_TPDU_DIGITS], digits[_TPDU_DIGITS:])
+        return front
 
     def _front(self, message: IsoMessage) -> bytes:
         if not self._table.header:
@@ -147,22 +145,30 @@ class Dialect:
         digits = message.tpdu + message.header
         if len(message.tpdu) != _TPDU_DIGITS or len(digits) != 2 * self._table.header:
             raise CodecError("bad_length", None, "TPDU and header have 10 and 12 digits")
-        try:
-            return pack_nibbles(digits)
-        except BcdError:
-            raise CodecError("bad_character", None, "TPDU and header are hex digits") from None
-
-    def _field(self, number: int) -> FieldTable:
-        try:
-            return self._table.fields[number]
-        except KeyError:
-            raise CodecError("unsupported", number, "the dialect has no such field") from None
+        return _packed_front(digits)
 
     def _mac_start(self, encoded: bytes) -> int:
-        last = self._take_apart(encoded)[1][-1]
-        if last.number not in _MAC_FIELDS:
+        fields = self._take_apart(encoded)[1].fields
+        if not fields or fields[-1].number not in _MAC_FIELDS:
             raise CodecError("bad_format", None, "the message has no field for a MAC")
-        return len(encoded) - len(last.data)
+        return len(encoded) - len(fields[-1].data)
+
+
+@functools.lru_cache(maxsize=64)
+def _packed_front(digits: str) -> bytes:
+    # Kept: a terminal sends the same TPDU and header all day, and so does a host to each of its terminals.
+    try:
+        return pack_nibbles(digits)
+    except BcdError:
+        raise CodecError("bad_character", None, "TPDU and header are hex digits") from None
+
+
+def _as_text(value: str | bytes) -> str:
+    return value.hex().upper() if isinstance(value, bytes) else value
+
+
+def _shown(raw: bytes, *, as_text: bool) -> str:
+    return raw.decode("ascii") if as_text else raw.hex().upper()
 
 
 @functools.cache

@@ -1,137 +1,143 @@
-"""pyiso8583 behind a wall: the one file that calls it.
+"""Messages as bytes: MTI, bitmap and data elements, as a dialect's table says.
 
-It packs and unpacks MTI, bitmaps and data elements as a dialect's table says. Its errors carry the whole
-message, card number included: none of them leaves this file, not even as the context of ours, which are
-therefore raised outside of the handlers. What was wrong is found out from what had been unpacked so far,
-because the library's error texts may change; and what the library takes but the formats do not allow
-(` 6` or `+6` as a length, blanks in a hex bitmap) is refused here.
+The fields that a message has decide how it lies on the wire. That layout (the bitmap, and the functions of
+each field in order) is worked out once for every set of fields and kept: terminals and hosts use few of them.
 """
 
 from __future__ import annotations
 
+import functools
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-import iso8583
 
 from wire.errors import CodecError
-from wire.iso8583.table import DialectTable
+from wire.iso8583.faults import FAULTS, fault
+from wire.iso8583.table import DialectTable, Value
+from wire.iso8583.values import FieldCodec, Pack, Unpack, compiled
 
-_FAULTS = {
-    "truncated": "the message ends inside it",
-    "trailing_data": "bytes follow it, and it is the last",
-    "bad_length": "its length is no number, or more than it may hold",
-    "bad_character": "it holds bytes that its encoding has not",
-    "bad_padding": "the spare half byte of an odd number of digits is not 0",
-    "unsupported": "the dialect has no such field",
-}
-_PLACES = {"t": "message type", "p": "bitmap", "1": "second bitmap"}
+_LAYOUTS_MAX = 256
+"""Many times what one host uses, and a bound for whoever sends us every bitmap there is."""
+
+_BITMAP_BITS = 64
 _HEX = frozenset(string.hexdigits.encode("ascii"))
 
 
 @dataclass(frozen=True, slots=True)
 class WireField:
-    """One field as it lies on the wire. `key`: t MTI, p and 1 bitmaps, else the field's number."""
+    """One data element as it lies on the wire: its value, the length in front of it, its data."""
 
-    key: str
-    text: str = field(repr=False)
+    number: int
+    value: Value = field(repr=False)
     prefix: bytes = field(repr=False)
     data: bytes = field(repr=False)
 
-    @property
-    def number(self) -> int | None:
-        """The data element's number; None for MTI and bitmaps."""
-        return None if self.key in _PLACES else int(self.key)
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A whole message on the wire, without TPDU and header."""
+
+    mti: bytes
+    bitmap: bytes
+    fields: list[WireField] = field(repr=False)
 
 
 class Packer:
     """Packs and unpacks for one dialect. Knows nothing of TPDU and header."""
 
     def __init__(self, table: DialectTable) -> None:
-        self._spec = table.library_spec()
+        assert not table.wide_bitmap or table.bitmap == "hex", "only hex bitmaps are sent wide"
+        self._table = table
+        last = _BITMAP_BITS if table.primary_only else 2 * _BITMAP_BITS
+        # Published tables list 1 and 65 as fields: these bits announce bitmaps.
+        numbers = [number for number in table.fields if 1 < number <= last and number != _BITMAP_BITS + 1]
+        self._codecs = {number: compiled(table.fields[number]) for number in numbers}
         self._mti_bytes = 2 if table.mti == "bcd" else 4
         self._bitmap_bytes = 8 if table.bitmap == "binary" else 16
-        self._wide_bitmap = table.wide_bitmap
-        assert not table.wide_bitmap or table.bitmap == "hex", "only hex bitmaps are sent wide"
+        self._layout_to_pack = functools.lru_cache(_LAYOUTS_MAX)(self._make_layout_to_pack)
+        self._layout_to_unpack = functools.lru_cache(_LAYOUTS_MAX)(self._make_layout_to_unpack)
 
-    def pack(self, mti: str, texts: dict[int, str]) -> bytes:
-        """Pack what `wire.iso8583.values.to_library` gave for each field. Raises CodecError."""
-        library_texts = {"t": mti} | {str(number): text for number, text in texts.items()}
+    def pack(self, mti: str, values: Mapping[int, Value]) -> bytes:
+        """Pack a message. `mti`: four digits; `values`: in the order of their numbers. Raises CodecError."""
+        bitmap, packs = self._layout_to_pack(tuple(values))
+        front = bytes.fromhex(mti) if self._mti_bytes == 2 else mti.encode("ascii")
+        data = [pack(value) for pack, value in zip(packs, values.values(), strict=True)]
+        return b"".join((front, bitmap, *data))
+
+    def unpack(self, body: bytes, start: int = 0) -> tuple[str, dict[int, Value]]:
+        """Return MTI and values of the message at `start`, all of it up to the end. Raises CodecError."""
+        mti, bitmap, position = self._front(body, start)
+        values: dict[int, Value] = {}
+        for number, unpack in self._layout_to_unpack(bitmap):
+            values[number], position = unpack(body, position)
+        if position != len(body):
+            raise _trailing(values)
+        return mti, values
+
+    def parts(self, body: bytes) -> Parts:
+        """Return the message with the bytes of each field, every byte of it once. Raises as `unpack` does."""
+        _, bitmap, position = self._front(body, 0)
+        fields: dict[int, WireField] = {}
+        for number, unpack in self._layout_to_unpack(bitmap):
+            start, data_start = position, position + self._codecs[number].prefix_bytes
+            value, position = unpack(body, start)
+            fields[number] = WireField(number, value, body[start:data_start], body[data_start:position])
+        if position != len(body):
+            raise _trailing(fields)
+        return Parts(body[: self._mti_bytes], bitmap, list(fields.values()))
+
+    def _front(self, body: bytes, start: int) -> tuple[str, bytes, int]:
+        """MTI, bitmap or bitmaps, and where they end."""
+        mti_end = start + self._mti_bytes
+        raw = body[start:mti_end]
+        mti = raw.hex() if self._mti_bytes == 2 else raw.decode("latin-1")
+        if len(mti) < 4:
+            raise _front_fault("truncated", "message type")
+        if not (mti.isdigit() and mti.isascii()):
+            raise _front_fault("bad_character", "message type")
+        end = mti_end + self._bitmap_bytes
+        if len(body) < end:
+            raise _front_fault("truncated", "bitmap")
+        if self._has_second_bitmap(body[mti_end]):
+            end += self._bitmap_bytes
+            if len(body) < end:
+                raise _front_fault("truncated", "second bitmap")
+        return mti, body[mti_end:end], end
+
+    def _has_second_bitmap(self, first: int) -> bool:
+        if self._table.primary_only:
+            return False
+        if self._bitmap_bytes == 8:
+            return first >= 0x80
+        return self._table.wide_bitmap or first in b"89ABCDEFabcdef"
+
+    # --- layouts -------------------------------------------------------------------------------------
+
+    def _make_layout_to_pack(self, numbers: tuple[int, ...]) -> tuple[bytes, list[Pack]]:
+        packs = [self._codec(number).pack for number in numbers]
+        bits = sum(1 << (2 * _BITMAP_BITS - number) for number in numbers)
+        wide = self._table.wide_bitmap
+        if any(number > _BITMAP_BITS for number in numbers) and not wide:
+            bits |= 1 << (2 * _BITMAP_BITS - 1)  # it announces the second bitmap; wide bitmaps do without
+        whole = bits.to_bytes(16, "big")
+        bitmap = whole if wide or whole[0] >= 0x80 else whole[:8]
+        return (bitmap if self._bitmap_bytes == 8 else bitmap.hex().upper().encode("ascii")), packs
+
+    def _make_layout_to_unpack(self, bitmap: bytes) -> list[tuple[int, Unpack]]:
+        if self._bitmap_bytes == 16:
+            if not _HEX.issuperset(bitmap):
+                raise _front_fault("bad_character", "bitmap")
+            bitmap = bytes.fromhex(bitmap.decode("ascii"))
+        numbers = bitmap_numbers(bitmap)
+        if not self._table.primary_only:
+            numbers = (number for number in numbers if number != 1)
+        return [(number, self._codec(number).unpack) for number in numbers]
+
+    def _codec(self, number: int) -> FieldCodec:
         try:
-            packed, wire = iso8583.encode(library_texts, self._spec)
-        except iso8583.EncodeError as error:
-            key = error.field
-        else:
-            return self._widen(bytes(packed), second="1" in wire) if self._wide_bitmap else bytes(packed)
-        raise _fault("bad_length", key)
-
-    def unpack(self, body: bytes) -> list[WireField]:
-        """Unpack a message, every byte of which has to belong to it. Raises CodecError."""
-        announced = self._announce_second_bitmap(body) if self._wide_bitmap else body
-        try:
-            texts, wire = iso8583.decode(announced, self._spec)
-        except iso8583.DecodeError as error:
-            key, reason = error.field, self._reason(error)
-        except KeyError as error:
-            key, reason = str(error.args[0]), "unsupported"
-        else:
-            fields = [WireField(key, texts[key], part["len"], part["data"]) for key, part in wire.items()]
-            if self._wide_bitmap:
-                fields[1] = self._bitmap_as_sent(body)
-            for unpacked in fields:
-                self._refuse_what_the_library_takes(unpacked)
-            return fields
-        raise _fault(reason, key)
-
-    def _reason(self, error: iso8583.DecodeError) -> str:
-        prefix, data = error.doc_enc[error.field]["len"], error.doc_enc[error.field]["data"]
-        entry = self._spec[error.field]
-        if len(prefix) < entry["len_type"]:
-            return "truncated"
-        length = _length(entry, prefix)
-        if length is None or length > entry["max_len"]:
-            return "bad_length"
-        nibbles = entry.get("len_count") == "nibbles"
-        if len(data) < ((length + 1) // 2 if nibbles else length):
-            return "truncated"
-        unpacked_bytes = sum(len(part["len"]) + len(part["data"]) for part in error.doc_enc.values())
-        if error.pos == unpacked_bytes < len(error.s):
-            return "trailing_data"
-        return "bad_padding" if nibbles else "bad_character"
-
-    def _refuse_what_the_library_takes(self, unpacked: WireField) -> None:
-        key, data = unpacked.key, unpacked.data
-        if key == "t" and not _is_digits(unpacked.text):
-            raise _fault("bad_character", key)
-        if key in {"p", "1"} and self._bitmap_bytes == 16 and not _HEX.issuperset(data):
-            raise _fault("bad_character", key)
-        if key == "1" and len(data) > self._bitmap_bytes:
-            raise _fault("unsupported", "65")  # a third bitmap
-        if key not in _PLACES and _length(self._spec[key], unpacked.prefix) is None:
-            raise _fault("bad_length", key)
-
-    # A wide bitmap: some hosts always send both hex bitmaps and leave bit 1, which announces the second,
-    # clear. The library goes by bit 1: it is set for the library, and cleared for the wire.
-
-    def _announce_second_bitmap(self, body: bytes) -> bytes:
-        start = self._mti_bytes
-        first = body[start : start + 1]
-        if not first or first[0] not in _HEX:
-            return body  # the library says what is wrong with it
-        return body[:start] + b"%X" % (int(first, 16) | 8) + body[start + 1 :]
-
-    def _bitmap_as_sent(self, body: bytes) -> WireField:
-        data = body[self._mti_bytes : self._mti_bytes + self._bitmap_bytes]
-        return WireField("p", data.decode("ascii"), b"", data)
-
-    def _widen(self, packed: bytes, *, second: bool) -> bytes:
-        start, end = self._mti_bytes, self._mti_bytes + self._bitmap_bytes
-        first = b"%X" % (int(packed[start : start + 1], 16) & 7)
-        return (
-            packed[:start] + first + packed[start + 1 : end] + (b"" if second else b"0" * 16) + packed[end:]
-        )
+            return self._codecs[number]
+        except KeyError:
+            raise fault("unsupported", number) from None
 
 
 def bitmap_numbers(bitmap: bytes) -> Iterator[int]:
@@ -144,20 +150,9 @@ def bitmap_numbers(bitmap: bytes) -> Iterator[int]:
     )
 
 
-def _length(entry: dict[str, Any], prefix: bytes) -> int | None:
-    if entry["len_type"] == 0:
-        return int(entry["max_len"])
-    if entry["len_enc"] == "b":
-        return int.from_bytes(prefix, "big")
-    digits = prefix.hex() if entry["len_enc"] == "bcd" else prefix.decode("latin-1")
-    return int(digits) if _is_digits(digits) else None
+def _trailing(fields: Mapping[int, object]) -> CodecError:
+    return fault("trailing_data", max(fields)) if fields else _front_fault("trailing_data", "bitmap")
 
 
-def _is_digits(text: str) -> bool:
-    return text.isascii() and text.isdigit()
-
-
-def _fault(reason: str, key: str) -> CodecError:
-    if place := _PLACES.get(key if reason != "unsupported" else ""):
-        return CodecError(reason, None, f"{place}: {_FAULTS[reason]}")
-    return CodecError(reason, int(key), _FAULTS[reason])
+def _front_fault(reason: str, place: str) -> CodecError:
+    return CodecError(reason, None, f"{place}: {FAULTS[reason]}")

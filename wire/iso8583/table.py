@@ -24,6 +24,9 @@ from wire.bcd import Pad
 from wire.errors import CodecError
 from wire.iso8583.masking import Mask
 
+Value = str | bytes
+"""A data element: digits and text are `str`, binary is `bytes`."""
+
 FieldType = Literal["n", "an", "ans", "z", "x+n", "b"]
 DataEncoding = Literal["ascii", "bcd", "hex", "binary", "amount-bcd"]
 LengthEncoding = Literal["ascii", "bcd", "binary"]
@@ -46,27 +49,6 @@ class FieldTable:
     mask: Mask = "none"
     name: str = ""
     name_zh: str = ""
-
-    def library_entry(self) -> dict[str, Any]:
-        """Return the field as pyiso8583 wants it described."""
-        entry: dict[str, Any] = {
-            "data_enc": self.charset if self.data in {"ascii", "hex"} else "b",
-            "len_enc": {"ascii": "ascii", "bcd": "bcd", "binary": "b"}[self.len],
-            "len_type": self.len_digits if self.len == "ascii" else (self.len_digits + 1) // 2,
-            "max_len": self._library_length(),
-            "desc": self.name,
-        }
-        if self.data == "bcd":
-            entry |= {"len_count": "nibbles", f"{self.pad}_pad": "0"}
-        return entry
-
-    def _library_length(self) -> int:
-        if self.data == "hex":
-            assert self.len_digits == 0, "hex data has a fixed length"
-            return 2 * self.max
-        if self.data == "amount-bcd":
-            return 1 + self.max // 2
-        return self.max
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +87,3 @@ class DialectTable:
 
         source = resources.files("wire.iso8583").joinpath("dialects", f"{name}.toml")
         return cls.from_mapping(name, tomllib.loads(source.read_text(encoding="utf-8")))
-
-    def library_spec(self) -> dict[str, dict[str, Any]]:
-        """Return the whole dialect as pyiso8583 wants it described, TPDU and header left out."""
-        spec = {
-            "h": _fixed(0, "ascii", "header"),
-            "t": _fixed(2, "b", "MTI") if self.mti == "bcd" else _fixed(4, "ascii", "MTI"),
-            "p": _fixed(8, "b", "bitmap") if self.bitmap == "binary" else _fixed(16, "ascii", "bitmap"),
-        }
-        if not self.primary_only:
-            spec["1"] = spec["p"]
-        return spec | {str(entry.number): entry.library_entry() for entry in self.fields.values()}
-
-
-def _fixed(length: int, encoding: str, name: str) -> dict[str, Any]:
-    return {"data_enc": encoding, "len_enc": "ascii", "len_type": 0, "max_len": length, "desc": name}

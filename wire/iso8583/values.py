@@ -1,69 +1,111 @@
-"""One data element between its value and the text that pyiso8583 packs.
+"""Data elements with their lengths, compiled once for each dialect.
 
-pyiso8583 takes and gives every value as `str`: digits and text as they are, binary as hex. It checks
-lengths; what characters a field may hold is checked here, in both directions.
+`compiled` makes a `FieldCodec` out of a field's line in the table: two functions that know its encoding, its
+length and its alphabet (see `wire.iso8583.encodings`), so that a message looks nothing up while it is packed.
 """
 
 from __future__ import annotations
 
-import string
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from wire.errors import CodecError
-from wire.iso8583.table import FieldTable
+from wire.iso8583.encodings import ENCODINGS, FromData, ToData, data_bytes
+from wire.iso8583.faults import fault, impossible
+from wire.iso8583.table import FieldTable, LengthEncoding, Value
 
-_HEX = frozenset("0123456789ABCDEF")
-_DIGITS = frozenset(string.digits)
-_ALPHABETS = {
-    "n": _DIGITS,
-    "an": frozenset(string.ascii_letters + string.digits + " "),
-    "ans": frozenset(map(chr, range(0x20, 0x7F))),
-    "z": _HEX,
-}
-
-
-def to_library(field: FieldTable, value: str | bytes) -> str:
-    """Return what pyiso8583 packs for `value`. Raises CodecError: bad_format, bad_character, bad_length."""
-    if isinstance(value, bytes) != (field.type == "b"):
-        wanted = "bytes" if field.type == "b" else "str"
-        raise CodecError("bad_format", field.number, f"its value has to be {wanted}")
-    text = value.hex().upper() if isinstance(value, bytes) else value
-    _require_characters(field, text)
-    _require_length(field, len(value if isinstance(value, bytes) else value.encode(field.charset)))
-    if field.data == "amount-bcd":
-        return text[:1].encode("ascii").hex() + text[1:]
-    if field.type == "z" and field.data == "ascii":
-        return text.replace("D", "=")
-    return text
+Pack = Callable[[Value], bytes]
+"""A value to its bytes, length prefix included. Raises CodecError: bad_format, bad_character, bad_length."""
+Unpack = Callable[[bytes, int], tuple[Value, int]]
+"""A body and where the field begins in it, to its value and where it ends. Raises CodecError."""
 
 
-def from_library(field: FieldTable, text: str) -> str | bytes:
-    """Return the value that pyiso8583 unpacked as `text`. Raises CodecError: bad_character."""
-    if field.data == "amount-bcd":
-        text = bytes.fromhex(text[:2]).decode("latin-1") + text[2:]
-    if field.type == "z" and field.data == "ascii":
-        text = text.replace("=", "D")
-    _require_characters(field, text)
-    return bytes.fromhex(text) if field.type == "b" else text
+@dataclass(frozen=True, slots=True)
+class FieldCodec:
+    """One data element of a dialect, ready to use. `prefix_bytes`: how long its length in front is."""
+
+    entry: FieldTable
+    prefix_bytes: int
+    pack: Pack
+    unpack: Unpack
 
 
-def _require_length(field: FieldTable, length: int) -> None:
-    if length > field.max or (field.len_digits == 0 and length != field.max):
-        allowed = f"up to {field.max}" if field.len_digits else f"exactly {field.max}"
-        raise CodecError("bad_length", field.number, f"it holds {allowed}, not {length}")
+def compiled(entry: FieldTable) -> FieldCodec:
+    """Make the functions for a line of the table. Raises CodecError (bad_format) for an impossible one."""
+    to_data, from_data = ENCODINGS[entry.data](entry)
+    if not entry.len_digits:
+        return FieldCodec(entry, 0, to_data, _unpack_fixed(entry, from_data))
+    prefixes = _length_prefixes(entry.len, entry.len_digits)
+    if entry.max >= len(prefixes):
+        raise impossible(entry, "the length in front has too few digits for the longest value")
+    return FieldCodec(
+        entry,
+        len(prefixes[0]),
+        _pack_variable(entry, to_data, prefixes),
+        _unpack_variable(entry, from_data),
+    )
 
 
-def _require_characters(field: FieldTable, text: str) -> None:
-    if field.type == "b":
-        good = _HEX.issuperset(text.upper())
-    elif field.type == "x+n":
-        good = _ALPHABETS["an"].issuperset(text[:1]) and _DIGITS.issuperset(text[1:])
-    elif text.encode(field.charset, "ignore").decode(field.charset) != text:
-        good = False
-    elif field.charset != "ascii":
-        good = text.replace("\u3000", " ").isprintable()  # the wide blank of Chinese text is no control
-    else:
-        good = _ALPHABETS[field.type].issuperset(text)
-    if not good:
-        raise CodecError(
-            "bad_character", field.number, f"it holds a character that type {field.type} has not"
-        )
+# --- fixed and variable lengths ----------------------------------------------------------------------
+
+
+def _unpack_fixed(entry: FieldTable, from_data: FromData) -> Unpack:
+    number, count, size_bytes = entry.number, entry.max, data_bytes(entry, entry.max)
+
+    def unpack(body: bytes, start: int) -> tuple[Value, int]:
+        end = start + size_bytes
+        if end > len(body):
+            raise fault("truncated", number)
+        return from_data(body[start:end], count), end
+
+    return unpack
+
+
+def _pack_variable(entry: FieldTable, to_data: ToData, prefixes: tuple[bytes, ...]) -> Pack:
+    if entry.data == "bcd":  # the length counts digits
+
+        def pack(value: Value) -> bytes:
+            data = to_data(value)
+            return prefixes[len(value)] + data
+
+    else:  # and bytes elsewhere, which in Chinese text are more than the characters
+
+        def pack(value: Value) -> bytes:
+            data = to_data(value)
+            return prefixes[len(data)] + data
+
+    return pack
+
+
+def _unpack_variable(entry: FieldTable, from_data: FromData) -> Unpack:
+    number, count_max, is_bcd = entry.number, entry.max, entry.data == "bcd"
+    counts = _lengths_by_prefix(entry.len, entry.len_digits)
+    prefix_bytes = len(next(iter(counts)))
+
+    def unpack(body: bytes, start: int) -> tuple[Value, int]:
+        data_start = start + prefix_bytes
+        count = counts.get(body[start:data_start])
+        if count is None or count > count_max:
+            raise fault("truncated" if data_start > len(body) else "bad_length", number)
+        end = data_start + ((count + 1) // 2 if is_bcd else count)
+        if end > len(body):
+            raise fault("truncated", number)
+        return from_data(body[data_start:end], count), end
+
+    return unpack
+
+
+@functools.cache
+def _length_prefixes(encoding: LengthEncoding, digits: int) -> tuple[bytes, ...]:
+    """Every length that can stand in front of a value, as it is written: looked up instead of calculated."""
+    size_bytes = digits if encoding == "ascii" else (digits + 1) // 2
+    if encoding == "binary":
+        return tuple(count.to_bytes(size_bytes, "big") for count in range(min(256**size_bytes, 1000)))
+    if encoding == "bcd":
+        return tuple(bytes.fromhex(f"{count:0{2 * size_bytes}d}") for count in range(10**digits))
+    return tuple(f"{count:0{digits}d}".encode("ascii") for count in range(10**digits))
+
+
+@functools.cache
+def _lengths_by_prefix(encoding: LengthEncoding, digits: int) -> Mapping[bytes, int]:
+    return {prefix: count for count, prefix in enumerate(_length_prefixes(encoding, digits))}
