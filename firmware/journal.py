@@ -8,15 +8,25 @@ changes nothing, here or there, and the caller must not tell the world (design, 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, TypeVar
 
 from firmware.records import Outgoing, OutgoingKind, OutgoingState, Payment
-from hal.api import Change, Delete, Put, Storage, StorageVersion
+from firmware.txn.transaction import State
+from hal.api import Change, Delete, Put, Storage, StorageFailed, StorageVersion
 
 SCHEMA_VERSION = 1
 COUNTER_MAX = 999_999
+
+_STATES = frozenset(str(state.value) for state in State)
+_PLAIN_TYPES = frozenset({"int", "str", "bool"})
+
+
+class JournalDamaged(StorageFailed):
+    """A record is there and is none that this firmware wrote. The text names it, never what is in it."""
+
+    code = "H320"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +38,8 @@ class Counters:
     payment_number: int = 0
     outgoing_number: int = 0
     signed_in: bool = False
+    signed_in_as: str = ""  # with which key scheme: after a change of the settings the sign-in does not count
+    signed_in_at: str = ""  # by the bank's clock, ISO 8601 without zone
     language: str = ""  # "" until switched: then the settings' one is used
     last_slip: int = 0  # number of the payment whose slip can be printed again
 
@@ -67,7 +79,7 @@ class Journal:
         self.outbox: dict[int, Outgoing] = {}
 
     def load(self) -> None:
-        """Read what is stored. Raises StorageVersion for another version's data, StorageFailed."""
+        """Read what is stored. Raises StorageVersion (another version's), JournalDamaged, StorageFailed."""
         stored = self._storage.get("terminal", "journal_version")
         if stored is not None and stored != b"%d" % SCHEMA_VERSION:
             raise StorageVersion(
@@ -75,20 +87,23 @@ class Journal:
                 f"{SCHEMA_VERSION}: use the firmware that wrote it, or start with a new state folder"
             )
         counters = self._storage.get("terminal", "counters")
-        self.counters = Counters(**json.loads(counters)) if counters else Counters()
-        stored_outbox = self._storage.scan("outbox")
-        self.outbox = {int(key): Outgoing.from_json(json.loads(value)) for key, value in stored_outbox}
+        self.counters = Counters()
+        if counters is not None:
+            self.counters = _unpack("terminal", "counters", counters, lambda values: Counters(**values))
+        waiting = self._storage.scan("outbox")
+        entries = [_unpack("outbox", key, value, Outgoing.from_json) for key, value in waiting]
+        self.outbox = {entry.number: entry for entry in entries}
         self.payment = self.read_payment(self.counters.payment_number)
 
     def read_payment(self, number: int) -> Payment | None:
-        """The payment of that number, as it was committed last."""
+        """The payment of that number, as it was committed last. Raises JournalDamaged."""
         stored = self._storage.get("payment", _key(number))
-        return None if stored is None else Payment.from_json(json.loads(stored))
+        return None if stored is None else _unpack("payment", _key(number), stored, Payment.from_json)
 
     def payments(self) -> Iterator[Payment]:
-        """Every payment, the oldest first."""
-        for _, value in self._storage.scan("payment"):
-            yield Payment.from_json(json.loads(value))
+        """Every payment, the oldest first. Raises JournalDamaged."""
+        for key, value in self._storage.scan("payment"):
+            yield _unpack("payment", key, value, Payment.from_json)
 
     def due(self) -> list[Outgoing]:
         """What the bank must be sent: reversals first, each kind in the order in which it arose."""
@@ -129,3 +144,39 @@ def _key(number: int) -> str:
 
 def _pack(values: dict[str, Any]) -> bytes:
     return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+R = TypeVar("R", Counters, Payment, Outgoing)
+
+
+def _unpack(table: str, key: str, stored: bytes, from_json: Callable[[dict[str, Any]], R]) -> R:
+    """The record in `stored`. Raises JournalDamaged unless it is whole and every plain field has its type."""
+    try:
+        record = from_json(json.loads(stored))
+        plain = [item for item in fields(record) if item.type in _PLAIN_TYPES]
+        is_sound = all(type(getattr(record, item.name)).__name__ == item.type for item in plain)
+        is_sound = is_sound and _is_sound(record, key)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise _damaged(table, key) from None
+    if not is_sound:
+        raise _damaged(table, key)
+    return record
+
+
+def _is_sound(record: Counters | Payment | Outgoing, key: str) -> bool:
+    """Whether what is more than a plain field is as the firmware writes it."""
+    match record:
+        case Payment():
+            return record.state in _STATES
+        case Outgoing():
+            texts: dict[Any, Any] = record.fields
+            numbers_fit = all(isinstance(text, str) and field.isdecimal() for field, text in texts.items())
+            return numbers_fit and _key(record.number) == key
+    return True
+
+
+def _damaged(table: str, key: str) -> JournalDamaged:
+    return JournalDamaged(
+        f"the journal's record {table}/{key} is damaged: restore the terminal's memory from a copy, or put "
+        "it aside, begin a new one and settle with the bank by hand"
+    )

@@ -98,13 +98,13 @@ class SqliteStorage(QuietDevice):
         """The value, or None. Raises StorageFailed."""
         with self._failures("read"):
             row = self._connection().execute(_GET, (table, key)).fetchone()
-        return None if row is None else bytes(row[0])
+        return None if row is None else self._blob(table, key, row[0])
 
     def scan(self, table: str) -> Iterator[tuple[str, bytes]]:
         """All pairs of a table as they are now, in the order of their keys. Raises StorageFailed."""
         with self._failures("read"):
             rows = self._connection().execute(_SCAN, (table,)).fetchall()
-        return iter([(str(key), bytes(value)) for key, value in rows])
+        return iter([(str(key), self._blob(table, str(key), value)) for key, value in rows])
 
     def commit(self, changes: Sequence[Change]) -> None:
         """Make all of `changes` durable, or none. Raises StorageFailed; ValueError for too large a value."""
@@ -119,6 +119,15 @@ class SqliteStorage(QuietDevice):
             except BaseException:
                 _roll_back(database)
                 raise
+
+    def _blob(self, table: str, key: str, value: object) -> bytes:
+        """A value as it was put there: SQLite lets other programs store what is no BLOB."""
+        if not isinstance(value, bytes):
+            raise StorageFailed(
+                f"storage {self._path}: the value of {table}/{key} is not what this program stores: "
+                "another program has changed it; restore the file from a copy"
+            )
+        return value
 
     def _connection(self) -> sqlite3.Connection:
         if self._database is None:

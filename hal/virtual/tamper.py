@@ -19,7 +19,8 @@ from hal.api import DeviceEvent, DeviceFault, DeviceMissing, Rng, SelfTest, Tamp
 from hal.device import QuietDevice
 
 DEVICE_KEY_BYTES = 32
-_DAMAGED = "key file damaged"
+KEY_FILE_DAMAGED = "key file damaged"
+"""The cause of the trip that a file which says neither comes to."""
 
 
 class VirtualTamper(QuietDevice):
@@ -116,7 +117,10 @@ class VirtualTamper(QuietDevice):
     def _load(self, path: Path) -> None:
         try:
             if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-                raise DeviceMissing(f"key file {path} can be read by others: chmod 600 it, or delete it")
+                raise DeviceMissing(
+                    f"key file {path} can be read by others: chmod 600 it; if somebody may have read it, "
+                    "load new keys"
+                )
             text = path.read_bytes()
         except OSError as error:
             raise DeviceMissing(f"key file {path}: {error.strerror}: check its owner") from None
@@ -152,8 +156,12 @@ def _parse(text: bytes) -> tuple[bytes | None, str | None, int]:
             return None, str(content["tripped"]), counter
         device_key = bytes.fromhex(content["device_key"])
     except (ValueError, KeyError, TypeError, AttributeError):
-        return None, _DAMAGED, 0
-    return (device_key, None, counter) if len(device_key) == DEVICE_KEY_BYTES else (None, _DAMAGED, counter)
+        return None, KEY_FILE_DAMAGED, 0
+    return (
+        (device_key, None, counter)
+        if len(device_key) == DEVICE_KEY_BYTES
+        else (None, KEY_FILE_DAMAGED, counter)
+    )
 
 
 def _overwrite(path: Path) -> None:

@@ -1,11 +1,12 @@
 """The journal: all of a commit or nothing, across failures and power cuts, and what it gives to be sent."""
 
+import json
 from dataclasses import replace
 from typing import Literal
 
 import pytest
 
-from firmware.journal import COUNTER_MAX, Counters, Draft, Journal
+from firmware.journal import COUNTER_MAX, Counters, Draft, Journal, JournalDamaged
 from firmware.records import Flow, Outcome, Outgoing, OutgoingKind, OutgoingState, Payment, Reason
 from hal.api import Delete, Put, StorageFailed, StorageVersion
 from hal.virtual.power import PowerCut
@@ -219,3 +220,56 @@ def test_another_version_s_journal_is_refused_and_untouched(storage: MemoryStora
 def test_the_first_commit_writes_the_version(storage: MemoryStorage) -> None:
     sold(storage)
     assert storage.get("terminal", "journal_version") == b"1"
+
+
+# --- damage ------------------------------------------------------------------------------------------
+
+
+def damage(storage: MemoryStorage, table: str, key: str, **values: object) -> None:
+    """Put something else into a stored record."""
+    stored = storage.get(table, key)
+    assert stored is not None
+    storage.commit([Put(table, key, json.dumps({**json.loads(stored), **values}).encode())])
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "values"),
+    [
+        ("terminal", "counters", {"stan": "SECRET"}),
+        ("terminal", "counters", {"signed_in": 1}),
+        ("terminal", "counters", {"SECRET": 1}),
+        ("outbox", "00000001", {"kind": "SECRET"}),
+        ("outbox", "00000001", {"attempts": None}),
+        ("outbox", "00000001", {"fields": {"11": 41}}),
+        ("outbox", "00000001", {"fields": {"SECRET": "41"}}),
+        ("outbox", "00000001", {"number": 2}),
+        ("payment", "00000001", {"state": "SECRET"}),
+        ("payment", "00000001", {"amount_minor": "SECRET"}),
+        ("payment", "00000001", {"reversed": "no"}),
+        ("payment", "00000001", {"outcome": "SECRET"}),
+    ],
+)
+def test_a_damaged_record_is_named_and_not_shown(
+    storage: MemoryStorage, table: str, key: str, values: dict[str, object]
+) -> None:
+    sold(storage)
+    damage(storage, table, key, **values)
+    with pytest.raises(JournalDamaged, match=f"record {table}/{key} is damaged: restore") as refused:
+        loaded(storage)
+    assert "SECRET" not in str(refused.value)
+    assert refused.value.code == "H320"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"7", b"[]", b"null", b"\xff"])
+@pytest.mark.parametrize(
+    ("table", "key"), [("terminal", "counters"), ("outbox", "x"), ("payment", "00000001")]
+)
+def test_a_record_that_is_none_is_refused(
+    storage: MemoryStorage, table: str, key: str, content: bytes
+) -> None:
+    sold(storage)
+    storage.commit([Put(table, key, content)])
+    before = storage.snapshot()
+    with pytest.raises(JournalDamaged, match=f"record {table}/{key} is damaged"):
+        loaded(storage)
+    assert storage.snapshot() == before

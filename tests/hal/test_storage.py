@@ -122,6 +122,27 @@ def test_a_damaged_page_is_an_error_that_shows_no_data(storage: SqliteStorage, p
     assert not storage.self_test().ok
 
 
+@pytest.mark.parametrize("value", ["6225880123456783", 6225880123456783, None])
+def test_a_value_of_another_type_is_an_error_that_does_not_show_it(path: Path, value: object) -> None:
+    database = sqlite3.connect(path)
+    database.execute('CREATE TABLE kv ("table" TEXT, key TEXT, value BLOB)')
+    database.execute("PRAGMA user_version = 1")
+    database.execute("INSERT INTO kv VALUES ('t', 'k', ?)", (value,))
+    database.commit()
+    database.close()
+    storage = SqliteStorage(path)
+    storage.open()
+    try:
+        for read in (lambda: storage.get("t", "k"), lambda: storage.scan("t")):
+            with pytest.raises(
+                StorageFailed, match="the value of t/k is not what this program stores"
+            ) as caught:
+                read()
+            assert "6225" not in str(caught.value)
+    finally:
+        storage.close()
+
+
 def _limit_pages(storage: SqliteStorage) -> None:
     """Make the disk full: SQLite then reports SQLITE_FULL as it does for a real one."""
     database = storage._connection()
