@@ -139,7 +139,9 @@ def _clipped(line: str, columns: int) -> str:
 
 
 def _title(moment: Moment) -> Saying:
-    return Saying((moment.text(f"{moment.screen}.title"),))
+    """Not "ready" while something must reach the bank first: until then no sale starts."""
+    waits = moment.screen == "idle" and moment.values.pending
+    return Saying((moment.text(f"{moment.screen}.{'title_pending' if waits else 'title'}"),))
 
 
 def _verdict(moment: Moment) -> Saying:
@@ -236,12 +238,12 @@ def _money_taken(moment: Moment) -> Saying:
 
 
 def _alert(moment: Moment) -> Saying:
-    """The worst of what is wrong between terminal and bank."""
+    """The worse of what is wrong between terminal and bank."""
     if not moment.values.link_up:
         return moment.forms("element.alert.no_link")
     if not moment.values.signed_in and moment.screen != "not_signed_in":
         return moment.forms("element.alert.not_signed_in")
-    return _pending(moment)
+    return _NOTHING
 
 
 def _pending(moment: Moment) -> Saying:
@@ -361,7 +363,7 @@ def render(name: str, values: ScreenValues, *, columns: int, rows: int, language
 
 
 def _small(layout: Layout, moment: Moment, columns: int, rows: int) -> tuple[ScreenLine, ...]:
-    blocks, _ = _blocks(layout, moment, columns, rows)
+    blocks, _ = _blocks(layout, moment, columns, rows, airy=False)
     lines = [line for block in blocks for line in block]
     if rows > 2:  # a bar behind the title; a display of two rows cannot draw one
         lines[0] = ScreenLine(lines[0].text, lines[0].align, inverse=True, double=lines[0].double)
@@ -372,19 +374,24 @@ def _large(layout: Layout, moment: Moment, columns: int, rows: int) -> tuple[Scr
     header = _header(moment.values, columns)
     footer = _footer(layout, moment, columns)
     moment = Moment(moment.screen, moment.values, moment.language, has_header=bool(header))
-    blocks, rows_left = _blocks(layout, moment, columns, rows - len(header) - len(footer))
-    gaps = max(0, rows_left - len(footer))  # the last free row keeps the footer off the body
+    rows -= len(header) + 2 * len(footer)  # a blank row keeps the footer off the body
+    blocks, rows_left = _blocks(layout, moment, columns, rows, airy=True)
     body: list[ScreenLine] = []
     for block in blocks:
-        if body and gaps:
+        if body and rows_left:
             body.append(_BLANK)
-            gaps, rows_left = gaps - 1, rows_left - 1
+            rows_left -= 1
         body += block
-    return (*header, *body, *[_BLANK] * (rows_left if footer else 0), *footer)
+    return (*header, *body, *[_BLANK] * (rows_left + 1 if footer else 0), *footer)
 
 
-def _blocks(layout: Layout, moment: Moment, columns: int, rows: int) -> tuple[list[list[ScreenLine]], int]:
-    """The elements that fit, each with its lines, from top to bottom; and how many rows are left over."""
+def _blocks(
+    layout: Layout, moment: Moment, columns: int, rows: int, *, airy: bool
+) -> tuple[list[list[ScreenLine]], int]:
+    """The elements that fit, each with its lines, from top to bottom; and how many rows are left over.
+
+    `airy`: beyond the first, an element is drawn large only if a row is left between any two of them.
+    """
     chosen: dict[str, tuple[str, ...]] = {}
     rows_left = rows
     for element in layout.important:
@@ -392,10 +399,12 @@ def _blocks(layout: Layout, moment: Moment, columns: int, rows: int) -> tuple[li
         if lines:
             chosen[element] = lines
             rows_left -= len(lines)
-    doubled = set()
+    doubled: set[str] = set()
     for element in layout.big:
         lines = chosen.get(element, ())
-        if lines and len(lines) <= rows_left and all(2 * columns_of(line) <= columns for line in lines):
+        kept_free = len(chosen) - 1 if airy and doubled else 0
+        fits = len(lines) <= rows_left - kept_free and all(2 * columns_of(line) <= columns for line in lines)
+        if lines and fits:
             doubled.add(element)
             rows_left -= len(lines)
     blocks = [

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from hal.api import Screen, ScreenLine
+from hal.api import Align, Screen, ScreenLine
 from hal.raster.canvas import Canvas
 from hal.raster.font import CELL_HEIGHT_DOTS, CELL_WIDTH_DOTS, SMALL, Face, Rows
 from hal.raster.qr import QrTooLongError, qr_dots, qr_size
-from hal.raster.width import cut, indent, visible
+from hal.raster.width import cut, text_columns, visible
 
 DOUBLE = Face(4, 4, bold=True)
 INVERSE = Face(bold=True)
@@ -62,12 +62,17 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class PlacedLine:
-    """A line in its row: `text` is what of it is seen, `column` where it starts."""
+    """A line in its row: `text` is what of it is seen, `x` the dot at which it starts."""
 
     line: ScreenLine
     row: int
-    column: int
+    x: int
     text: str
+
+    @property
+    def column(self) -> int:
+        """The cell in which it starts."""
+        return self.x // CELL_WIDTH_DOTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +135,7 @@ def draw(layout: Layout, grid: Grid) -> Canvas:
         canvas.fill(0, bar.y, canvas.width, bar.height_dots, bar.paint)
     for placed in layout.lines:
         ink, paper = _paints(placed)
-        x, y = placed.column * CELL_WIDTH_DOTS, placed.row * CELL_HEIGHT_DOTS
-        canvas.text(x, y, placed.text, _face(placed), ink, paper)
+        canvas.text(placed.x, placed.row * CELL_HEIGHT_DOTS, placed.text, _face(placed), ink, paper)
     if layout.qr is not None:
         canvas.draw(layout.qr.x, layout.qr.y, layout.qr.dots, Paint.QR_DARK, Paint.QR_LIGHT)
     return canvas
@@ -150,11 +154,17 @@ def _place_lines(lines: tuple[ScreenLine, ...], row_columns: Sequence[int]) -> t
         if after > len(row_columns):
             break
         size = 2 if line.double else 1
-        columns = min(row_columns[row:after]) // size
-        text = cut(visible(line.text), columns)
-        placed.append(PlacedLine(line, row, indent(text, columns, line.align) * size, text))
+        columns = min(row_columns[row:after])
+        text = cut(visible(line.text), columns // size)
+        placed.append(PlacedLine(line, row, _indent_dots(text, columns, size, line.align), text))
         row = after
     return tuple(placed)
+
+
+def _indent_dots(text: str, columns: int, size: int, align: Align) -> int:
+    """Dots before `text`, whose columns are `size` cells wide. In dots, as half a column is seen."""
+    free = (columns - size * text_columns(text)) * CELL_WIDTH_DOTS
+    return {Align.LEFT: 0, Align.CENTRE: free // 2, Align.RIGHT: free}[align]
 
 
 def _place_qr(data: str, lines: tuple[ScreenLine, ...], grid: Grid) -> PlacedQr | None:

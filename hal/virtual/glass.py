@@ -27,6 +27,9 @@ COLOURS: dict[Paint, Rgba] = {
     Paint.QR_DARK: opaque(0x000000),
 }
 
+_MARGIN = 8
+"""Dots between the cells of the colour model and its frame."""
+
 # The LCD: yellow-green glass, dots that are a shade darker than the glass even when off.
 _LCD_GLASS, _LCD_OFF, _LCD_ON, _LCD_ON_GAP = range(4)
 _LCD_COLOURS = (opaque(0xB7C465), opaque(0xAEBB5C), opaque(0x26301C), opaque(0x59643A))
@@ -62,16 +65,26 @@ _LIGHT_PAINTS = {Paint.GROUND, Paint.HEADER_TEXT, Paint.BAR_TEXT, Paint.QR_LIGHT
 
 
 def _with_margin(screen: Canvas, bars: Sequence[Bar]) -> Canvas:
-    """The screen with a margin, through which bars run on to the frame."""
-    side, end = 8, 5
-    glass = Canvas(screen.width + 2 * side, screen.height + 2 * end, Paint.GROUND)
+    """The screen with a margin, through which bars run on to the frame.
+
+    What stands on a bar at the top or bottom edge moves to the middle of the bar with its margin.
+    """
+    glass = Canvas(screen.width + 2 * _MARGIN, screen.height + 2 * _MARGIN, Paint.GROUND)
+    glass.paste(_MARGIN, _MARGIN, screen)
     for bar in bars:
-        top = 0 if bar.y == 0 else bar.y + end
-        bottom = bar.y + bar.height_dots + end
-        after = glass.height if bottom == screen.height + end else bottom
+        top = 0 if bar.y == 0 else bar.y + _MARGIN
+        bottom = bar.y + bar.height_dots + _MARGIN
+        after = glass.height if bottom == screen.height + _MARGIN else bottom
         glass.fill(0, top, glass.width, after - top, bar.paint)
-    glass.paste(side, end, screen)
+        glass.paste(_MARGIN, top + (after - top - bar.height_dots) // 2, _stripe(screen, bar))
     return glass
+
+
+def _stripe(screen: Canvas, bar: Bar) -> Canvas:
+    """The dots of a bar with what stands on it."""
+    stripe = Canvas(screen.width, bar.height_dots)
+    stripe.dots[:] = screen.dots[bar.y * screen.width : (bar.y + bar.height_dots) * screen.width]
+    return stripe
 
 
 def _cut_gaps(canvas: Canvas, scale: int) -> None:

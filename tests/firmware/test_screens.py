@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 
 import pytest
 
@@ -51,6 +52,10 @@ LONGEST = replace(
     pending=999,
     merchant_name="小样咖啡馆" * 8,
 )
+UNSENT = {
+    "en": ("Messages waiting for the bank", "Unsent"),
+    "zh": ("待上送银行的报文", "待上送"),
+}
 # A moment without mishaps, as most screens see it.
 SALE = replace(FULL, response_code="00", reason=Reason.NONE, detail="", read_failure=None, pending=0)
 
@@ -214,6 +219,31 @@ def test_a_wrong_pin_says_how_many_tries_are_left(tries_left: int, words: str) -
 )
 def test_idle_tells_the_worst_of_what_is_wrong(values: ScreenValues, alert: str) -> None:
     assert alert in shown("idle", values, "colour").text.splitlines()
+
+
+@pytest.mark.parametrize("display", DISPLAYS)
+@pytest.mark.parametrize(("language", "title"), [("en", "Waiting for bank"), ("zh", "等待银行")])
+def test_idle_is_not_ready_while_something_must_reach_the_bank(
+    display: str, language: str, title: str
+) -> None:
+    values = replace(SALE, link_up=False, pending=1)
+    texts = [line.text for line in shown("idle", values, display, language).lines]
+    assert title in texts
+    if DISPLAYS[display][1] > 2:  # what is wrong with the line, and what waits for it
+        assert sum("1" in text and text.split(":")[0] in UNSENT[language] for text in texts) == 1
+
+
+def test_nothing_is_told_twice_while_idle() -> None:
+    texts = [line.text for line in shown("idle", replace(SALE, pending=2), "colour").lines if line.text]
+    assert len(texts) == len(set(texts))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", SCREEN_NAMES)
+def test_elements_of_a_sale_stand_apart_on_the_large_display(name: str, language: str) -> None:
+    """Chinese characters fill their cells: lines need a blank row between them to be told apart."""
+    texts = [line.text for line in shown(name, SALE, "colour", language).lines]
+    assert not [above for above, below in pairwise(texts) if above and below]
 
 
 def test_a_power_cut_is_noticed_and_an_old_payments_reason_is_not() -> None:

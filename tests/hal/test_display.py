@@ -8,6 +8,7 @@ from PIL import Image
 
 from hal.api import Align, Screen, ScreenLine
 from hal.raster.screen import Grid, Layout, Paint, draw, lay_out
+from hal.raster.width import text_columns
 from hal.virtual.clock import VirtualClock
 from hal.virtual.display import VirtualDisplay
 from hal.virtual.glass import COLOURS
@@ -163,3 +164,25 @@ def test_png_shows_every_dot_at_its_scale(tmp_path: Path, model: str, scale: int
             shade = picture.getpixel((left + x * scale, top + y * scale))
             assert isinstance(shade, int)
             assert (shade < 100) == (dots.dots[y * dots.width + x] == Paint.TEXT)
+
+
+@pytest.mark.parametrize("text", ["12.34", "¥ 12.34", "RMB 12.34", "金额 12.34"])
+@pytest.mark.parametrize("double", [False, True])
+def test_the_middle_is_found_to_the_dot(text: str, double: bool) -> None:
+    placed = show(ScreenLine(text, Align.CENTRE, double=double), grid=COLOUR).lines[0]
+    text_dots = text_columns(text) * (16 if double else 8)
+    assert placed.x == 320 - text_dots - placed.x
+
+
+def test_words_on_the_bar_at_the_top_stand_in_its_middle() -> None:
+    """The margin belongs to the bar: as much of it is above the cells as below them."""
+    display = VirtualDisplay(clock=VirtualClock(), model="colour320x240")
+    display.show(Screen((ScreenLine("小样咖啡馆", inverse=True),)))
+    picture = Image.open(io.BytesIO(display.png(scale=1))).convert("RGBA").convert("RGB")
+    column = picture.width - 20  # right of the words
+    colours = [picture.getpixel((column, y)) for y in range(picture.height)]
+    bar = [y for y, colour in enumerate(colours) if colour == COLOURS[Paint.HEADER_BAR][:3]]
+    text = COLOURS[Paint.HEADER_TEXT][:3]
+    words = [y for y in bar if text in [picture.getpixel((x, y)) for x in range(8, 100)]]
+    assert words[0] - bar[0] >= 3
+    assert abs((words[0] - bar[0]) - (bar[-1] - words[-1])) <= 1
