@@ -16,6 +16,7 @@ from firmware.secure.module import SecureModule
 from firmware.settings import TerminalSettings
 from host_link.control import BankReport, BankStatus, request_check
 from host_link.session import Channel, Session
+from wire.confidential import ConfidentialBytes
 from wire.iso8583 import CodecError, IsoMessage, dialect
 
 MAC_PLACEHOLDER = bytes(8)
@@ -85,13 +86,13 @@ class HostExchange:
             tpdu=self._settings.tpdu,
             header=self._settings.header,
         )
-        encoded = self._dialect.encode(request)
+        encoded = ConfidentialBytes(self._dialect.encode(request))
         if maced:
             try:
-                mac = self._secure.mac(self._dialect.mac_region(encoded))
+                mac = self._secure.mac(ConfidentialBytes(self._dialect.mac_region(encoded)))
             except SecureError:
                 return Answer(Verdict.NOT_SENT, sign_in_again=True, request=self._number)
-            encoded = self._dialect.with_mac(encoded, mac)
+            encoded = ConfidentialBytes(self._dialect.with_mac(encoded, mac))
         self._open = request
         self._request_check = request_check(encoded)
         self._message_id = self._session.send(Channel.HOST, encoded, now_ms=now_ms)

@@ -21,6 +21,7 @@ from firmware.txn.plans import (
     MessagePlan,
 )
 from hal.api import TrackData
+from wire.confidential import ConfidentialText
 from wire.iso8583 import IsoMessage
 
 Fields = dict[int, str | bytes]
@@ -120,11 +121,11 @@ def _request(plan: MessagePlan, settings: TerminalSettings, payment: Payment, st
 
 def _track(card: CardData) -> dict[int, str]:
     """F35 and, where it was read, F36; the bank takes the PAN from there, so there is no F2 (section 4)."""
-    fields = {}
+    fields: dict[int, str] = {}
     if card.tracks.track2 is not None:
-        fields[35] = card.tracks.track2.nibbles()
+        fields[35] = ConfidentialText(card.tracks.track2.nibbles())
     if card.tracks.track3 is not None:
-        fields[36] = card.tracks.track3.reveal().replace("=", "D")
+        fields[36] = ConfidentialText(card.tracks.track3.reveal().replace("=", "D"))
     return fields
 
 
