@@ -161,7 +161,7 @@ def init(args: argparse.Namespace) -> int:
             raise RecordError(f"{args.db} is a bank already: choose another file")
         if provision is not None:
             fill(bank, provision, now=wall_clock())
-        print(f"{args.db}: {len(bank.cards.cards())} cards, {len(bank.merchants.terminals())} terminals")
+        print(f"{args.db}: cards: {len(bank.cards.cards())}, terminals: {len(bank.merchants.terminals())}")
     return 0
 
 

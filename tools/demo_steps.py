@@ -53,6 +53,11 @@ class Play:
         """What the display showed when that state was left for the first time; now, if it was not."""
         return self._screens.get(state, self.display.screen)
 
+    def wait_until_left(self, state: str) -> None:
+        """Wait until that state has been left. Raises StationError when it is not."""
+        if not self.station.run_until(lambda: state in self._screens, MESSAGE_TIMEOUT_MS):
+            raise StationError(f"the terminal stays in {self.station.state!r}")
+
     @property
     def payment(self) -> Payment:
         """The payment. Raises StationError before there is one."""
@@ -104,7 +109,7 @@ def start(play: Play) -> StepTold:
 def authorise_first(play: Play, pin: str) -> Iterator[StepTold]:
     """The seven steps: authorisation, then the PIN, then the completion."""
     station = play.station
-    yield _swiped(play)
+    yield _swiped(play, "authorising")
     play.wait_for_message(TERMINAL)
     yield _request(play, "request", "authorising")
     station.wait_for("authorised")
@@ -123,8 +128,7 @@ def authorise_first(play: Play, pin: str) -> Iterator[StepTold]:
 def pin_first(play: Play, pin: str) -> Iterator[StepTold]:
     """The same payment in one message, with the PIN in it."""
     station = play.station
-    yield _swiped(play)
-    station.wait_for("purchase_pin")
+    yield _swiped(play, "purchase_pin")
     station.press(*pin)
     yield play.told("purchase_pin", play.display.screen)
     station.press(Key.ENTER)
@@ -169,14 +173,16 @@ def books(play: Play) -> tuple[list[tuple[str, int]], int, tuple[str, ...]]:
     return play.station.ask_bank(ask)
 
 
-def _swiped(play: Play) -> StepTold:
+def _swiped(play: Play, next_state: str) -> StepTold:
+    """The card is read; the display shows what follows, `next_state`."""
     station = play.station
     station.enter_amount(AMOUNT)
     station.swipe(CARD)
+    play.wait_until_left("card")
     holder = next(card.plastic.name for card in station.cards if card.name == CARD)
     expiry = f"20{play.payment.expiry_yymm[:2]}/{play.payment.expiry_yymm[2:]}"
     read = {"pan": play.payment.pan_masked, "expiry": expiry, "holder": holder}
-    return StepTold("card", read, play.screen_of("card"))  # what the swipe sends belongs to the next step
+    return StepTold("card", read, play.screen_of(next_state))  # what the swipe sends belongs to the next step
 
 
 def _request(play: Play, name: str, state: str) -> StepTold:

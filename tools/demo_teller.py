@@ -37,6 +37,7 @@ class Teller:
         console.width = min(console.width, WIDTH_MAX) if console.is_terminal else WIDTH_MAX
         self._console = console
         self._words = words
+        self._shown: Screen | None = None
         self._arrows = {TERMINAL: "->", GATEWAY: "<-"} if console.options.ascii_only else _ARROWS
 
     def title(self, amount: str, flow: str, terminal_id: str, bits_per_s: int) -> None:
@@ -54,7 +55,11 @@ class Teller:
         self._put(Text())
         self._put(heading)
         self._print(Text(self._words(f"demo.{step.name}.text", **step.values)))
-        self._print(self._display(step.screen, columns, rows))
+        if step.screen == self._shown:
+            self._print(Text(self._words("demo.same_display"), "dim"))
+        else:
+            self._print(self._display(step.screen, columns, rows))
+        self._shown = step.screen
         for line in self._line(step.frames):
             self._print(line)
 
@@ -71,7 +76,7 @@ class Teller:
         self._print(table)
         audit = self._words("demo.books_wrong", findings="; ".join(findings))
         audit = audit if findings else self._words("demo.books_ok")
-        self._print(Text(f"{self._words('demo.holds_left', count=holds_left)}; {audit}"))
+        self._print(Text(self._words("demo.books_left", count=holds_left, audit=audit)))
 
     def slips(self, slips: Sequence[str], seconds: float) -> None:
         """The paper, side by side."""

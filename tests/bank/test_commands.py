@@ -25,7 +25,7 @@ def run(*arguments: str) -> int:
 def db(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
     path = str(tmp_path / "bank.db")
     assert run("init", "--db", path, "--demo") == 0
-    assert "5 cards, 1 terminals" in capsys.readouterr().out
+    assert "cards: 5, terminals: 1\n" in capsys.readouterr().out
     return path
 
 

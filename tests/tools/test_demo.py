@@ -10,6 +10,7 @@ import sys
 import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from string import Formatter
 
@@ -89,7 +90,7 @@ def test_the_seven_steps_show_what_the_design_says(seven_steps: Played) -> None:
         for step in seven_steps.steps
     ]
     expected = [
-        ("card", [], "Present card"),
+        ("card", [], "622588******"),
         ("request", ["0100"], "Authorising"),
         ("decision", ["0110"], "Authorising"),
         ("authorised", [], "AUTHORISED"),
@@ -102,6 +103,14 @@ def test_the_seven_steps_show_what_the_design_says(seven_steps: Played) -> None:
         assert words in screen
 
 
+def test_a_display_is_drawn_when_it_has_changed_and_only_then(any_demo: Played) -> None:
+    words = Words(any_demo.play.station.settings.language)
+    screens = [step.screen for step in any_demo.steps]
+    same = sum(before == after for before, after in pairwise(screens))
+    assert any_demo.text.count(words("demo.same_display")) == same
+    assert any_demo.text.count("╭") == len(screens) + 1 - same + len(any_demo.play.station.slips)
+
+
 def test_two_beeps_holds_and_postings_are_told_as_they_are(seven_steps: Played) -> None:
     by_name = {step.name: step for step in seven_steps.steps}
     assert by_name["authorised"].values["beeps"] == 2
@@ -109,6 +118,11 @@ def test_two_beeps_holds_and_postings_are_told_as_they_are(seven_steps: Played) 
     assert "merchant 898320154110001  +RMB 12.34" in seven_steps.text
     assert "card good                 -RMB 12.34" in seven_steps.text
     assert "holds left: 0; the sum over all accounts is zero" in seven_steps.text
+
+
+def test_chinese_sentences_have_chinese_marks(any_demo: Played) -> None:
+    if any_demo.play.station.settings.language == "zh":
+        assert "剩余冻结：0；所有账户之和为零" in any_demo.text
 
 
 def test_the_one_message_flow_shows_the_stars_before_anything_is_sent(tmp_path: Path) -> None:
