@@ -17,14 +17,25 @@ to decide.
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, replace
-from enum import Enum, IntEnum
+from dataclasses import replace
 
 from host_link.errors import MessageTooLong, ProtocolViolation, SessionClosed
+from host_link.events import (
+    Channel,
+    DownReason,
+    LinkCounters,
+    LinkDown,
+    LinkEvent,
+    LinkUp,
+    MessageDelivered,
+    MessageReceived,
+    MessageUnconfirmed,
+    PeerRestarted,
+)
 from host_link.frames import Ack, Body, Close, Data, Hello, Ping, decode_body, encode_body
 from host_link.framing import DELIMITER, NO_SESSION_TAG, FrameDecoder, NoiseSkipped, encode_frame
 from host_link.handshake import Handshake, HelloOutcome, Role
+from host_link.inbox import Inbox
 from host_link.streams import MESSAGE_BYTES_MAX
 from host_link.transport import Pace, Transport
 
@@ -50,93 +61,6 @@ SILENCE_US = 2_500_000
 _HELLO_FRAME_BYTES = 27
 
 
-class Channel(IntEnum):
-    """What a message is for; the smaller is the more urgent."""
-
-    CONTROL = 0
-    HOST = 1
-    FILE = 2
-    DIAGNOSTICS = 3
-    LOG = 4
-
-
-class DownReason(Enum):
-    """Why the link is down. The value's number travels in CLOSE."""
-
-    SILENCE = 0  # nothing heard; the session stays and resumes
-    CLOSED = 1  # this end closed it
-    PEER_CLOSED = 2
-    PEER_RESTARTED = 3
-    PROTOCOL = 4  # an intact frame that cannot be
-    INCOMPATIBLE = 5  # no version in common
-
-
-@dataclass(frozen=True, slots=True)
-class LinkUp:
-    """The peer is there: a session was made, or the line came back."""
-
-
-@dataclass(frozen=True, slots=True)
-class LinkDown:
-    """The peer is not there now."""
-
-    reason: DownReason
-
-
-@dataclass(frozen=True, slots=True)
-class MessageReceived:
-    """A message from the peer."""
-
-    channel: Channel
-    payload: bytes
-
-    def __repr__(self) -> str:
-        return f"MessageReceived({self.channel.name}, <{len(self.payload)} bytes>)"
-
-
-@dataclass(frozen=True, slots=True)
-class MessageDelivered:
-    """The peer's link has the whole message."""
-
-    message_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class MessageUnconfirmed:
-    """The session ended first: the message may or may not have arrived, and will not be sent again."""
-
-    message_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class PeerRestarted:
-    """The peer has started anew and remembers nothing."""
-
-
-LinkEvent = LinkUp | LinkDown | MessageReceived | MessageDelivered | MessageUnconfirmed | PeerRestarted
-
-
-@dataclass(slots=True)
-class LinkCounters:
-    """What has happened since the session object was made."""
-
-    bytes_sent: int = 0
-    bytes_received: int = 0
-    frames_received: int = 0
-    noise_pieces: int = 0
-    noise_bytes: int = 0
-    reflections: int = 0
-    ranges_resent: int = 0
-    messages_sent: int = 0
-    messages_received: int = 0
-    messages_delivered: int = 0
-    messages_unconfirmed: int = 0
-    outages: int = 0
-    peer_restarts: int = 0
-    round_trip_us: int = 0
-    payload_bytes: int = 0
-
-
 class Session:
     """One end of the link.
 
@@ -159,7 +83,7 @@ class Session:
         self._heard_us = 0
         self._incompatible_nonce = 0
         self._last_message_id = 0
-        self._events: deque[LinkEvent] = deque()
+        self._inbox = Inbox()
 
     # --- what the user does ---
 
@@ -182,7 +106,7 @@ class Session:
     def send(self, channel: Channel, payload: bytes, *, now_ms: int) -> int:  # noqa: ARG002 - time is part of every call
         """Queue a message, up or not, and return its id; MessageDelivered or MessageUnconfirmed will tell.
 
-        Raises MessageTooLong over 64 KiB, SessionClosed before `open` and after `close`.
+        Raises MessageTooLong over 1 MiB, SessionClosed before `open` and after `close`.
         """
         if not self._open:
             raise SessionClosed("the link is closed: open it before sending")
@@ -195,7 +119,22 @@ class Session:
 
     def next_event(self) -> LinkEvent | None:
         """The oldest event not yet asked for."""
-        return self._events.popleft() if self._events else None
+        return self._inbox.take()
+
+    def pause(self, channel: Channel) -> None:
+        """Keep the channel's messages back; when enough of them wait, the peer's sender stops.
+
+        Other channels go on. To be followed by `bytes_to_send`, as is `resume`.
+        """
+        self._inbox.pause(channel)
+
+    def resume(self, channel: Channel) -> None:
+        """Give the channel's messages again, those that were kept back first."""
+        self._inbox.resume(channel)
+
+    def backlog_bytes(self, channel: Channel) -> int:
+        """How much of what was sent on the channel the peer does not have yet, as far as is known."""
+        return self._transport.backlog_bytes(channel)
 
     @property
     def counters(self) -> LinkCounters:
@@ -238,7 +177,7 @@ class Session:
                     self._on_ack(Ack(body.ack), now_us)
                 messages = self._transport.on_data(body, now_us=now_us)
                 self._counters.messages_received += len(messages)
-                self._events.extend(MessageReceived(Channel(body.channel), message) for message in messages)
+                self._inbox.extend(MessageReceived(Channel(body.channel), message) for message in messages)
             case Ack():
                 self._on_ack(body, now_us)
             case Ping():
@@ -250,7 +189,7 @@ class Session:
     def _on_ack(self, ack: Ack, now_us: int) -> None:
         delivered = self._transport.on_ack(ack, now_us=now_us)
         self._counters.messages_delivered += len(delivered)
-        self._events.extend(MessageDelivered(message_id) for message_id in delivered)
+        self._inbox.extend(MessageDelivered(message_id) for message_id in delivered)
 
     def _on_hello(self, hello: Hello, now_us: int) -> None:
         outcome = self._handshake.accept(hello)
@@ -260,11 +199,11 @@ class Session:
         if outcome is HelloOutcome.PEER_RESTARTED:
             self._counters.peer_restarts += 1
             self._go_down(DownReason.PEER_RESTARTED)
-            self._events.append(PeerRestarted())
+            self._inbox.put(PeerRestarted())
             self._forget()
         elif outcome is HelloOutcome.INCOMPATIBLE and hello.nonce != self._incompatible_nonce:
             self._incompatible_nonce = hello.nonce
-            self._events.append(LinkDown(DownReason.INCOMPATIBLE))
+            self._inbox.put(LinkDown(DownReason.INCOMPATIBLE))
         self._decoder.tag = self._handshake.tag(self._handshake.role.peer)
         if outcome is not HelloOutcome.INCOMPATIBLE and self._handshake.established:
             self._hear(now_us)
@@ -282,7 +221,7 @@ class Session:
             self._transport.ping_wanted = True  # its answer is the first measure of the round trip
         if not self.is_up:
             self.is_up = True
-            self._events.append(LinkUp())
+            self._inbox.put(LinkUp())
 
     # --- endings ---
 
@@ -300,14 +239,14 @@ class Session:
     def _go_down(self, reason: DownReason) -> None:
         if self.is_up:
             self.is_up = False
-            self._events.append(LinkDown(reason))
+            self._inbox.put(LinkDown(reason))
 
     def _forget(self) -> None:
         """Drop the session's traffic and report what was not confirmed."""
         unconfirmed = self._transport.unconfirmed
         self._counters.messages_unconfirmed += len(unconfirmed)
         self._counters.ranges_resent += self._transport.ranges_resent
-        self._events.extend(MessageUnconfirmed(message_id) for message_id in unconfirmed)
+        self._inbox.extend(MessageUnconfirmed(message_id) for message_id in unconfirmed)
         self._transport = Transport(Channel, self._pace)
         self._in_session = False
 
@@ -357,6 +296,7 @@ class Session:
             sent_us = self._pace.occupy(len(hello), now_us)
             self._hello_due_us = None if self._handshake.established else sent_us + self._hello_interval_us
         if self._in_session:
+            self._transport.regulate(self._inbox.waiting_bytes)
             while frame := self._transport.next_frame(self._tag, now_us=now_us):
                 out += frame
         self._counters.bytes_sent += len(out)

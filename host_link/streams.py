@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from host_link.errors import ProtocolViolation
 
-MESSAGE_BYTES_MAX = 64 * 1024
+MESSAGE_BYTES_MAX = 1024 * 1024
 WINDOW_BYTES_MAX = 16 * 1024
 """Bytes of a stream that may be unconfirmed: under half of what 16 bits of offset can tell apart."""
 _TWO_BYTES, _FOUR_BYTES = 0xE0, 0xFF  # the first byte of a length of so many
@@ -84,6 +84,12 @@ def decode_length(data: bytes | bytearray) -> tuple[int, int] | None:
     return int.from_bytes(data[:size], "big") - (base << 8 * (size - 1)), size
 
 
+def _signed(value: int, bits: int) -> int:
+    """The low bits of a difference, taken as a signed number."""
+    half = 1 << (bits - 1)
+    return ((value + half) & (2 * half - 1)) - half
+
+
 class SendStream:
     """The sending end: holds every byte until it is confirmed."""
 
@@ -91,6 +97,7 @@ class SendStream:
         self.window_bytes = window_bytes
         self._bytes = bytearray()
         self._base = 0  # offset of _bytes[0]: everything before it is confirmed
+        self._hold_limit: int | None = None  # the receiver takes nothing at or beyond it
         self._sent_end = 0  # nothing at or beyond it has been sent yet
         self._to_send = Ranges()
         self._confirmed = Ranges()  # beyond _base only
@@ -104,7 +111,25 @@ class SendStream:
     @property
     def has_sendable(self) -> bool:
         """Whether `take` would give something."""
-        return bool(self._to_send) and self._to_send.first[0] < self._base + self.window_bytes
+        return bool(self._to_send) and self._to_send.first[0] < self._limit
+
+    @property
+    def backlog_bytes(self) -> int:
+        """How many bytes are held here."""
+        return len(self._bytes)
+
+    def hold(self, limit: int) -> None:
+        """The receiver takes nothing at or beyond this position (its low 16 bits) until `go`."""
+        self._hold_limit = self._base + _signed(limit - self._base, 16)
+
+    def go(self) -> None:
+        """The usual window is in force again."""
+        self._hold_limit = None
+
+    @property
+    def _limit(self) -> int:
+        limit = self._base + self.window_bytes
+        return limit if self._hold_limit is None else min(limit, self._hold_limit)
 
     def append(self, message_id: int, payload: bytes) -> None:
         """Queue a message."""
@@ -120,7 +145,7 @@ class SendStream:
         What is left is cut evenly into pieces of about `bytes_best`, so that no short one is left over.
         """
         start, end = self._to_send.first
-        end = min(end, self._base + self.window_bytes)
+        end = min(end, self._limit)
         pieces = max((4 * (end - start) + 3 * bytes_best) // (4 * bytes_best), -(-(end - start) // bytes_max))
         end = start - (start - end) // pieces
         self._to_send.remove(start, end)
@@ -163,17 +188,35 @@ class SendStream:
 
 
 class ReceiveStream:
-    """The receiving end: puts ranges in order and cuts the messages out. Holds a window and a message."""
+    """The receiving end: puts ranges in order and cuts the messages out. Holds a window and a message.
+
+    `limit`: nothing at or beyond it is taken; None: the window alone limits.
+    """
 
     def __init__(
         self, *, window_bytes: int = WINDOW_BYTES_MAX, message_bytes_max: int = MESSAGE_BYTES_MAX
     ) -> None:
         self._window_bytes = window_bytes
         self._message_bytes_max = message_bytes_max
+        self.limit: int | None = None
         self._expected = 0  # offset of the first byte that is still missing
         self._ahead = bytearray()  # bytes from _expected on; only what _held names is real
         self._held = Ranges()
         self._joined = bytearray()  # in order, not yet a whole message
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the sender was told to stop."""
+        return self.limit is not None
+
+    def hold(self) -> int:
+        """Take one more window of bytes and no more; returns the limit."""
+        self.limit = self._expected + self._window_bytes
+        return self.limit
+
+    def takes(self, offset: int, byte_count: int, *, offset_bits: int = 16) -> bool:
+        """Whether bytes from `offset` (its low bits) stay below the limit."""
+        return self.limit is None or self._position(offset, offset_bits) + byte_count <= self.limit
 
     def accept(self, offset: int, data: bytes, *, offset_bits: int = 16) -> list[bytes]:
         """Take bytes from `offset` (its low `offset_bits` bits) and return the messages they complete.
@@ -181,8 +224,7 @@ class ReceiveStream:
         Bytes that were there already change nothing. Raises ProtocolViolation for bytes beyond the window
         and for a message longer than allowed.
         """
-        half = 1 << (offset_bits - 1)
-        start = self._expected + ((offset - self._expected + half) & (2 * half - 1)) - half
+        start = self._position(offset, offset_bits)
         end = start + len(data)
         if end > self._expected + self._window_bytes:
             raise ProtocolViolation("the peer sent past the channel's window")
@@ -190,7 +232,7 @@ class ReceiveStream:
             return []
         data = data[max(0, self._expected - start) :]
         start = end - len(data)
-        self._hold(start, end, data)
+        self._store(start, end, data)
         low, high = self._held.first
         if low > self._expected:
             return []
@@ -200,7 +242,11 @@ class ReceiveStream:
         self._expected = high
         return self._cut_messages()
 
-    def _hold(self, start: int, end: int, data: bytes) -> None:
+    def _position(self, offset: int, offset_bits: int) -> int:
+        """The whole position of which `offset` is the low bits: the one nearest to what is missing."""
+        return self._expected + _signed(offset - self._expected, offset_bits)
+
+    def _store(self, start: int, end: int, data: bytes) -> None:
         begin, stop = start - self._expected, end - self._expected
         self._ahead.extend(bytes(max(0, stop - len(self._ahead))))
         self._ahead[begin:stop] = data

@@ -10,9 +10,10 @@ A Transport lives as long as a session. It decides which frame goes out next:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from host_link.arq import PROBE_INTERVAL_US, Fates, Flight, FrameSizer, Receipts, SentFrame
+from host_link.credit import HOLD_BYTES, LINK_CHANNEL, Go, Hold, decode_credit, encode_credit
 from host_link.errors import ProtocolViolation
 from host_link.frames import (
     LONG_HEADER_BYTES,
@@ -36,6 +37,7 @@ FRAME_TIME_MAX_US = 100_000
 PAYLOAD_BYTES_LEAST = 58
 INITIAL_ROUND_TRIP_US = 50_000
 _SHORT_FRAME_BYTES = 16
+_OWN_MESSAGE_ID = 0  # of the link's own messages: nobody asks what became of them
 
 
 class Pace:
@@ -66,7 +68,7 @@ class Transport:
         self.ping_wanted = False
         self.ranges_resent = 0
         self._pace = pace
-        self._outgoing = {channel: SendStream() for channel in sorted(channels)}
+        self._outgoing = {channel: SendStream() for channel in (LINK_CHANNEL, *sorted(channels))}
         self._incoming = {channel: ReceiveStream() for channel in self._outgoing}
         self._receipts = Receipts()
         self._echo = 0
@@ -89,7 +91,8 @@ class Transport:
     @property
     def unconfirmed(self) -> list[int]:
         """The ids of all messages queued and not confirmed, oldest first."""
-        return sorted(message_id for stream in self._outgoing.values() for message_id in stream.unconfirmed)
+        ids = (message_id for stream in self._outgoing.values() for message_id in stream.unconfirmed)
+        return sorted(message_id for message_id in ids if message_id != _OWN_MESSAGE_ID)
 
     @property
     def awaits_answer(self) -> bool:
@@ -100,6 +103,26 @@ class Transport:
         """Take a message to be sent."""
         self._outgoing[channel].append(message_id, payload)
 
+    def backlog_bytes(self, channel: int) -> int:
+        """How many bytes of the channel's stream are not confirmed."""
+        return self._outgoing[channel].backlog_bytes
+
+    def regulate(self, waiting_bytes: Callable[[int], int]) -> None:
+        """Stop the senders of channels on which too much waits for the user, let others go on.
+
+        `waiting_bytes` tells how much waits on a channel.
+        """
+        for channel, stream in self._incoming.items():
+            waiting = waiting_bytes(channel)
+            if not stream.is_held and waiting >= HOLD_BYTES:
+                self._tell(Hold(channel, stream.hold() & 0xFFFF))
+            elif stream.is_held and not waiting:
+                stream.limit = None
+                self._tell(Go(channel))
+
+    def _tell(self, credit: Hold | Go) -> None:
+        self.queue(LINK_CHANNEL, _OWN_MESSAGE_ID, encode_credit(credit))
+
     # --- what came ---
 
     def on_data(self, data: Data, *, now_us: int) -> list[bytes]:
@@ -107,8 +130,26 @@ class Transport:
         stream = self._incoming.get(data.channel)
         if stream is None:
             raise ProtocolViolation(f"the peer sent on channel {data.channel}, which does not exist")
+        if not stream.takes(data.offset, len(data.payload), offset_bits=data.offset_bits):
+            return []  # as if it had been lost: the peer does not know yet that it shall stop
         self._receipts.accept(data.number, number_bits=data.number_bits, prompt=data.prompt, now_us=now_us)
-        return stream.accept(data.offset, data.payload, offset_bits=data.offset_bits)
+        messages = stream.accept(data.offset, data.payload, offset_bits=data.offset_bits)
+        if data.channel != LINK_CHANNEL:
+            return messages
+        for message in messages:
+            self._on_credit(decode_credit(message))
+        return []
+
+    def _on_credit(self, credit: Hold | Go | None) -> None:
+        if credit is None:
+            return
+        stream = self._outgoing.get(credit.channel)
+        if stream is None or credit.channel == LINK_CHANNEL:
+            raise ProtocolViolation(f"the peer holds channel {credit.channel}, which does not exist")
+        if isinstance(credit, Hold):
+            stream.hold(credit.limit)
+        else:
+            stream.go()
 
     def on_ack(self, ack: Ack, *, now_us: int) -> list[int]:
         """Work an acknowledgement in and return the ids of the messages that it confirms."""
@@ -127,7 +168,7 @@ class Transport:
         for frame in fates.lost:
             if not frame.resent:
                 self._give_back(frame)
-        return delivered
+        return [message_id for message_id in delivered if message_id != _OWN_MESSAGE_ID]
 
     def _give_back(self, frame: SentFrame) -> None:
         self.ranges_resent += 1

@@ -20,6 +20,7 @@ from itertools import product
 from cobs import cobs
 
 from host_link.control import BankReport
+from host_link.credit import LINK_CHANNEL
 from host_link.errors import ProtocolViolation
 from host_link.frames import Ack, Body, Close, Data, Hello, Ping, decode_body
 from host_link.framing import (
@@ -295,6 +296,8 @@ def _describe(body: Body | None) -> tuple[FrameKind, str]:
 
 
 def _channel_name(channel: int) -> str:
+    if channel == LINK_CHANNEL:
+        return "LINK"
     return Channel(channel).name if channel in set(Channel) else f"channel {channel}"
 
 

@@ -68,7 +68,7 @@ def test_what_cannot_be_sent_is_refused() -> None:
         session.send(Channel.HOST, b"x", now_ms=0)
     session.open(now_ms=0)
     with pytest.raises(MessageTooLong):
-        session.send(Channel.HOST, bytes(65537), now_ms=0)
+        session.send(Channel.HOST, bytes(1024 * 1024 + 1), now_ms=0)
 
 
 def exchange_times(link: VirtualLink, count: int) -> list[int]:
