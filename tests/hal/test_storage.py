@@ -5,6 +5,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -244,8 +245,33 @@ def test_memory_goes_back_to_a_snapshot(memory: MemoryStorage) -> None:
     assert snapshot == {("t", "k"): b"1"}
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_without_permission_is_named(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    with pytest.raises(DeviceMissing, match="Permission denied"):
-        SqliteStorage(tmp_path / "terminal.db").open()
+OPENED_AS_NOBODY = """
+import os, sys
+from hal.api import HalError
+from hal.virtual.storage import SqliteStorage
+if os.geteuid() == 0:
+    os.seteuid(65534)  # nobody: root may write everywhere
+storage = SqliteStorage(sys.argv[1])
+try:
+    storage.open()
+    storage.close()
+except HalError as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("mode", "told"), [(0o555, "DeviceMissing"), (0o777, "")], ids=["not allowed", "allowed"]
+)
+def test_a_folder_without_permission_is_named(mode: int, told: str) -> None:
+    """In a process of its own, which gives up root's rights; the folder is outside of pytest's private one."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(mode)
+        command = [sys.executable, "-c", OPENED_AS_NOBODY, f"{folder}/terminal.db"]
+        done = subprocess.run(
+            command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
+        )
+        Path(folder).chmod(0o700)
+    assert done.stdout.startswith(told)
+    assert ("Permission denied" in done.stdout and folder in done.stdout) == bool(told)
+    assert bool(done.stdout) == bool(told)
