@@ -31,6 +31,8 @@ class BankPolicy:
     """Issuer's part of field 63.2, at most 20 bytes in GBK; printed on the slip as a remark."""
     hold_lifetime: timedelta = timedelta(days=1)
     """How long an authorised amount stays set aside when nothing more is heard."""
+    pin_formats: str = "0134"
+    """The ISO 9564-1 formats of PIN blocks that are taken; any other is answered with 99."""
     completion_percent_max: int = 100
     """The largest completion, in percent of the authorised amount."""
 

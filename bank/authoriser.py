@@ -20,12 +20,12 @@ from bank.cards import Card, Cards
 from bank.entropy import Entropy
 from bank.errors import FrameError, HsmError
 from bank.faults import BankFaults, FaultKind
-from bank.hsm import Hsm
+from bank.hsm import Hsm, MessageKeys
 from bank.ledger import Account, Audit, Hold, HoldState, Ledger, Posting
 from bank.management import MANAGEMENT
 from bank.merchants import Merchants, MerchantStatus, Terminal
 from bank.payments import Payment, Payments, PaymentState
-from bank.request import Request, read_request
+from bank.request import Request, read_request, security_data
 from bank.settlement import BatchTotals, batch_totals
 from bank.store import BankStore
 from bank.transactions import TRANSACTIONS, Office, TransactionType, reverse
@@ -137,7 +137,7 @@ class Bank:
         with self.store.transaction():
             self.ledger.expire_holds(now)
             answer = self._decide(iso, message, now)
-        return self._send(answer, selector)
+        return self._send(answer, iso, selector)
 
     def _decode(self, message: bytes) -> IsoMessage:
         try:
@@ -219,46 +219,47 @@ class Bank:
     ) -> bytes:
         """Encode an answer. With `terminal` (whose MAC was right) it carries a MAC, declined or not."""
         answer = answer_message(request, outcome, rrn=rrn, policy=self.policy, now=now)
-        return self._encode(answer, terminal)
+        return self._encode(answer, _keys_of(request, terminal))
 
     def _repeat(self, payment: Payment, request: Request, terminal: Terminal) -> bytes:
         """The stored answer again, on the way the repeat came and under the MAK of today."""
         stored = self._dialect.decode(payment.reply)
         tpdu, header = answer_envelope(request.message)
-        return self._encode(replace(stored, tpdu=tpdu, header=header), terminal)
+        return self._encode(replace(stored, tpdu=tpdu, header=header), _keys_of(request.message, terminal))
 
-    def _encode(self, answer: IsoMessage, terminal: Terminal | None) -> bytes:
+    def _encode(self, answer: IsoMessage, keys: MessageKeys | None) -> bytes:
         fields = {number: value for number, value in answer.fields.items() if number != 64}
-        if terminal is None or terminal.mak_sealed is None:
+        if keys is None or (keys.mak_sealed is None and not keys.is_dukpt):
             return self._dialect.encode(replace(answer, fields=fields))
         encoded = self._dialect.encode(replace(answer, fields=fields | {64: bytes(8)}))
-        mac = self.hsm.mac(terminal.mak_sealed, self._dialect.mac_region(encoded))
+        mac = self.hsm.mac(keys, self._dialect.mac_region(encoded))
         return self._dialect.with_mac(encoded, mac)
 
     def _mac_is_right(self, iso: IsoMessage, raw: bytes, terminal: Terminal) -> bool:
         mac = iso.fields.get(64)
-        if not terminal.signed_in or terminal.mak_sealed is None or not isinstance(mac, bytes):
+        keys = _keys_of(iso, terminal)
+        if not terminal.signed_in or keys is None or not isinstance(mac, bytes):
             return False
-        return self.hsm.mac_is_right(terminal.mak_sealed, self._dialect.mac_region(raw), mac)
+        return self.hsm.mac_is_right(keys, self._dialect.mac_region(raw), mac)
 
-    def _send(self, answer: bytes, selector: tuple[str, str]) -> list[Reply]:
+    def _send(self, answer: bytes, request: IsoMessage, selector: tuple[str, str]) -> list[Reply]:
         """The answer as it leaves: after the commit, so a fault here loses the answer and nothing else."""
         if self.faults.take(FaultKind.SILENT_AFTER_POSTING, *selector):
             return []
         if self.faults.take(FaultKind.CLOSE_AFTER_POSTING, *selector):
             return [Reply(b"", close=True)]
-        answer = self._spoil(answer, selector)
+        answer = self._spoil(answer, request, selector)
         delay = self.faults.take(FaultKind.DELAY, *selector)
         reply = Reply(answer, delay_ms=delay.delay_ms if delay else 0)
         return [reply, reply] if self.faults.take(FaultKind.DUPLICATE, *selector) else [reply]
 
-    def _spoil(self, answer: bytes, selector: tuple[str, str]) -> bytes:
+    def _spoil(self, answer: bytes, request: IsoMessage, selector: tuple[str, str]) -> bytes:
         iso = self._dialect.decode(answer)
         if self.faults.take(FaultKind.WRONG_TRACE, *selector):
             trace = f"{(int(str(iso.fields.get(11, '0'))) + 1) % 1_000_000:06d}"
             iso = replace(iso, fields={**iso.fields, 11: trace})
             terminal = self.merchants.find_terminal(str(iso.fields.get(42)), str(iso.fields.get(41)))
-            answer = self._encode(iso, terminal if 64 in iso.fields else None)
+            answer = self._encode(iso, _keys_of(request, terminal) if 64 in iso.fields else None)
             iso = self._dialect.decode(answer)
         digit = self.faults.take(FaultKind.HEADER_DIGIT, *selector)
         if digit:
@@ -313,3 +314,8 @@ class Bank:
     def is_empty(self) -> bool:
         """Whether the bank has neither cards nor merchants yet."""
         return not self.cards.cards() and not self.merchants.merchants()
+
+
+def _keys_of(request: IsoMessage, terminal: Terminal | None) -> MessageKeys | None:
+    """The tickets for the keys of a request and its answer; None when the terminal's MAC was not right."""
+    return None if terminal is None else terminal.message_keys(security_data(request).ksn)

@@ -1,12 +1,13 @@
-"""The bank's security module: the only file of the bank that sees a key or a PIN in clear.
+"""The bank's security module: beside its calculations (`ciphers`, `dukpt`) nothing sees a key or PIN.
 
 The plan of this file. Keys come in and go out sealed under the bank's master key; callers pass the sealed
-form along like a ticket. The calculations are written on the `cryptography` package (and `psec` for PIN
-blocks) and share nothing with the terminal's, so that the two ends judge each other.
+form along like a ticket: `MessageKeys` are the tickets of one message. The calculations are written on the
+`cryptography` package (and `psec` for PIN blocks) and share nothing with the terminal's, so that the two ends
+judge each other.
 
-Sources: the UnionPay POS key bundle, MAC and track cipher (iso8583-pos sections 6.2, 6.3
-and 6.6); ISO 9564-1 format 0; IBM 3624 PIN offset. Sealing is AES-SIV (RFC 5297): authenticated and
-deterministic.
+Sources: the UnionPay POS key bundle, MAC and track cipher (iso8583-pos sections 6.2, 6.3, 6.6 and 6.7);
+ISO 9564-1 formats 0, 1, 3 and 4; DUKPT; IBM 3624 PIN offset. Sealing is AES-SIV (RFC 5297): authenticated
+and deterministic.
 
 `psec` also calculates IBM 3624, but through a name that `cryptography` has deprecated and will remove; so
 the offset is calculated here, and `psec` does what needs no cipher.
@@ -19,64 +20,42 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from psec.pinblock import decode_pinblock_iso_0
+from psec.pinblock import decipher_pinblock_iso_4, decode_pinblock_iso_0, decode_pinblock_iso_3
 
+from bank import dukpt
+from bank.ciphers import (
+    MACS,
+    cbc_decrypt,
+    check_value,
+    cmac,
+    des_decrypt,
+    des_encrypt,
+    sm4_check_value,
+    sm4_decrypt,
+    sm4_encrypt,
+    unionpay_mac,
+)
 from bank.entropy import Entropy
 from bank.errors import HsmError
 from wire.pan import Pan
 
-KeyLayout = Literal["001", "003", "004"]
-KEY_LAYOUTS: Final[tuple[KeyLayout, ...]] = ("001", "003", "004")
+__all__ = ["check_value", "des_decrypt", "des_encrypt", "unionpay_mac"]
+
+KeyLayout = Literal["001", "003", "004", "005"]
+KEY_LAYOUTS: Final[tuple[KeyLayout, ...]] = ("001", "003", "004", "005")
+KEY_SCHEMES: Final = ("master-session", "dukpt-tdes", "dukpt-aes", "sm4")
+MAC_ALGORITHMS: Final = tuple(MACS)
+PIN_FORMATS: Final = "0134"
 
 MASTER_KEY_BYTES: Final = 32
 DECIMALISATION: Final = "0123456789012345"  # hex digit -> decimal digit, IBM 3624
-_CHECK_VALUE_BYTES: Final = 4
 
 
 class PinFormatError(Exception):
-    """The deciphered block is no PIN block of format 0: response code 99. Carries no detail on purpose."""
-
-
-def des_encrypt(key: bytes, data: bytes) -> bytes:
-    """Encipher whole 8-byte blocks in ECB: DES with an 8-byte key, triple DES (EDE) with 16 or 24 bytes."""
-    return Cipher(TripleDES(_three_keys(key)), modes.ECB()).encryptor().update(data)  # noqa: S305 - the standard's mode
-
-
-def des_decrypt(key: bytes, data: bytes) -> bytes:
-    """The inverse of `des_encrypt`."""
-    return Cipher(TripleDES(_three_keys(key)), modes.ECB()).decryptor().update(data)  # noqa: S305 - the standard's mode
-
-
-def _three_keys(key: bytes) -> bytes:
-    if len(key) == 8:
-        return key * 3  # EDE under one key three times is single DES
-    if len(key) == 16:
-        return key + key[:8]
-    if len(key) == 24:
-        return key
-    raise HsmError(f"a DES key has 8, 16 or 24 bytes, not {len(key)}")
-
-
-def check_value(key: bytes) -> bytes:
-    """The key check value: the first 4 bytes of eight zero bytes enciphered."""
-    return des_encrypt(key, bytes(8))[:_CHECK_VALUE_BYTES]
-
-
-def unionpay_mac(mak: bytes, mab: bytes) -> bytes:
-    """The UnionPay "ECB" MAC of `mab`: 8 ASCII characters (iso8583-pos section 6.3)."""
-    padded = mab + bytes(-len(mab) % 8)
-    folded = 0
-    for start in range(0, len(padded), 8):
-        folded ^= int.from_bytes(padded[start : start + 8], "big")
-    text = f"{folded:016X}".encode("ascii")
-    first = int.from_bytes(des_encrypt(mak, text[:8]), "big")
-    second = first ^ int.from_bytes(text[8:], "big")
-    return des_encrypt(mak, second.to_bytes(8, "big")).hex().upper()[:8].encode("ascii")
+    """The deciphered block is no PIN block that the bank takes: response code 99. No detail, on purpose."""
 
 
 def ibm3624_offset(pvk: bytes, pin: str, validation_digits: str, *, table: str = DECIMALISATION) -> str:
@@ -90,20 +69,71 @@ def ibm3624_offset(pvk: bytes, pin: str, validation_digits: str, *, table: str =
     return "".join(str((int(p) - n) % 10) for p, n in zip(pin, decimal, strict=True))
 
 
-def decode_pin_block(block: bytes, pan: Pan) -> str:
-    """The PIN in a clear block of ISO 9564-1 format 0. Raises PinFormatError."""
+def decode_pin_block(block: bytes, pan: Pan, formats: str = "0") -> str:
+    """The PIN in a clear block of ISO 9564-1 format 0, 1 or 3, if it is among `formats`.
+
+    Raises PinFormatError.
+    """
+    number = block.hex()[:1]
+    if len(block) != 8 or number not in formats:
+        raise PinFormatError
     try:
-        return decode_pinblock_iso_0(block, pan.reveal())
+        if number == "1":
+            return _pin_of_format_1(block)
+        decode = decode_pinblock_iso_3 if number == "3" else decode_pinblock_iso_0
+        return decode(block, pan.reveal())
     except ValueError:
         raise PinFormatError from None  # the library's text may quote PIN digits
 
 
-def _track_block(nibbles: str) -> slice:
-    """Where the 16 enciphered nibbles of a track lie (section 6.6)."""
+def _pin_of_format_1(block: bytes) -> str:
+    digits = block.hex().upper()
+    pin = digits[2 : 2 + int(digits[1], 16)]
+    if not (4 <= len(pin) <= 12 and pin.isdigit()):
+        raise PinFormatError
+    return pin
+
+
+def _pin_of_sm4_block(block: bytes, pan: Pan) -> str:
+    """Section 6.7's block of 16 bytes: as format 0, the account digits at its right end."""
+    account = int(pan.reveal()[-13:-1], 16)
+    digits = f"{int.from_bytes(block, 'big') ^ account:032X}"
+    pin, fill = digits[2 : 2 + int(digits[1], 16)], digits[2 + int(digits[1], 16) :]
+    if digits[0] != "0" or not (4 <= len(pin) <= 12 and pin.isdigit()) or set(fill) != {"F"}:
+        raise PinFormatError
+    return pin
+
+
+def _track_block(nibbles: str, block_nibbles: int = 16) -> slice:
+    """Where the enciphered nibbles of a track lie (section 6.6)."""
     end = len(nibbles) - (1 if len(nibbles) % 2 else 2)
-    if end < 16:
+    if end < block_nibbles:
         raise HsmError("an enciphered track is shorter than one block")
-    return slice(end - 16, end)
+    return slice(end - block_nibbles, end)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageKeys:
+    """The keys of one message, as tickets: of the terminal's sign-in, or its BDK and the message's number.
+
+    `key_scheme` and `mac_algorithm` are names as in KEY_SCHEMES and MAC_ALGORITHMS.
+    """
+
+    key_scheme: str
+    mac_algorithm: str
+    pik_sealed: bytes | None = None
+    mak_sealed: bytes | None = None
+    tdk_sealed: bytes | None = None
+    bdk_sealed: bytes | None = None
+    ksn: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"MessageKeys({self.key_scheme}, {self.mac_algorithm})"
+
+    @property
+    def is_dukpt(self) -> bool:
+        """Whether every message has keys of its own."""
+        return self.key_scheme.startswith("dukpt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,26 +187,37 @@ class Hsm:
             raise HsmError(f"a terminal master key has 16 bytes, not {len(key)}")
         return self._seal(b"tmk", key)
 
+    def seal_bdk(self, key: bytes) -> bytes:
+        """A base derivation key (16, 24 or 32 bytes) as it is stored. Raises HsmError on another length."""
+        if len(key) not in {16, 24, 32}:
+            raise HsmError(f"a base derivation key has 16, 24 or 32 bytes, not {len(key)}")
+        return self._seal(b"bdk", key)
+
     def tmk_check_value(self, tmk_sealed: bytes) -> bytes:
         """The check value (4 bytes) of a stored terminal master key, to compare with the terminal's."""
         return check_value(self._open(b"tmk", tmk_sealed))
 
     # --- working keys ----------------------------------------------------------------------------
 
-    def make_working_keys(self, tmk_sealed: bytes, layout: KeyLayout, entropy: Entropy) -> WorkingKeys:
+    def make_working_keys(
+        self, tmk_sealed: bytes, layout: KeyLayout, entropy: Entropy, *, mak_bytes: int = 8
+    ) -> WorkingKeys:
         """New keys in the order PIK, MAK, TDK, and their F62 bundle (section 6.2).
 
-        The bundle has 24 bytes (layout 001), 40 (003) or 60 (004). The MAK is single length in all of them.
+        The bundle has 24 bytes (layout 001), 40 (003) or 60 (004, and 005 for SM4). `mak_bytes`: 8 by
+        UnionPay's custom, where the rest is sent as zeros, or 16.
         """
         tmk = self._open(b"tmk", tmk_sealed)
+        is_sm4 = layout == "005"
+        encrypt, value = (sm4_encrypt, sm4_check_value) if is_sm4 else (des_encrypt, check_value)
         pik = entropy.token(8 if layout == "001" else 16)
-        mak = entropy.token(8)
-        tdk = entropy.token(16) if layout == "004" else None
-        mak_filler = b"" if layout == "001" else bytes(8)
-        bundle = des_encrypt(tmk, pik) + check_value(pik)
-        bundle += des_encrypt(tmk, mak) + mak_filler + check_value(mak)
+        mak = entropy.token(16 if is_sm4 else 8 if layout == "001" else mak_bytes)
+        tdk = entropy.token(16) if layout in {"004", "005"} else None
+        mak_filler = bytes(len(pik) - len(mak))
+        bundle = encrypt(tmk, pik) + value(pik)
+        bundle += encrypt(tmk, mak) + mak_filler + value(mak)
         if tdk is not None:
-            bundle += des_encrypt(tmk, tdk) + check_value(tdk)
+            bundle += encrypt(tmk, tdk) + value(tdk)
         return WorkingKeys(
             pik_sealed=self._seal(b"pik", pik),
             mak_sealed=self._seal(b"mak", mak),
@@ -184,19 +225,53 @@ class Hsm:
             bundle=bundle,
         )
 
-    def mac(self, mak_sealed: bytes, mab: bytes) -> bytes:
-        """The MAC of `mab`: 8 ASCII characters."""
-        return unionpay_mac(self._open(b"mak", mak_sealed), mab)
+    # --- messages --------------------------------------------------------------------------------
 
-    def mac_is_right(self, mak_sealed: bytes, mab: bytes, mac: bytes) -> bool:
-        """Whether `mac` is the MAC of `mab`."""
-        return hmac.compare_digest(self.mac(mak_sealed, mab), mac)
+    def mac(self, keys: MessageKeys, mab: bytes, *, of_answer: bool = True) -> bytes:
+        """The MAC of `mab`: 8 bytes. Raises HsmError when its key cannot be had."""
+        mak = self._message_key(keys, "mac answer" if of_answer else "mac")
+        if keys.key_scheme == "dukpt-aes":
+            return cmac(mak, mab, is_aes=True)
+        return MACS[keys.mac_algorithm](mak, mab)
 
-    def decrypt_track(self, tdk_sealed: bytes, nibbles: str) -> str:
-        """The clear nibbles of an enciphered track, same length. Raises HsmError if it is too short."""
-        where = _track_block(nibbles)
-        block = des_decrypt(self._open(b"tdk", tdk_sealed), bytes.fromhex(nibbles[where]))
+    def mac_is_right(self, keys: MessageKeys, mab: bytes, mac: bytes) -> bool:
+        """Whether `mac` is the MAC of the request `mab`; False when its key cannot be had."""
+        try:
+            return hmac.compare_digest(self.mac(keys, mab, of_answer=False), mac)
+        except HsmError:
+            return False
+
+    def decrypt_track(self, keys: MessageKeys, nibbles: str) -> str:
+        """The clear nibbles of a track whose last block is enciphered under the TDK, same length.
+
+        Raises HsmError if it is too short or there is no TDK.
+        """
+        is_sm4 = keys.key_scheme == "sm4"
+        where = _track_block(nibbles, 32 if is_sm4 else 16)
+        tdk = self._message_key(keys, "data")
+        block = (sm4_decrypt if is_sm4 else des_decrypt)(tdk, bytes.fromhex(nibbles[where]))
         return nibbles[: where.start] + block.hex().upper() + nibbles[where.stop :]
+
+    def decrypt_whole_track(self, keys: MessageKeys, data: bytes) -> str:
+        """The clear nibbles of a track enciphered as a whole under a DUKPT data key. Raises HsmError."""
+        key = self._message_key(keys, "data")
+        return cbc_decrypt(key, data, is_aes=keys.key_scheme == "dukpt-aes").hex().upper().rstrip("F")
+
+    def _message_key(self, keys: MessageKeys, use: str) -> bytes:
+        """The key for "pin", "mac", "mac answer" or "data". Raises HsmError when there is none."""
+        if keys.is_dukpt:
+            if keys.bdk_sealed is None:
+                raise HsmError("this terminal has no base derivation key")
+            bdk = self._open(b"bdk", keys.bdk_sealed)
+            derive = dukpt.aes_key if keys.key_scheme == "dukpt-aes" else dukpt.tdes_key
+            return derive(bdk, keys.ksn, use)
+        purpose, sealed = {
+            "pin": (b"pik", keys.pik_sealed),
+            "data": (b"tdk", keys.tdk_sealed),
+        }.get(use, (b"mak", keys.mak_sealed))
+        if sealed is None:
+            raise HsmError("this terminal has no such working key: it has to sign in")
+        return self._open(purpose, sealed)
 
     # --- PINs ------------------------------------------------------------------------------------
 
@@ -206,13 +281,31 @@ class Hsm:
             raise HsmError("a PIN has 4 to 12 digits")
         return ibm3624_offset(self._pvk, pin, pan.reveal()[-13:-1])
 
-    def pin_is_right(self, pik_sealed: bytes, pin_block: bytes, pan: Pan, offset: str) -> bool:
-        """Whether the enciphered block (8 bytes) holds the PIN that `offset` stands for.
+    def pin_is_right(
+        self, keys: MessageKeys, pin_block: bytes, pan: Pan, offset: str, *, formats: str = PIN_FORMATS
+    ) -> bool:
+        """Whether the enciphered block (8 bytes, 16 with AES and SM4) holds the PIN that `offset` stands for.
 
-        Raises PinFormatError if it deciphers to no PIN block at all (wrong key, damaged, another PAN).
+        `formats`: the digits of the ISO 9564-1 formats that are taken. Raises PinFormatError if it deciphers
+        to no such PIN block at all (wrong key, damaged, another PAN), HsmError if there is no key.
         """
-        pin = decode_pin_block(des_decrypt(self._open(b"pik", pik_sealed), pin_block), pan)
+        pin = self._pin_in(keys, pin_block, pan, formats)
         return hmac.compare_digest(self.pin_offset(pin, pan), offset)
+
+    def _pin_in(self, keys: MessageKeys, pin_block: bytes, pan: Pan, formats: str) -> str:
+        key = self._message_key(keys, "pin")
+        if keys.key_scheme in {"dukpt-aes", "sm4"} and len(pin_block) != 16:
+            raise PinFormatError
+        if keys.key_scheme == "dukpt-aes":
+            if "4" not in formats:
+                raise PinFormatError
+            try:
+                return decipher_pinblock_iso_4(key, pin_block, pan.reveal())
+            except ValueError:
+                raise PinFormatError from None  # the library's text may quote PIN digits
+        if keys.key_scheme == "sm4":
+            return _pin_of_sm4_block(sm4_decrypt(key, pin_block), pan)
+        return decode_pin_block(des_decrypt(key, pin_block), pan, formats)
 
 
 def _derive(master_key: bytes, purpose: bytes) -> bytes:

@@ -11,17 +11,31 @@ from bank.merchants import Terminal
 from bank.request import Request
 from bank.transactions import Office
 
+_LONG_MAK: Final = frozenset({"x9.19", "cmac"})
+"""MAC algorithms whose MAK has 16 bytes, sent whole in the bundle (section 6.2, "host profile option")."""
+
 ManagementHandler = Callable[[Office, Request, Terminal], Outcome]
 
 
 def _sign_in(layout: KeyLayout) -> ManagementHandler:
     def sign_in(office: Office, request: Request, terminal: Terminal) -> Outcome:
         """Make new working keys, in force from now on; the answer carries them and the open batch."""
-        keys = office.hsm.make_working_keys(terminal.tmk_sealed, layout, office.entropy)
+        if (layout == "005") is not (terminal.key_scheme == "sm4") or terminal.message_keys().is_dukpt:
+            return Outcome("40")
+        mak_bytes = 16 if terminal.mac_algorithm in _LONG_MAK else 8
+        keys = office.hsm.make_working_keys(terminal.tmk_sealed, layout, office.entropy, mak_bytes=mak_bytes)
         office.merchants.sign_in(terminal, layout, keys)
         return Outcome(APPROVED, fields={60: f"00{terminal.batch}{request.network_code}", 62: keys.bundle})
 
     return sign_in
+
+
+def sign_in_without_keys(office: Office, request: Request, terminal: Terminal) -> Outcome:
+    """DUKPT: batch and time, and the terminal may trade; posterm's own code."""
+    if not terminal.message_keys().is_dukpt:
+        return Outcome("40")
+    office.merchants.sign_in(terminal, request.network_code, None)
+    return Outcome(APPROVED, fields={60: f"00{terminal.batch}{request.network_code}"})
 
 
 def sign_out(office: Office, _request: Request, terminal: Terminal) -> Outcome:
@@ -37,6 +51,7 @@ def echo(_office: Office, _request: Request, _terminal: Terminal) -> Outcome:
 
 MANAGEMENT: Final[Mapping[tuple[str, str], ManagementHandler]] = {
     **{("0800", layout): _sign_in(layout) for layout in KEY_LAYOUTS},
+    ("0800", "006"): sign_in_without_keys,
     ("0820", "002"): sign_out,
     ("0820", "301"): echo,
 }

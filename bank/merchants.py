@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Final
 
 from bank.errors import RecordError
-from bank.hsm import Hsm, WorkingKeys
+from bank.hsm import KEY_SCHEMES, MAC_ALGORITHMS, Hsm, MessageKeys, WorkingKeys
 from bank.ledger import AccountKind, Ledger
 from bank.store import BankStore
 
@@ -47,10 +47,25 @@ class Terminal:
     pik_sealed: bytes | None
     mak_sealed: bytes | None
     tdk_sealed: bytes | None
+    key_scheme: str = "master-session"
+    mac_algorithm: str = "unionpay"
+    bdk_sealed: bytes | None = None
 
     def __repr__(self) -> str:
         return (
             f"Terminal(mid={self.mid!r}, tid={self.tid!r}, batch={self.batch!r}, signed_in={self.signed_in})"
+        )
+
+    def message_keys(self, ksn: bytes = b"") -> MessageKeys:
+        """The tickets for the keys of one of its messages; `ksn`: of the message, with DUKPT."""
+        return MessageKeys(
+            self.key_scheme,
+            self.mac_algorithm,
+            self.pik_sealed,
+            self.mak_sealed,
+            self.tdk_sealed,
+            self.bdk_sealed,
+            ksn,
         )
 
 
@@ -105,7 +120,7 @@ class Merchants:
 
     def find_terminal(self, mid: str, tid: str) -> Terminal | None:
         """The terminal of this merchant with this number, or None."""
-        row = self._store.row("SELECT * FROM terminal WHERE mid = ? AND tid = ?", (mid, tid))
+        row = self._store.row(f"{_TERMINALS} WHERE mid = ? AND tid = ?", (mid, tid))
         return _terminal(row) if row else None
 
     def terminal(self, mid: str, tid: str) -> Terminal:
@@ -117,14 +132,32 @@ class Merchants:
 
     def terminals(self) -> list[Terminal]:
         """All terminals, by merchant and number."""
-        return [_terminal(row) for row in self._store.rows("SELECT * FROM terminal ORDER BY mid, tid")]
+        return [_terminal(row) for row in self._store.rows(f"{_TERMINALS} ORDER BY mid, tid")]
 
-    def sign_in(self, terminal: Terminal, layout: str, keys: WorkingKeys) -> None:
-        """Put new working keys in force; the old ones are gone."""
+    def set_security(
+        self, terminal: Terminal, key_scheme: str, mac_algorithm: str, bdk: bytes | None = None
+    ) -> None:
+        """Change how the terminal protects its messages; it has to sign in again.
+
+        Raises RecordError, HsmError.
+        """
+        if key_scheme not in KEY_SCHEMES or mac_algorithm not in MAC_ALGORITHMS:
+            raise RecordError(f"terminal {terminal.tid}: no such key scheme or MAC algorithm")
+        if key_scheme.startswith("dukpt") and bdk is None:
+            raise RecordError(f"terminal {terminal.tid}: {key_scheme} needs a base derivation key (bdk)")
+        sealed = None if bdk is None else self._hsm.seal_bdk(bdk)
+        self.sign_out(terminal)
+        self._store.execute(
+            "INSERT OR REPLACE INTO terminal_security VALUES (?, ?, ?, ?, ?)",
+            (terminal.mid, terminal.tid, key_scheme, mac_algorithm, sealed),
+        )
+
+    def sign_in(self, terminal: Terminal, layout: str, keys: WorkingKeys | None) -> None:
+        """Put new working keys in force; the old ones are gone. None: DUKPT, whose keys need no sign-in."""
         self._store.execute(
             "UPDATE terminal SET signed_in = 1, key_layout = ?, pik_sealed = ?, mak_sealed = ?,"
             " tdk_sealed = ? WHERE mid = ? AND tid = ?",
-            (layout, keys.pik_sealed, keys.mak_sealed, keys.tdk_sealed, terminal.mid, terminal.tid),
+            (layout, *_sealed(keys), terminal.mid, terminal.tid),
         )
 
     def sign_out(self, terminal: Terminal) -> None:
@@ -134,6 +167,16 @@ class Merchants:
             " tdk_sealed = NULL WHERE mid = ? AND tid = ?",
             (terminal.mid, terminal.tid),
         )
+
+
+_TERMINALS: Final = (
+    "SELECT terminal.*, key_scheme, mac_algorithm, bdk_sealed"
+    " FROM terminal LEFT JOIN terminal_security USING (mid, tid)"
+)
+
+
+def _sealed(keys: WorkingKeys | None) -> tuple[bytes | None, bytes | None, bytes | None]:
+    return (None, None, None) if keys is None else (keys.pik_sealed, keys.mak_sealed, keys.tdk_sealed)
 
 
 def _check_id(what: str, value: str, length: int) -> None:
@@ -159,4 +202,7 @@ def _terminal(row: sqlite3.Row) -> Terminal:
         pik_sealed=row["pik_sealed"],
         mak_sealed=row["mak_sealed"],
         tdk_sealed=row["tdk_sealed"],
+        key_scheme=row["key_scheme"] or "master-session",
+        mac_algorithm=row["mac_algorithm"] or "unionpay",
+        bdk_sealed=row["bdk_sealed"],
     )

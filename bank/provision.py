@@ -20,7 +20,7 @@ from bank.cards import PIN_TRIES_LIMIT, CardStatus, last_day
 from bank.entropy import Entropy, SeededEntropy
 from bank.errors import BankError, RecordError
 from bank.faults import BankFaults
-from bank.hsm import MASTER_KEY_BYTES
+from bank.hsm import KEY_SCHEMES, MAC_ALGORITHMS, MASTER_KEY_BYTES
 from bank.merchants import MerchantStatus
 from bank.store import MEMORY
 from wire.money import parse_amount
@@ -78,6 +78,10 @@ class TerminalSpec:
     tmk: bytes
     tmk_index: int
     batch: str
+    key_scheme: str = "master-session"
+    mac_algorithm: str = "unionpay"
+    bdk: bytes | None = None
+    ksn: bytes = b""  # DUKPT: the terminal's serial number, whose counter has not begun
 
     def __repr__(self) -> str:
         return f"TerminalSpec({self.tid!r})"
@@ -152,13 +156,14 @@ def fill(bank: Bank, provision: Provision, *, now: datetime) -> None:
                 merchant.mid, merchant.name, name_local=merchant.name_local, status=merchant.status
             )
             for terminal in merchant.terminals:
-                bank.merchants.add_terminal(
+                added = bank.merchants.add_terminal(
                     merchant.mid,
                     terminal.tid,
                     terminal.tmk,
                     tmk_index=terminal.tmk_index,
                     batch=terminal.batch,
                 )
+                bank.merchants.set_security(added, terminal.key_scheme, terminal.mac_algorithm, terminal.bdk)
         for card in provision.cards:
             if card.held_by_bank:
                 _issue(bank, card, now)
@@ -303,9 +308,37 @@ def _terminal(table: _Table) -> TerminalSpec:
         tmk=table.parsed("tmk", parse_tmk),
         tmk_index=table.value("tmk_index", int, 1),
         batch=table.parsed("batch", _digits(6), "000001"),
+        key_scheme=table.parsed("key_scheme", _one_word_of(KEY_SCHEMES), "master-session"),
+        mac_algorithm=table.parsed("mac_algorithm", _one_word_of(MAC_ALGORITHMS), "unionpay"),
+        bdk=table.parsed("bdk", _hex(16, 24, 32), "") or None,
+        ksn=table.parsed("ksn", _hex(10, 12), ""),
     )
+    if spec.key_scheme.startswith("dukpt") and not (spec.bdk and spec.ksn):
+        raise table.wrong("bdk", f"{spec.key_scheme} needs bdk and ksn")
     table.finish()
     return spec
+
+
+def _hex(*sizes_bytes: int) -> Callable[[str], bytes]:
+    def parse(text: str) -> bytes:
+        try:
+            value = bytes.fromhex(text)
+        except ValueError:
+            value = b"?"
+        if text and len(value) not in sizes_bytes:
+            raise ValueError(f"must be {' or '.join(str(2 * size) for size in sizes_bytes)} hex digits")
+        return value
+
+    return parse
+
+
+def _one_word_of(words: tuple[str, ...]) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return text
+
+    return parse
 
 
 def parse_tmk(text: str) -> bytes:

@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from wire.errors import TrackError, WireError
 from wire.iso8583 import IsoMessage
 from wire.pan import Pan
+from wire.security_data import SecurityData
 from wire.track import Track2
 
 FieldValue = str | bytes
 
 _DIGIT_FIELDS: Final[Mapping[int, int]] = {3: 6, 4: 12, 11: 6, 14: 4, 22: 3, 23: 3, 25: 2, 26: 2, 53: 16}
 """Fields of digits alone, with their fixed lengths."""
+
+SM4_PIN_USAGE: Final = b"22\x00\x10"
+"""How field 62 begins when it holds an SM4 PIN block: usage 22, tag 00, length 16 (section 3.4)."""
 
 _FINANCIAL_CLASSES: Final = frozenset("124")
 """Second digit of the MTI of messages that carry a MAC and are remembered."""
@@ -84,8 +88,14 @@ class Request:
 
     @property
     def pin_block(self) -> bytes | None:
-        """Field 52, eight enciphered bytes, or None."""
-        return self.binary(52)
+        """The enciphered PIN block, or None: field 52, or the 16 bytes that fields 59 or 62 have for it."""
+        block = self.binary(52)
+        if block is None or any(block):
+            return block
+        usage_22 = self.binary(62) or b""
+        if usage_22.startswith(SM4_PIN_USAGE):
+            return usage_22[len(SM4_PIN_USAGE) :]
+        return security_data(self.message).pin_block or block
 
     @property
     def is_swiped(self) -> bool:
@@ -113,9 +123,26 @@ class Request:
         return not fields <= self.message.fields.keys()
 
     def digest(self) -> bytes:
-        """What makes a repeat recognisable: SHA-256 of all but the MAC, which changes with the keys."""
-        fields = sorted((number, value) for number, value in self.message.fields.items() if number != 64)
+        """What makes a repeat recognisable: SHA-256 of all but the MAC and what goes with each sending.
+
+        A repeat under DUKPT has a key serial number of its own.
+        """
+        fields = sorted(
+            (number, value) for number, value in self.message.fields.items() if number not in {59, 64}
+        )
+        protected = replace(security_data(self.message), ksn=b"").encode()
+        if protected:
+            fields.append((59, protected))
         return hashlib.sha256(repr((self.mti, fields)).encode("utf-8")).digest()
+
+
+def security_data(message: IsoMessage) -> SecurityData:
+    """What field 59 says; nothing when it is absent or holds something else."""
+    data = message.fields.get(59)
+    try:
+        return SecurityData.parse(data) if isinstance(data, bytes) else SecurityData()
+    except WireError:
+        return SecurityData()
 
 
 def read_request(message: IsoMessage, now: datetime) -> Request | None:

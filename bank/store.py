@@ -85,6 +85,8 @@ class BankStore:
             self._connection.executescript(
                 f"BEGIN IMMEDIATE;\n{schema}\nPRAGMA user_version = {SCHEMA_VERSION};\nCOMMIT;"
             )
+        additions = resources.files("bank").joinpath("schema_security.sql").read_text(encoding="utf-8")
+        self._connection.executescript(additions)
 
     def close(self) -> None:
         """Close the file; may be called twice."""

@@ -19,7 +19,7 @@ from bank.hsm import Hsm, PinFormatError
 from bank.ledger import Hold, HoldState, Ledger, PinState
 from bank.merchants import Merchants, Terminal
 from bank.payments import Payment, PaymentKind, Payments, PaymentState
-from bank.request import Request, read_card
+from bank.request import Request, read_card, security_data
 
 CURRENCY: Final = "156"
 CHIP_SERVICE: Final = "26"  # first digit of the service code of a card that has a chip
@@ -195,14 +195,9 @@ def reverse(office: Office, request: Request, original: Payment | None, *, rrn: 
 
 def _card_of(office: Office, request: Request, terminal: Terminal) -> tuple[Card | None, str | None]:
     """The bank's record of the card in the request, and the code that refuses it (None: it may go on)."""
-    track2 = request.text(35)
-    if track2 and request.text(53)[2:3] == "1":
-        if terminal.tdk_sealed is None:
-            return None, "99"
-        try:
-            track2 = office.hsm.decrypt_track(terminal.tdk_sealed, track2)
-        except HsmError:
-            return None, "30"
+    track2, refusal = _clear_track2(office, request, terminal)
+    if refusal is not None:
+        return None, refusal
     data = read_card(request, track2)
     card = office.cards.find(data.pan) if data else None
     if data is None or card is None:
@@ -221,6 +216,26 @@ def _card_of(office: Office, request: Request, terminal: Terminal) -> tuple[Card
     return card, refusal
 
 
+def _clear_track2(office: Office, request: Request, terminal: Terminal) -> tuple[str, str | None]:
+    """Track 2 in clear ("" when none was sent), and the code if it cannot be deciphered."""
+    protected = security_data(request.message)
+    keys = terminal.message_keys(protected.ksn)
+    if protected.track2:
+        try:
+            return office.hsm.decrypt_whole_track(keys, protected.track2), None
+        except HsmError:
+            return "", "30"
+    track2 = request.text(35)
+    if not track2 or request.text(53)[2:3] != "1":
+        return track2, None
+    if terminal.tdk_sealed is None:
+        return "", "99"
+    try:
+        return office.hsm.decrypt_track(keys, track2), None
+    except HsmError:
+        return "", "30"
+
+
 def _pin_refusal(office: Office, request: Request, terminal: Terminal, card: Card) -> str | None:
     """What is wrong with the PIN: 55 wrong or missing, 75 tries used up, 99 no PIN block, 30 no F53; or None.
 
@@ -228,14 +243,22 @@ def _pin_refusal(office: Office, request: Request, terminal: Terminal, card: Car
     """
     if request.pin_block is None:
         return "55" if card.pin_required else None
-    if not request.text(53).startswith("2") or terminal.pik_sealed is None:
+    if request.text(53)[:1] not in {"1", "2"}:
         return "30"
     if card.pin_is_blocked:
         return "75"
+    # F53 says whether the block is mixed with the card number (section 2.6): format 1 is not.
+    fitting = "1" if request.text(53)[:1] == "1" else "034"
+    formats = "".join(one for one in fitting if one in office.policy.pin_formats)
+    keys = terminal.message_keys(security_data(request.message).ksn)
     try:
-        is_right = office.hsm.pin_is_right(terminal.pik_sealed, request.pin_block, card.pan, card.pin_offset)
+        is_right = office.hsm.pin_is_right(
+            keys, request.pin_block, card.pan, card.pin_offset, formats=formats
+        )
     except PinFormatError:
         return "99"
+    except HsmError:
+        return "30"
     office.cards.set_pin_tries_used(card, 0 if is_right else card.pin_tries_used + 1)
     return None if is_right else "55"
 

@@ -82,6 +82,7 @@ class Terminal:
             self.board.tamper,
             self.board.rng,
             master_key_index=self.settings.master_key_index,
+            security=self.settings.security,
         )
         nonce = int.from_bytes(self.board.rng.token(4), "big")
         session = Session(Role.TERMINAL, nonce=nonce, bits_per_s=self.board.serial_port.bits_per_s)

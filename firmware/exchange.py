@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from firmware.message_security import protected
 from firmware.messages import APPROVALS, REVERSAL_DONE, SIGN_IN_AGAIN, WRONG_PIN, text_of
 from firmware.secure.errors import SecureError
 from firmware.secure.module import SecureModule
@@ -79,24 +80,26 @@ class HostExchange:
         self._number += 1
         if not self._session.is_up and not wait_for_link:
             return Answer(Verdict.NOT_SENT, request=self._number)
-        maced = not mti.startswith(NEVER_MACED)
-        request = IsoMessage(
-            mti,
-            dict(fields) | ({64: MAC_PLACEHOLDER} if maced else {}),
-            tpdu=self._settings.tpdu,
-            header=self._settings.header,
-        )
-        encoded = ConfidentialBytes(self._dialect.encode(request))
-        if maced:
-            try:
-                mac = self._secure.mac(ConfidentialBytes(self._dialect.mac_region(encoded)))
-            except SecureError:
-                return Answer(Verdict.NOT_SENT, sign_in_again=True, request=self._number)
-            encoded = ConfidentialBytes(self._dialect.with_mac(encoded, mac))
+        try:
+            request, encoded = self._protected(mti, fields)
+        except SecureError:
+            return Answer(Verdict.NOT_SENT, sign_in_again=True, request=self._number)
         self._open = request
         self._request_check = request_check(encoded)
         self._message_id = self._session.send(Channel.HOST, encoded, now_ms=now_ms)
         return None
+
+    def _protected(self, mti: str, fields: Mapping[int, str | bytes]) -> tuple[IsoMessage, ConfidentialBytes]:
+        """The request and its bytes, with what is secret enciphered and a MAC where it has one."""
+        tpdu, header = self._settings.tpdu, self._settings.header
+        if mti.startswith(NEVER_MACED):
+            request = IsoMessage(mti, dict(fields), tpdu=tpdu, header=header)
+            return request, ConfidentialBytes(self._dialect.encode(request))
+        ready = {**protected(fields, self._secure), 64: MAC_PLACEHOLDER}
+        request = IsoMessage(mti, ready, tpdu=tpdu, header=header)
+        encoded = ConfidentialBytes(self._dialect.encode(request))
+        mac = self._secure.mac(ConfidentialBytes(self._dialect.mac_region(encoded)))
+        return request, ConfidentialBytes(self._dialect.with_mac(encoded, mac))
 
     def close(self) -> None:
         """Stop waiting: from now on an answer to the request is a foreign one, also one that came already."""

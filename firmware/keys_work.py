@@ -139,7 +139,7 @@ class KeyLoadingGuards:
     def lacks_master_key(self) -> bool:
         """No master key can be had: none is loaded, or what is stored was sealed by another device key."""
         secure = self._keys.parts.secure
-        return not secure.has_tmk or not secure.self_test().ok
+        return not secure.has_root_key or not secure.self_test().ok
 
     def check_value_fits(self) -> bool:
         """The component and the check value that was typed belong together."""

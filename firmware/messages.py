@@ -17,7 +17,6 @@ from firmware.txn.plans import (
     COMPLETION,
     PIN_VERIFICATION,
     PURCHASE,
-    SIGN_IN_NETWORK_CODE,
     MessagePlan,
 )
 from hal.api import TrackData
@@ -51,7 +50,7 @@ def sign_in(settings: TerminalSettings, batch: str, stan: str) -> dict[int, str]
         11: stan,
         41: settings.terminal_id,
         42: settings.merchant_id,
-        60: f"00{batch}{SIGN_IN_NETWORK_CODE}",
+        60: f"00{batch}{settings.security.sign_in_code}",
         63: f"{settings.operator:3}",
     }
 

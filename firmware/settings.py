@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from firmware.records import Flow
+from firmware.secure.scheme import AUTO, Security
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,11 @@ class TerminalSettings:
     header: str = "603100320000"
     operator: str = "01"
     master_key_index: int = 1
+    key_scheme: str = "master-session"  # see firmware.secure.scheme for this and the next three
+    mac_algorithm: str = AUTO
+    pin_format: str = AUTO
+    encrypt_track: str = "off"
+    sign_in_max_age_h: int = 24  # working keys older than this are renewed before the next payment; 0: never
     slip_copies: int = 2  # 1: merchant, 2: cardholder too
     pin_tries: int = 3
     swipe_tries: int = 3
@@ -43,3 +49,8 @@ class TerminalSettings:
     idle_refresh_ms: int = 30_000  # the clock on the idle screen
     outbox_retry_ms: int = 30_000  # first wait before a due message is tried again when idle
     outbox_retry_max_ms: int = 600_000
+
+    @property
+    def security(self) -> Security:
+        """How messages are protected. Raises ValueError when the four settings do not fit together."""
+        return Security.of(self.key_scheme, self.mac_algorithm, self.pin_format, self.encrypt_track)

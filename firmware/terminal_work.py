@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from firmware import boot, messages
 from firmware.exchange import Answer, Verdict
@@ -12,9 +12,10 @@ from firmware.journal import Draft
 from firmware.keys_work import KeyLoadingGuards, KeyLoadingWork
 from firmware.records import Outgoing, OutgoingKind, OutgoingState, Payment, SlipCopy
 from firmware.secure.errors import KeyFormat, SecureError
-from firmware.txn.plans import SIGN_IN_MTI, SIGN_IN_NETWORK_CODE
+from firmware.txn.plans import SIGN_IN_MTI
 from firmware.txn.schema import Recovery, Rule
 from firmware.work import Parts, Signal
+from wire.iso8583 import IsoMessage
 
 LANGUAGES = ("en", "zh")
 
@@ -67,7 +68,13 @@ class TerminalWork(KeyLoadingWork):
         assert data.message is not None
         private = messages.text_of(data.message, 60)
         batch = private[2:8] if len(private) >= 8 else draft.counters.batch
-        draft.counters = replace(draft.counters, signed_in=True, batch=batch)
+        draft.counters = replace(
+            draft.counters,
+            signed_in=True,
+            signed_in_as=self.parts.secure.security.name,
+            signed_in_at=told_time(data.message, self.parts.board.clock.wall()).isoformat(timespec="seconds"),
+            batch=batch,
+        )
 
     def forget_sign_in(self, draft: Draft, _data: object) -> None:
         """The bank does not accept the keys any more."""
@@ -153,9 +160,9 @@ class TerminalWork(KeyLoadingWork):
         """Take the bank's date and time; the year is the one that brings it nearest to the terminal's."""
         assert isinstance(data, Answer)
         assert data.message is not None
-        time, date = messages.text_of(data.message, 12), messages.text_of(data.message, 13)
         clock = self.parts.board.clock
-        if (told := nearest(date, time, clock.wall())) is not None:
+        now = clock.wall()
+        if (told := told_time(data.message, now)) is not now:
             clock.set_wall(told)
 
     def send_outgoing(self, _data: object) -> None:
@@ -201,10 +208,14 @@ class TerminalGuards(KeyLoadingGuards):
         self.sign_in_demanded = False  # by the bank, in the header of an answer
 
     def must_sign_in(self) -> bool:
-        """No working keys, or none that the bank accepts."""
+        """No working keys, none that the bank accepts, or too old ones."""
         parts = self._work.parts
-        signed_in = parts.journal.counters.signed_in and parts.secure.has_working_keys
-        return not signed_in or self.sign_in_demanded
+        counters = parts.journal.counters
+        signed_in = counters.signed_in and counters.signed_in_as == parts.secure.security.name
+        if not signed_in or not parts.secure.has_working_keys or self.sign_in_demanded:
+            return True
+        age_max_h = parts.settings.sign_in_max_age_h
+        return is_older(counters.signed_in_at, parts.board.clock.wall(), age_max_h) if age_max_h else False
 
     def outbox_due(self) -> bool:
         """Something must be sent before the next payment."""
@@ -261,16 +272,32 @@ def nearest(date_mmdd: str, time_hhmmss: str, now: datetime) -> datetime | None:
     return min(candidates, key=lambda moment: abs(moment - now), default=None)
 
 
+def told_time(answer: IsoMessage, now: datetime) -> datetime:
+    """The bank's date and time in an answer; `now` itself when it tells none."""
+    told = nearest(messages.text_of(answer, 13), messages.text_of(answer, 12), now)
+    return now if told is None else told
+
+
+def is_older(signed_in_at: str, now: datetime, age_max_h: int) -> bool:
+    """Whether a sign-in is due again. A clock that was set back by as much does not make keys younger."""
+    if not signed_in_at:
+        return True
+    return abs(now - datetime.fromisoformat(signed_in_at)) >= timedelta(hours=age_max_h)
+
+
 def accept_keys(parts: Parts, answer: Answer) -> Answer:
     """Give the sign-in answer's key bundle to the secure room; a bundle that it refuses is a bad answer.
 
     Source: iso8583-pos sections 5.3 and 6.2. Afterwards the keys are stored, or all are discarded.
     """
     bundle = answer.message.fields.get(62) if answer.message else None
+    security = parts.secure.security
+    if security.is_dukpt:
+        return answer
     try:
         if not isinstance(bundle, bytes):
             raise KeyFormat("the sign-in answer has no keys in F62: ask the acquirer")
-        parts.secure.accept_working_keys(bundle, SIGN_IN_NETWORK_CODE)
+        parts.secure.accept_working_keys(bundle, security.sign_in_code)
     except SecureError:
         return replace(answer, verdict=Verdict.BAD_MAC)
     return answer

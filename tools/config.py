@@ -20,6 +20,7 @@ from typing import Any
 
 from firmware.records import Flow
 from firmware.secure.module import TMK_INDEX_MAX
+from firmware.secure.scheme import SETTING_CHOICES
 from firmware.settings import TerminalSettings
 from firmware.terminal_work import LANGUAGES
 from tools.toml_table import ConfigError, TomlTable, read_toml
@@ -30,7 +31,7 @@ __all__ = ["Choices", "ConfigError", "check_settings", "load_config"]
 FLOWS = tuple(flow.value for flow in Flow)
 TIME_MS_MAX = 24 * 60 * 60 * 1000
 
-_CHOICES: Mapping[str, tuple[str, ...]] = {"language": LANGUAGES, "flow": FLOWS}
+_CHOICES: Mapping[str, tuple[str, ...]] = {"language": LANGUAGES, "flow": FLOWS, **SETTING_CHOICES}
 _TEXTS: Mapping[str, tuple[str, str]] = {  # pattern, and what it means in words
     "terminal_id": (r"[0-9A-Z]{8}", "8 digits or capital letters"),
     "merchant_id": (r"[0-9A-Z]{15}", "15 digits or capital letters"),
@@ -43,6 +44,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = {  # pattern, and what it means in words
 }
 _NUMBERS: Mapping[str, tuple[int, int]] = {
     "master_key_index": (0, TMK_INDEX_MAX),
+    "sign_in_max_age_h": (0, 24 * 365),
     "slip_copies": (1, 2),
     "pin_tries": (1, 9),
     "swipe_tries": (1, 9),
@@ -107,6 +109,11 @@ def read_settings(table: TomlTable) -> dict[str, Any]:
     whole = replace(TerminalSettings(), **settings)
     if whole.pin_digits_min > whole.pin_digits_max:
         raise table.wrong("pin_digits_min", "must not be above pin_digits_max")
+    try:
+        _ = whole.security
+    except ValueError as error:
+        name, _, text = str(error).partition(": ")
+        raise table.wrong(name, text) from None
     return settings
 
 

@@ -27,7 +27,11 @@ from hal.virtual.serial_port import VirtualSerialPort
 from tools.config import Choices, check_settings
 from tools.drive import Drive, Tap
 from tools.drive_virtual import VirtualDrive
-from tools.station import Station, StationError
+from tools.key_ceremony import agree, load_first_keys, matching
+from tools.state_folder import check_bank, check_memory, taken
+from tools.station import Station, StationError, virtual_devices
+
+_BANK_FILE = "bank.db"
 
 
 @dataclass(frozen=True)
@@ -60,17 +64,27 @@ def settings_of(provision: Provision, base: TerminalSettings | None = None) -> T
 
 
 def build_station(plan: StationPlan) -> Station:
-    """Build a station; the terminal is off. After HalError, BankError or StationError nothing is running."""
+    """Build a station; the terminal is off.
+
+    Everything is looked at before anything is made or changed: after HalError, BankError or StationError
+    nothing is running, and the state folder is as it was.
+    """
     provision = plan.provision or load_provision()
     settings = plan.settings or settings_of(provision)
-    folder = plan.state_folder
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-    make = _live if plan.live else _virtual
+    provision = matching(provision, settings)
+    terminal = _terminal_of(settings, provision)
+    profile = _profile_of(plan)
+    virtual_devices(build_board(profile, state_folder=plan.state_folder or Path()))  # nothing is opened
     with ExitStack() as leftovers:
-        board, drive = make(plan, provision, folder, leftovers)
+        if plan.state_folder is not None:
+            leftovers.enter_context(taken(plan.state_folder))
+            check_memory(profile, plan.state_folder)
+            check_bank(plan.state_folder / _BANK_FILE)
+        make = _live if plan.live else _virtual
+        board, drive = make(plan, profile, provision, leftovers)
         try:
-            _inject_master_key(board, settings, provision)
+            drive.ask_bank(lambda bank: agree(bank, settings, terminal))
+            _inject_first_keys(board, settings, terminal)
             station = Station(board, settings, drive, provision.cards, observers=list(plan.observers))
         except BaseException:
             drive.close()
@@ -79,35 +93,46 @@ def build_station(plan: StationPlan) -> Station:
     return station
 
 
-def _virtual(
-    plan: StationPlan, provision: Provision, folder: Path | None, _leftovers: ExitStack
-) -> tuple[Board, Drive]:
-    profile = plan.profile or load_profile("virtual")
+def _profile_of(plan: StationPlan) -> Profile:
+    """The plan's profile with the clock, randomness and memory that go with it. Raises HalError, StationError."""
+    profile = plan.profile or load_profile("headless" if plan.live else "virtual")
     check_kinds(profile)
-    if profile.devices["clock"].backend != "virtual":
-        profile = profile.with_device("clock", "virtual")
+    if profile.devices["serial_port"].backend != "virtual":
+        raise StationError(
+            f"profile {profile.name}: its serial_port is a real one, and this command brings its own line, "
+            f"gateway and bank: use posterm terminal --profile {profile.name} --link DEVICE, or a profile "
+            "whose serial_port is virtual"
+        )
+    clock = "host" if plan.live else "virtual"
+    if (profile.devices["clock"].backend == "virtual") is plan.live:
+        profile = profile.with_device("clock", clock)
+    if plan.live:
+        return profile
     profile = profile.with_device("rng", "virtual", seed=plan.seed)
-    if folder is not None:
+    if plan.state_folder is not None:
         profile = profile.with_device("storage", "sqlite", path="terminal.db")
         profile = profile.with_device("tamper", "virtual", key_file="device-key.json")
-    board = build_board(profile, state_folder=folder)
+    return profile
+
+
+def _virtual(
+    plan: StationPlan, profile: Profile, provision: Provision, _leftovers: ExitStack
+) -> tuple[Board, Drive]:
+    board = build_board(profile, state_folder=plan.state_folder)
     port, clock = board.serial_port, board.clock
-    if not isinstance(port, VirtualSerialPort) or not isinstance(clock, VirtualClock):
-        raise StationError(f"profile {profile.name}: virtual time needs a virtual serial port: use real time")
-    bank = _open_bank(provision, folder, clock.wall(), SeededEntropy(plan.seed))
+    assert isinstance(port, VirtualSerialPort)
+    assert isinstance(clock, VirtualClock)
+    bank = _open_bank(provision, plan.state_folder, clock.wall(), SeededEntropy(plan.seed))
     return board, VirtualDrive(port, clock, bank, seed=plan.seed, tap=plan.tap)
 
 
 def _live(
-    plan: StationPlan, provision: Provision, folder: Path | None, leftovers: ExitStack
+    plan: StationPlan, profile: Profile, provision: Provision, leftovers: ExitStack
 ) -> tuple[Board, Drive]:
     from bank.server import wall_clock
     from tools.drive_live import LiveDrive
 
-    profile = plan.profile or load_profile("headless")
-    check_kinds(profile)
-    if profile.devices["clock"].backend == "virtual":  # it would stand still
-        profile = profile.with_device("clock", "host")
+    folder = plan.state_folder
     state = folder or Path(leftovers.enter_context(TemporaryDirectory(prefix="posterm-")))
     drive = LiveDrive(lambda: _open_bank(provision, folder, wall_clock(), SystemEntropy()), tap=plan.tap)
     try:
@@ -119,25 +144,28 @@ def _live(
 
 
 def _open_bank(provision: Provision, folder: Path | None, now: datetime, entropy: Entropy) -> Bank:
-    path = folder / "bank.db" if folder else MEMORY
+    path = folder / _BANK_FILE if folder else MEMORY
     return demo_bank(path, now=now, entropy=entropy, provision=provision)
 
 
-def _inject_master_key(board: Board, settings: TerminalSettings, provision: Provision) -> None:
-    """What a key-loading ceremony does before a terminal is delivered: its TMK, once.
+def _inject_first_keys(board: Board, settings: TerminalSettings, terminal: TerminalSpec) -> None:
+    """What a key-loading ceremony does before a terminal is delivered: the keys that the scheme begins with.
 
-    A terminal that holds one already, or whose case was opened, is left alone.
+    A terminal that holds them already, or whose case was opened, is left alone.
     """
-    terminal = _terminal_of(settings, provision)
     board.storage.open()
     board.rng.open()
     board.tamper.open()
     try:
         secure = SecureModule(
-            board.storage, board.tamper, board.rng, master_key_index=settings.master_key_index
+            board.storage,
+            board.tamper,
+            board.rng,
+            master_key_index=settings.master_key_index,
+            security=settings.security,
         )
-        if not board.tamper.tripped and not secure.has_tmk:
-            secure.load_tmk(settings.master_key_index, terminal.tmk)
+        if not board.tamper.tripped:
+            load_first_keys(secure, settings, terminal)
     finally:
         board.close()
 
@@ -174,7 +202,10 @@ def plan_of(choices: Choices, *, extra_cards: Sequence[CardSpec] = ()) -> Statio
 
 
 def start_station(plan: StationPlan) -> Station:
-    """Build a station and wait until its terminal is idle, or knows why it cannot be. Raises as its parts."""
+    """Build a station and wait until its terminal is idle, or knows why it cannot be.
+
+    Raises as `build_station`, and then the state folder is as it was.
+    """
     station = build_station(plan)
     try:
         station.power_on()

@@ -1,7 +1,7 @@
 """A terminal before it is switched on: what it is made of, its board opened, its master key loaded.
 
-The order matters. The serial port is taken first, then the memory, which is looked at before anything is
-written: so whatever cannot be used is refused as it is.
+The order matters. The serial port is taken first, then the memory is looked at, and only then is anything
+written: so whatever cannot be used is refused as it is. The caller has taken the state folder before.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from bank.provision import Provision
-from firmware.journal import Journal
+from bank.provision import Provision, TerminalSpec
 from firmware.secure.module import SecureModule
 from firmware.settings import TerminalSettings
 from hal.board import Board
 from hal.profile import Profile
 from hal.registry import build_board
 from hal.virtual.clock import VirtualClock
+from tools.key_ceremony import load_first_keys, matching
 from tools.link_command import notice
+from tools.state_folder import check_memory
 from tools.station import StationError
 
 REAL_TIME_PROFILE = "headless"
@@ -54,9 +55,7 @@ def open_board(plan: TerminalPlan) -> Board:
     try:
         board.clock.open()
         board.serial_port.open()
-        _make_folder(plan.state_folder)
-        board.storage.open()
-        Journal(board.storage).load()  # refuses another version before anything is written
+        check_memory(plan.profile, plan.state_folder, keys_are_loaded_anew=plan.master_key is not None)
         board.open()
         _load_master_key(board, plan)
     except BaseException:
@@ -65,33 +64,28 @@ def open_board(plan: TerminalPlan) -> Board:
     return board
 
 
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise StationError(f"state folder {path}: {error.strerror}: name another one with --state") from None
-
-
 def _load_master_key(board: Board, plan: TerminalPlan) -> None:
     """What a key-loading ceremony does before a terminal is delivered. A tampered terminal is left alone."""
-    index = plan.settings.master_key_index
-    secure = SecureModule(board.storage, board.tamper, board.rng, master_key_index=index)
+    settings, index = plan.settings, plan.settings.master_key_index
+    secure = SecureModule(
+        board.storage, board.tamper, board.rng, master_key_index=index, security=settings.security
+    )
     if board.tamper.tripped:
         return
     if plan.master_key is not None:
         secure.load_tmk(index, plan.master_key)
-    elif not secure.has_tmk:
-        secure.load_tmk(index, _master_key_of_data(plan))
+    elif not secure.has_root_key:
+        load_first_keys(secure, settings, _terminal_of_data(plan))
         if plan.is_demo:
             notice(f"loaded the demo's published master key (index {index}): for tests only, see --tmk-file")
 
 
-def _master_key_of_data(plan: TerminalPlan) -> bytes:
+def _terminal_of_data(plan: TerminalPlan) -> TerminalSpec:
     settings = plan.settings
-    for merchant in plan.provision.merchants:
+    for merchant in matching(plan.provision, settings).merchants:
         for terminal in merchant.terminals:
             if (terminal.tid, merchant.mid) == (settings.terminal_id, settings.merchant_id):
-                return terminal.tmk
+                return terminal
     raise StationError(
         f"no master key for terminal {settings.terminal_id} of merchant {settings.merchant_id}: "
         "load one with --tmk-file, or name the bank's data with --bank-data"

@@ -123,6 +123,11 @@ class Security:
             return "005"
         return "004" if self.track_encryption is TrackEncryption.TDK else "003"
 
+    @property
+    def name(self) -> str:
+        """What a sign-in is good for: with another name the keys are others, or are used otherwise."""
+        return f"{self.key_scheme.value}/{self.sign_in_code}/{self.mac_algorithm.value}"
+
     def security_control(self, *, has_pin: bool) -> str:
         """F53, sixteen digits (POS message digest, section 2.6); 7 for AES is posterm's own."""
         pin = {PinFormat.ISO_1: "1"}.get(self.pin_format, "2") if has_pin else "0"

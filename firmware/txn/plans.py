@@ -25,4 +25,3 @@ COMPLETION = MessagePlan("0220", "000000", "06", "24")
 PURCHASE = MessagePlan("0200", "000000", "00", "22")
 REVERSAL_MTI = "0400"
 SIGN_IN_MTI = "0800"
-SIGN_IN_NETWORK_CODE = "003"  # F60.3: double-length working keys

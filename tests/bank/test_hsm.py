@@ -12,6 +12,7 @@ from bank.entropy import SeededEntropy
 from bank.errors import HsmError
 from bank.hsm import (
     Hsm,
+    MessageKeys,
     PinFormatError,
     check_value,
     decode_pin_block,
@@ -142,10 +143,11 @@ def test_the_pin_block_of_the_worked_example_is_verified() -> None:
     made = module.make_working_keys(
         module.seal_tmk(TMK), "003", Tokens("0123456789ABCDEFFEDCBA9876543210", "A1B2C3D4E5F60718")
     )
+    keys = MessageKeys("master-session", "unionpay", pik_sealed=made.pik_sealed)
     block = bytes.fromhex("8922C16FE575AAD2")
-    assert module.pin_is_right(made.pik_sealed, block, PAN, module.pin_offset("1234", PAN))
-    assert not module.pin_is_right(made.pik_sealed, block, PAN, module.pin_offset("1235", PAN))
-    assert not module.pin_is_right(made.pik_sealed, block, PAN, module.pin_offset("123400", PAN))
+    assert module.pin_is_right(keys, block, PAN, module.pin_offset("1234", PAN))
+    assert not module.pin_is_right(keys, block, PAN, module.pin_offset("1235", PAN))
+    assert not module.pin_is_right(keys, block, PAN, module.pin_offset("123400", PAN))
 
 
 def test_the_track_of_the_worked_example() -> None:
@@ -154,11 +156,11 @@ def test_the_track_of_the_worked_example() -> None:
     made = module.make_working_keys(
         module.seal_tmk(TMK), "004", Tokens("0123456789ABCDEFFEDCBA9876543210", "A1B2C3D4E5F60718", tdk)
     )
-    assert made.tdk_sealed is not None
-    clear = module.decrypt_track(made.tdk_sealed, "622588012345678385CFDA80717E885700")
+    keys = MessageKeys("master-session", "unionpay", tdk_sealed=made.tdk_sealed)
+    clear = module.decrypt_track(keys, "622588012345678385CFDA80717E885700")
     assert clear == "6225880123456783D30122011234500000"
     with pytest.raises(HsmError):
-        module.decrypt_track(made.tdk_sealed, "1234567890ABCDEF")
+        module.decrypt_track(keys, "1234567890ABCDEF")
 
 
 def test_a_sealed_value_opens_only_for_its_purpose_and_under_its_key() -> None:
