@@ -1,6 +1,5 @@
 """Storage beyond the contract: what survives, what is refused and how, and scripted faults."""
 
-import os
 import sqlite3
 import stat
 import subprocess
@@ -264,7 +263,7 @@ except HalError as error:
     ("mode", "told"), [(0o555, "DeviceMissing"), (0o777, "")], ids=["not allowed", "allowed"]
 )
 def test_a_folder_without_permission_is_named(mode: int, told: str) -> None:
-    """In a process of its own, which gives up root's rights; the folder is outside of pytest's private one."""
+    """In a process of its own, which gives up root's rights; the folder is outside of pytest's own."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(mode)
         command = [sys.executable, "-c", OPENED_AS_NOBODY, f"{folder}/terminal.db"]
