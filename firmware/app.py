@@ -20,7 +20,14 @@ from firmware.payment_work import PaymentGuards, PaymentWork
 from firmware.printing import PrintEvent, SlipPrinter
 from firmware.secure.errors import SecureError
 from firmware.secure.module import SecureModule
-from firmware.secure.pin_entry import PinCancelled, PinDigits, PinReady, PinTimedOut, PinTooShort
+from firmware.secure.pin_entry import (
+    PinBypassed,
+    PinCancelled,
+    PinDigits,
+    PinReady,
+    PinTimedOut,
+    PinTooShort,
+)
 from firmware.settings import TerminalSettings
 from firmware.terminal_work import TerminalGuards, TerminalWork, accept_keys
 from firmware.txn import terminal, transaction
@@ -237,6 +244,8 @@ class Terminal:
                 self._payment.beep_error(None)
             case PinReady():
                 self._kernel.post(Signal("pin_entered"))
+            case PinBypassed():
+                self._kernel.post(Signal("pin_bypassed"))
             case PinCancelled():
                 self._kernel.post(Signal("cancel"))
             case PinTimedOut():

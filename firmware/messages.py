@@ -60,10 +60,10 @@ def authorisation(settings: TerminalSettings, payment: Payment, card: CardData) 
     return _request(AUTHORISATION, settings, payment, payment.stan) | _track(card) | {4: amount(payment)}
 
 
-def purchase(settings: TerminalSettings, payment: Payment, card: CardData, pin_block: bytes) -> Fields:
-    """0200: the single message of the pin-first flow."""
+def purchase(settings: TerminalSettings, payment: Payment, card: CardData, pin_block: bytes | None) -> Fields:
+    """0200: the single message of the pin-first flow. `pin_block`: None when the PIN was passed by."""
     fields = _request(PURCHASE, settings, payment, payment.stan) | _track(card) | {4: amount(payment)}
-    return {**fields, **_pin(pin_block)}
+    return {**fields, **_pin(pin_block)} if pin_block is not None else {**fields}
 
 
 def pin_verification(settings: TerminalSettings, payment: Payment, pin_block: bytes) -> Fields:

@@ -204,6 +204,7 @@ class PaymentWork(Work):
                 digits_max=settings.pin_digits_max,
                 total_timeout_ms=settings.pin_total_timeout_ms,
                 key_timeout_ms=settings.pin_key_timeout_ms,
+                bypass_allowed=self._may_bypass_pin(),
             )
         except SecureError:
             self.parts.kernel.post(Signal("pin_unavailable"))
@@ -216,7 +217,7 @@ class PaymentWork(Work):
     def send_purchase(self, _data: object) -> None:
         """Card, amount and PIN in one message."""
         assert self._card is not None
-        block = self._take_pin_block()
+        block = self._take_pin_block() if self.payment.pin_entered else None
         self.send(PURCHASE.mti, messages.purchase(self.parts.settings, self.payment, self._card, block))
 
     def send_pin_verification(self, _data: object) -> None:
@@ -237,6 +238,12 @@ class PaymentWork(Work):
         """The next copy: the merchant's, then the cardholder's."""
         copy = SlipCopy.CARDHOLDER if self.payment.copies_printed else SlipCopy.MERCHANT
         self.print_slip(self.payment, copy, duplicate=False)
+
+    def _may_bypass_pin(self) -> bool:
+        """Never with the authorisation first, whose PIN is a step of its own, nor after a wrong PIN."""
+        payment = self.payment
+        allowed = self.parts.settings.pin_bypass_allowed
+        return allowed and payment.flow is Flow.PIN_FIRST and not payment.wrong_pins
 
     # --- their parts --------------------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ class TerminalSettings:
     swipe_tries: int = 3
     pin_digits_min: int = 4
     pin_digits_max: int = 12
+    pin_bypass_allowed: bool = False  # pin-first only: ENTER alone pays without a PIN, if the bank lets it
     operator_timeout_ms: int = 60_000
     card_timeout_ms: int = 60_000
     pin_total_timeout_ms: int = 60_000

@@ -52,7 +52,8 @@ _NUMBERS: Mapping[str, tuple[int, int]] = {
     "pin_digits_max": (4, 12),
     **{item.name: (1, TIME_MS_MAX) for item in fields(TerminalSettings) if item.name.endswith("_ms")},
 }
-SETTINGS = frozenset({*_CHOICES, *_TEXTS, *_NUMBERS})
+_FLAGS = frozenset({"pin_bypass_allowed"})
+SETTINGS = frozenset({*_CHOICES, *_TEXTS, *_NUMBERS, *_FLAGS})
 """The settings that a file may change."""
 
 
@@ -126,4 +127,6 @@ def _setting(table: TomlTable, key: str) -> object:
     if key in _TEXTS:
         pattern, words = _TEXTS[key]
         return table.text(key, pattern=pattern, words=words)
+    if key in _FLAGS:
+        return table.value(key, bool)
     return table.number(key, *_NUMBERS[key])

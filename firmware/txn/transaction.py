@@ -56,6 +56,7 @@ class Event(Enum):
     CARD_UNREADABLE = "card_unreadable"
     CARD_REMOVED = "card_removed"
     PIN_ENTERED = "pin_entered"
+    PIN_BYPASSED = "pin_bypassed"
     PIN_UNAVAILABLE = "pin_unavailable"
     LINK_UP = "link_up"
     LINK_DOWN = "link_down"
@@ -163,6 +164,7 @@ RULES = (
 
     # pin-first: the PIN before the one online message
     Rule(S.PURCHASE_PIN, E.PIN_ENTERED,  S.CONNECTING, records=("note_pin",), effects=("connect",)),
+    Rule(S.PURCHASE_PIN, E.PIN_BYPASSED, S.CONNECTING, effects=("connect",)),
     _end(S.PURCHASE_PIN, E.CANCEL,       S.CANCELLED, Reason.CANCELLED),
     _end(S.PURCHASE_PIN, E.CARD_REMOVED, S.CANCELLED, Reason.CARD_REMOVED),
     _end(S.PURCHASE_PIN, E.TIMEOUT,      S.TIMED_OUT, Reason.OPERATOR_TIMEOUT),
@@ -259,6 +261,7 @@ IGNORED = (
     | ignore((S.AMOUNT, S.CARD), (E.CARD_REMOVED,), "no card is in use yet")
     | ignore((*_PAID, S.REVERSING), (E.CARD_REMOVED,), "the card is not needed any more")
     | ignore(_except(S.PURCHASE_PIN, S.PIN), (E.PIN_ENTERED, E.PIN_UNAVAILABLE), "PIN entry is off")
+    | ignore(_except(S.PURCHASE_PIN), (E.PIN_BYPASSED,), "only a purchase may do without a PIN, where the settings allow it")
     | ignore(_except(S.CONNECTING), (E.LINK_UP,), "the session resumes by itself; the state's timer decides")
     | ignore(_LIVE, (E.LINK_DOWN,), "the session resumes by itself; the state's timer decides")
     | ignore(_except(S.AUTHORISING, S.VERIFYING_PIN, S.PURCHASING, S.COMPLETING, S.REVERSING), _HOST, "no request is open")
