@@ -35,7 +35,7 @@ def register(subparsers: Subparsers) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the diagram; 0 when written, 1 when the file cannot be written, 2 for a choice that cannot be."""
+    """Write the diagram; 0 when written, 2 for a file or a choice that cannot be."""
     output: Path | None = options.output
     format_name = options.format or (SUFFIXES.get(output.suffix.lower()) if output else FORMATS[0])
     if format_name is None:
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         output.write_bytes(data)
     except OSError as error:
-        return _complain(f"{output}: cannot be written: {error.strerror}", 1)
+        return _complain(f"{output}: cannot be written: {error.strerror}: name another file with -o", 2)
     print(f"{output}: {options.machine}, {format_name}, {len(data)} bytes", file=sys.stderr)
     return 0
 

@@ -80,14 +80,14 @@ def _run_script(args: argparse.Namespace) -> int:
     scenario = load_scenario(args.script, choices_of_config(args))
     choices = scenario.choices.overlaid(choices_of_options(args))
     plan = plan_of(choices, extra_cards=scenario.cards)
-    if not args.json:
-        print(f"{args.script}: {scenario.title} ({'real' if plan.live else 'virtual'} time)", flush=True)
 
     def tell(result: StepResult) -> None:
         if not args.json:
             print(line_of(result), flush=True)
 
     with start_station(plan) as station:
+        if not args.json:
+            print(f"{args.script}: {scenario.title} ({'real' if plan.live else 'virtual'} time)", flush=True)
         result = run_scenario(scenario, station, tell)
     if args.json:
         print(json.dumps(result.to_json(), ensure_ascii=False, indent=2))

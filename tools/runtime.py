@@ -94,7 +94,7 @@ def build_station(plan: StationPlan) -> Station:
 
 
 def _profile_of(plan: StationPlan) -> Profile:
-    """The plan's profile with the clock, randomness and memory that go with it. Raises HalError, StationError."""
+    """The plan's profile with clock, randomness and memory that fit. Raises HalError, StationError."""
     profile = plan.profile or load_profile("headless" if plan.live else "virtual")
     check_kinds(profile)
     if profile.devices["serial_port"].backend != "virtual":

@@ -81,7 +81,7 @@ class Station:
     leftovers: ExitStack = field(default_factory=ExitStack)  # closed last: a temporary state folder
 
     def __post_init__(self) -> None:
-        self.devices = _virtual_devices(self.board)
+        self.devices = virtual_devices(self.board)
 
     def __enter__(self) -> Self:
         return self
@@ -289,7 +289,7 @@ class Station:
             observer(transition)
 
 
-def _virtual_devices(board: Board) -> VirtualDevices:
+def virtual_devices(board: Board) -> VirtualDevices:
     """The board's virtual devices by their real types. Raises StationError for a real device."""
     kinds: dict[str, type] = {
         "keypad": VirtualKeypad,

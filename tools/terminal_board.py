@@ -18,7 +18,7 @@ from hal.registry import build_board
 from hal.virtual.clock import VirtualClock
 from tools.key_ceremony import load_first_keys, matching
 from tools.link_command import notice
-from tools.state_folder import check_memory
+from tools.state_folder import check_memory, is_new
 from tools.station import StationError
 
 REAL_TIME_PROFILE = "headless"
@@ -56,6 +56,8 @@ def open_board(plan: TerminalPlan) -> Board:
         board.clock.open()
         board.serial_port.open()
         check_memory(plan.profile, plan.state_folder, keys_are_loaded_anew=plan.master_key is not None)
+        if plan.master_key is None and is_new(plan.profile, plan.state_folder):
+            _terminal_of_data(plan)  # the first keys: known before anything is made
         board.open()
         _load_master_key(board, plan)
     except BaseException:

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from tools.link_command import BITS_PER_S, bits_per_s, notice
 from tools.runtime import plan_of
 from tools.scenario import Scenario, ScenarioError, load_scenario
 from tools.scenario_run import line_of, run_scenario
+from tools.state_folder import taken
 from tools.station import Station, StationError
 from tools.terminal_board import REAL_TIME_PROFILE, TerminalPlan, open_board
 
@@ -84,21 +85,25 @@ def register(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the terminal; returns the exit code."""
-    try:
-        over = choices_of_arguments(args)
-        choices = (load_config(args.config) if args.config is not None else Choices()).overlaid(over)
-        script = load_script(args.script, choices) if args.script is not None else None
-        if script is not None:
-            choices = script.choices.overlaid(over)
-        plan = plan_of_arguments(args, choices, extra_cards=script.cards if script else ())
-        board = open_board(plan)
-    except (HalError, SecureError, StationError, BankError, ConfigError) as error:
-        print(f"posterm terminal: {error}", file=sys.stderr)
-        return 2
-    try:
+    with ExitStack() as leftovers:
+        try:
+            plan, script = _asked_for(args)
+            leftovers.enter_context(taken(plan.state_folder))
+            board = open_board(plan)
+        except (HalError, SecureError, StationError, BankError, ConfigError) as error:
+            print(f"posterm terminal: {error}", file=sys.stderr)
+            return 2
+        leftovers.callback(board.close)
         return _use(plan, board, script)
-    finally:
-        board.close()
+
+
+def _asked_for(args: argparse.Namespace) -> tuple[TerminalPlan, Scenario | None]:
+    over = choices_of_arguments(args)
+    choices = (load_config(args.config) if args.config is not None else Choices()).overlaid(over)
+    script = load_script(args.script, choices) if args.script is not None else None
+    if script is not None:
+        choices = script.choices.overlaid(over)
+    return plan_of_arguments(args, choices, extra_cards=script.cards if script else ()), script
 
 
 # --- what is asked for -------------------------------------------------------------------------------

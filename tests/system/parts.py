@@ -30,6 +30,7 @@ from hal.profile import load_profile
 from host_link.ports import NullModem
 from tools.config import check_settings
 from tools.drive_terminal import TerminalDrive
+from tools.state_folder import taken
 from tools.station import Station
 from tools.terminal_board import TerminalPlan, open_board
 
@@ -273,6 +274,9 @@ def till(site: Site, **settings: int) -> Iterator[Station]:
         site.folder / "till",
         is_demo=True,
     )
-    with Station(open_board(plan), plan.settings, TerminalDrive(), plan.provision.cards) as station:
+    with (
+        taken(plan.state_folder),
+        Station(open_board(plan), plan.settings, TerminalDrive(), plan.provision.cards) as station,
+    ):
         station.power_on()
         yield station

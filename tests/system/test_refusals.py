@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import sqlite3
 from pathlib import Path
 
 import pytest
 
+import posterm
 from hal.api import Put
 from hal.virtual.storage import SqliteStorage
 from host_link.ports import open_port
@@ -110,8 +112,10 @@ def test_a_state_folder_that_another_terminal_uses(capsys: pytest.CaptureFixture
     other.wait_for("running until SIGTERM")
     with null_modem() as (port, _):
         line = terminal(capsys, "--link", port, "--state", site.folder / "till")
-    assert line.startswith(f"posterm terminal: storage {site.folder}/till/terminal.db: ")
-    assert "stop the other terminal, or give this one its own state folder" in line
+    assert line == (
+        f"posterm terminal: state folder {site.folder}/till is in use by another process: "
+        "stop the other terminal, or give this one its own folder with --state"
+    )
 
 
 def test_a_database_of_another_version(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -137,6 +141,43 @@ def test_a_journal_of_another_version(capsys: pytest.CaptureFixture[str], tmp_pa
     assert "the journal has version 7, this firmware reads version 1" in line
     assert dump(tmp_path / "terminal.db") == before
     assert list(tmp_path.iterdir()) == [tmp_path / "terminal.db"]
+
+
+@pytest.fixture
+def used_till(tmp_path: Path) -> Path:
+    """The folder of a terminal that has its keys."""
+    with posterm.start(state_folder=tmp_path / "till"):
+        return tmp_path / "till"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "device-key.json is missing: restore it from a copy, or load the keys again with"),
+        ("garbage", "device-key.json is damaged: restore it from a copy, or load the keys again with"),
+        (json.dumps({"device_key": "5a" * 32}), "does not open with this device's key: load the keys again"),
+    ],
+)
+def test_keys_that_do_not_open(
+    capsys: pytest.CaptureFixture[str], used_till: Path, content: str | None, said: str
+) -> None:
+    path = used_till / "device-key.json"
+    path.unlink() if content is None else path.write_text(content)
+    before = {one.name: one.read_bytes() for one in used_till.iterdir()}
+    with null_modem() as (port, _):
+        assert said in terminal(capsys, "--link", port, "--state", used_till)
+    assert {one.name: one.read_bytes() for one in used_till.iterdir()} == before
+
+
+def test_a_master_key_that_is_loaded_anew_makes_up_for_a_lost_device_key(
+    used_till: Path, tmp_path: Path
+) -> None:
+    (used_till / "device-key.json").unlink()
+    (tmp_path / "tmk.hex").write_text("11" * 16)
+    (tmp_path / "script.toml").write_text("[[step]]\nexpect = { state = 'idle' }\nwithin_ms = 60_000\n")
+    options = ["--tmk-file", str(tmp_path / "tmk.hex"), "--script", str(tmp_path / "script.toml")]
+    with null_modem() as (port, _):
+        assert main(["terminal", "--link", port, "--state", str(used_till), *options]) == 0
 
 
 def dump(path: Path) -> list[str]:
@@ -175,6 +216,7 @@ def test_no_master_key_for_this_terminal(capsys: pytest.CaptureFixture[str], tmp
         "posterm terminal: no master key for terminal 87654321 of merchant 898320154110001: "
         "load one with --tmk-file, or name the bank's data with --bank-data"
     )
+    assert not (tmp_path / "till").exists()
 
 
 def test_a_profile_whose_time_is_virtual(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_a_suffix_without_a_format_is_refused(tmp_path: Path, capsys: pytest.Cap
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("-o", str(tmp_path / "nowhere" / "picture.svg")) == 1
+    assert run("-o", str(tmp_path / "nowhere" / "picture.svg")) == 2
     assert "picture.svg" in capsys.readouterr().err
 
 
