@@ -19,13 +19,13 @@ ManagementHandler = Callable[[Office, Request, Terminal], Outcome]
 
 def _sign_in(layout: KeyLayout) -> ManagementHandler:
     def sign_in(office: Office, request: Request, terminal: Terminal) -> Outcome:
-        """Make new working keys, in force from now on; the answer carries them and the open batch."""
+        """Make new working keys, in force from now on; the answer carries them and the batch to use."""
         if (layout == "005") is not (terminal.key_scheme == "sm4") or terminal.message_keys().is_dukpt:
             return Outcome("40")
         mak_bytes = 16 if terminal.mac_algorithm in _LONG_MAK else 8
         keys = office.hsm.make_working_keys(terminal.tmk_sealed, layout, office.entropy, mak_bytes=mak_bytes)
         office.merchants.sign_in(terminal, layout, keys)
-        return Outcome(APPROVED, fields={60: f"00{terminal.batch}{request.network_code}", 62: keys.bundle})
+        return Outcome(APPROVED, fields={60: _batch_told(office, request, terminal), 62: keys.bundle})
 
     return sign_in
 
@@ -35,7 +35,21 @@ def sign_in_without_keys(office: Office, request: Request, terminal: Terminal) -
     if not terminal.message_keys().is_dukpt:
         return Outcome("40")
     office.merchants.sign_in(terminal, request.network_code, None)
-    return Outcome(APPROVED, fields={60: f"00{terminal.batch}{request.network_code}"})
+    return Outcome(APPROVED, fields={60: _batch_told(office, request, terminal)})
+
+
+def _batch_told(office: Office, request: Request, terminal: Terminal) -> str:
+    """Field 60 of the answer, with the batch that the terminal adopts (section 3.1).
+
+    Traces only grow within a batch. A sign-in whose trace is no higher than one that was used comes from a
+    terminal that counts anew, having lost its storage or reached 999999: it gets another batch. In the old
+    one its next payment could have the key of an earlier one, and be given that one's answer.
+    """
+    batch = terminal.batch
+    if office.payments.highest_trace(terminal.mid, terminal.tid, batch) >= request.trace:
+        batch = office.payments.unused_batch(terminal.mid, terminal.tid, after=batch)
+        office.merchants.open_batch(terminal, batch)
+    return f"00{batch}{request.network_code}"
 
 
 def sign_out(office: Office, _request: Request, terminal: Terminal) -> Outcome:

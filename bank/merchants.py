@@ -160,6 +160,12 @@ class Merchants:
             (layout, *_sealed(keys), terminal.mid, terminal.tid),
         )
 
+    def open_batch(self, terminal: Terminal, batch: str) -> None:
+        """Let the terminal's next payments belong to this batch, six digits."""
+        self._store.execute(
+            "UPDATE terminal SET batch = ? WHERE mid = ? AND tid = ?", (batch, terminal.mid, terminal.tid)
+        )
+
     def sign_out(self, terminal: Terminal) -> None:
         """Forget the working keys: until the next sign-in everything with a MAC is refused."""
         self._store.execute(

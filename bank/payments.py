@@ -17,6 +17,7 @@ from bank.request import Request
 from bank.store import BankStore, clock_text
 
 _AUTH_CODE_COUNT: Final = 1_000_000
+_BATCH_COUNT: Final = 1_000_000
 
 
 class PaymentKind(Enum):
@@ -113,6 +114,22 @@ class Payments:
             (mid, tid, batch),
         )
         return [_payment(row) for row in rows]
+
+    def highest_trace(self, mid: str, tid: str, batch: str) -> str:
+        """The highest trace that a terminal has used in a batch; "" when it has used none."""
+        row = self._store.row(
+            "SELECT max(trace) AS trace FROM payment WHERE mid = ? AND tid = ? AND batch = ?",
+            (mid, tid, batch),
+        )
+        return str(row["trace"] or "") if row else ""
+
+    def unused_batch(self, mid: str, tid: str, *, after: str) -> str:
+        """The first batch after this one, 999999 being followed by 000000, in which nothing was asked for."""
+        batch = after
+        while True:
+            batch = f"{(int(batch) + 1) % _BATCH_COUNT:06d}"
+            if not self.highest_trace(mid, tid, batch):
+                return batch
 
     def begin(self, request: Request, kind: PaymentKind, *, rrn: str) -> int:
         """Enter a request, as declined until `finish` says otherwise; its number."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bank.till import Till
+from tests.bank.till import Till, card
 
 OPENING_MINOR = 1_000_000
 
@@ -143,6 +143,54 @@ def test_a_used_trace_with_other_content_is_a_duplicate(till: Till) -> None:
     assert till.mac_is_right(answer)
     assert till.ask("0100", till.authorise_fields() | {11: str(fields[11])}).text(39) == "94"
     assert till.balance_minor() == OPENING_MINOR - 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {4: "000000001235"},
+        {22: "021"},
+        {25: "00"},
+        {35: "another card"},
+        {49: "840"},
+        {60: "10{batch}00050"},
+    ],
+    ids=lambda change: f"F{min(change)}",
+)
+def test_a_used_trace_never_gets_the_authorisation_of_another_payment(
+    till: Till, change: dict[int, str]
+) -> None:
+    fields = till.authorise_fields()
+    till.ask("0100", fields)
+    other = {number: value.format(batch=till.batch) for number, value in change.items()}
+    if 35 in other:
+        other[35] = till.track2(card("limited"))
+    answer = till.ask("0100", {**fields, **other})
+    assert (answer.text(39), 38 in answer.fields) == ("94", False)
+
+
+@pytest.mark.parametrize("trace_count", [0, 2], ids=["from the start", "from a copy"])
+def test_a_terminal_that_counts_anew_gets_a_new_batch(till: Till, trace_count: int) -> None:
+    """It has lost its storage. Same card, same amount, same trace as before: it is another payment."""
+    paid = [till.authorise(), till.authorise(), till.authorise()]
+    reborn = Till(till.bank, trace_count=trace_count)
+    reborn.sign_in()
+    assert reborn.batch == "000002"
+    again = [reborn.authorise(), reborn.authorise()]
+    assert [answer.text(39) for answer in again] == ["00", "00"]
+    assert len({answer.text(37) for answer in (*paid, *again)}) == 5
+    assert till.available_minor() == OPENING_MINOR - 5 * 1234
+    reborn.sign_in()
+    assert reborn.batch == "000002"
+
+
+def test_a_new_batch_is_one_in_which_nothing_was_asked_for(till: Till) -> None:
+    for batch in ("000001", "000002", "000003"):
+        till.batch = batch
+        till.authorise()
+    reborn = Till(till.bank)
+    reborn.sign_in()
+    assert reborn.batch == "000004"
 
 
 def test_the_same_trace_in_another_batch_is_another_payment(till: Till) -> None:

@@ -235,3 +235,20 @@ def _set_version(path: Path) -> None:
 
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.execute("PRAGMA user_version = 4711")
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_a_terminal_that_lost_its_journal_is_never_given_an_old_payments_answer(
+    flow: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--virtual-time", "--state", str(tmp_path))
+    reports = []
+    for _ in range(2):
+        code, report = sale(capsys, "good", PIN, flow=flow, options=options)
+        assert (code, report["ledger"]["holds_left"], report["ledger"]["balanced"]) == (0, 0, True)
+        reports.append(report)
+        (tmp_path / "terminal.db").unlink()
+    first, second = reports
+    assert (first["stan"], first["batch"]) == ("000002", "000001")
+    assert (second["stan"], second["batch"]) == ("000002", "000002")
+    assert first["rrn"] != second["rrn"]
