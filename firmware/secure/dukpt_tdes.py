@@ -16,7 +16,7 @@ from enum import Enum
 from firmware.secure import tdes
 from firmware.secure.dukpt_counter import next_counter, require_usable
 from firmware.secure.errors import BadInput
-from firmware.secure.tdes import KeyBytes
+from firmware.secure.tdes import BLOCK_BYTES, KeyBytes
 
 KSN_BYTES = 10
 KEY_BYTES = 16
@@ -107,14 +107,16 @@ def next_ksn(ksn: bytes) -> bytes:
 
 def _next_key(left: int, right: int, register: int) -> tuple[int, int]:
     """One non-reversible step: the key below (left, right). `register`: the KSN up to the counter's bit."""
-    from Crypto.Cipher import DES
-
-    new, mode = DES.new, DES.MODE_ECB
     masked_left, masked_right = left ^ _KEY_MASK, right ^ _KEY_MASK
-    left_block, right_block = register ^ masked_right, register ^ right
-    lower_left = new(masked_left.to_bytes(8, "big"), mode).encrypt(left_block.to_bytes(8, "big"))
-    lower_right = new(left.to_bytes(8, "big"), mode).encrypt(right_block.to_bytes(8, "big"))
-    return int.from_bytes(lower_left, "big") ^ masked_right, int.from_bytes(lower_right, "big") ^ right
+    lower_left = _enciphered(masked_left, register ^ masked_right)
+    lower_right = _enciphered(left, register ^ right)
+    return lower_left ^ masked_right, lower_right ^ right
+
+
+def _enciphered(key: int, block: int) -> int:
+    data = bytearray(block.to_bytes(BLOCK_BYTES, "big"))
+    tdes.encrypt_in_place(key.to_bytes(BLOCK_BYTES, "big"), data)
+    return int.from_bytes(data, "big")
 
 
 def _require_key(key: KeyBytes) -> None:

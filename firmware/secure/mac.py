@@ -10,16 +10,18 @@ and ISO/IEC 9797-1 algorithm 3 (the "retail MAC"), NIST SP 800-38B (CMAC).
 
 from __future__ import annotations
 
+from binascii import hexlify
 from collections.abc import Callable
 from typing import Literal, get_args
 
 from firmware.secure import aes, tdes
 from firmware.secure.errors import BadInput
-from firmware.secure.tdes import BLOCK_BYTES, KeyBytes, encryptor
+from firmware.secure.tdes import BLOCK_BYTES, KeyBytes
 
 MAC_BYTES = 8
 
 Padding = Literal["none", "iso9797-1", "iso9797-2", "iso9797-3"]
+_PADDINGS = get_args(Padding)
 
 
 def unionpay_ecb_mac(key: KeyBytes, mab: bytes) -> bytes:
@@ -28,18 +30,9 @@ def unionpay_ecb_mac(key: KeyBytes, mab: bytes) -> bytes:
     `mab`: the message from its MTI to the field before 64, as on the wire, with bit 64 set in the bitmap; any
     length, zeros are appended to whole blocks. Raises KeyFormat.
     """
-    return unionpay_ecb_mac_by(encryptor(key), mab)
-
-
-def unionpay_ecb_mac_by(encrypt: Callable[[bytearray], None], mab: bytes) -> bytes:
-    """`unionpay_ecb_mac` under a key that is set up already (`firmware.secure.tdes.encryptor`)."""
-    text = fold(mab).hex().upper().encode("ascii")
-    block = bytearray(text[:BLOCK_BYTES])
-    encrypt(block)
-    mixed = int.from_bytes(block, "big") ^ int.from_bytes(text[BLOCK_BYTES:], "big")
-    block[:] = mixed.to_bytes(BLOCK_BYTES, "big")
-    encrypt(block)
-    return block.hex().upper()[:MAC_BYTES].encode("ascii")
+    # C is the second block of L and R enciphered in CBC mode.
+    text = hexlify(fold(mab)).upper()
+    return hexlify(tdes.encrypt_cbc(key, text)[BLOCK_BYTES:]).upper()[:MAC_BYTES]
 
 
 def fold(data: bytes) -> bytes:
@@ -65,8 +58,8 @@ def pad(data: bytes, padding: Padding, block_bytes: int = BLOCK_BYTES) -> bytes:
     behind a block that holds the length in bits; none: it has to be whole blocks already, at least one.
     Raises BadInput: bad_length for those that are not, bad_format for an unknown method.
     """
-    if padding not in get_args(Padding):
-        raise BadInput("bad_format", f"the padding methods are {', '.join(get_args(Padding))}")
+    if padding not in _PADDINGS:
+        raise BadInput("bad_format", f"the padding methods are {', '.join(_PADDINGS)}")
     if padding == "none" and (not data or len(data) % block_bytes):
         raise BadInput("bad_length", f"without padding there have to be whole blocks of {block_bytes} bytes")
     if padding == "iso9797-2":
@@ -96,9 +89,11 @@ def retail_mac(key: KeyBytes, data: bytes, padding: Padding = "iso9797-1") -> by
     """
     if len(key) not in {16, 24}:
         raise BadInput("bad_key", f"a retail MAC takes a key of 16 or 24 bytes, this one has {len(key)}")
-    first, second, third = key[:8], key[8:16], key[16:] or key[:8]
-    chained = tdes.encrypt_cbc(first, pad(data, padding))[-BLOCK_BYTES:]
-    return tdes.encrypt(third, tdes.decrypt(second, chained))
+    padded = pad(data, padding)
+    chained = tdes.encrypt_cbc(key[:BLOCK_BYTES], padded[:-BLOCK_BYTES])[-BLOCK_BYTES:]
+    # The chain's own step for the last block is the first of the three that triple DES is made of.
+    last = int.from_bytes(padded[-BLOCK_BYTES:], "big") ^ int.from_bytes(chained, "big")
+    return tdes.encrypt(key, last.to_bytes(BLOCK_BYTES, "big"))
 
 
 def tdes_cmac(key: KeyBytes, data: bytes) -> bytes:

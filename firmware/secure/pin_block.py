@@ -22,7 +22,6 @@ FORMAT_4_BYTES = 16
 FORMAT_4_RANDOM_BYTES = 8
 
 _ACCOUNT_DIGITS = 12
-_FIRST_DIGIT_PLACE = 2
 
 
 def format_0(pin_digits: bytearray, pan: Pan) -> bytearray:
@@ -146,11 +145,15 @@ def account_field(pan: Pan) -> bytes:
 
 def _pin_field(control: int, pin_digits: bytearray, block: bytearray) -> bytearray:
     """`block`, which is all fill, with control nibble, length and PIN put in front."""
-    if not PIN_DIGITS_MIN <= len(pin_digits) <= PIN_DIGITS_MAX or max(pin_digits) > 9:
+    count = len(pin_digits)
+    if not PIN_DIGITS_MIN <= count <= PIN_DIGITS_MAX or max(pin_digits) > 9:
         raise PinFormat(f"a PIN has {PIN_DIGITS_MIN} to {PIN_DIGITS_MAX} decimal digits")
-    block[0] = control << 4 | len(pin_digits)
-    for place, digit in enumerate(pin_digits, start=_FIRST_DIGIT_PLACE):
-        _put_nibble(block, place, digit)
+    block[0] = control << 4 | count
+    for place in range(0, count - 1, 2):
+        block[1 + place // 2] = pin_digits[place] << 4 | pin_digits[place + 1]
+    if count % 2:
+        place = 1 + count // 2
+        block[place] = pin_digits[-1] << 4 | (block[place] & 0x0F)
     return block
 
 
@@ -169,8 +172,3 @@ def _letters(byte: int) -> int:
 def _xor_in_place(block: bytearray, other: bytes) -> None:
     for place, byte in enumerate(other):
         block[place] ^= byte
-
-
-def _put_nibble(block: bytearray, place: int, value: int) -> None:
-    byte = block[place // 2]
-    block[place // 2] = (value << 4) | (byte & 0x0F) if place % 2 == 0 else (byte & 0xF0) | value

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from firmware.secure import tdes, tr31
+from firmware.secure import tr31
 from firmware.secure.check_value import check_value, require_check_value
 from firmware.secure.errors import BadInput, KeyFormat
 from firmware.secure.tr31_header import KeyBlockHeader, parse_header
@@ -137,15 +137,3 @@ def test_tracks_that_cannot_be_enciphered(nibbles: str, reason: str) -> None:
     with pytest.raises(BadInput) as caught:
         encrypt_track(TDK, nibbles)
     assert caught.value.reason == reason
-
-
-# --- ciphers set up once ---------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("key", ["11" * 8, "0123456789ABCDEF" * 2, "11" * 8 + "22" * 8, "10" * 8 + "11" * 16])
-def test_a_cipher_set_up_once_enciphers_as_the_others_do(key: str) -> None:
-    for block in (bytes(8), b"12345678", bytes(range(24))):
-        once = bytearray(block)
-        tdes.encryptor(bytes.fromhex(key))(once)
-        assert once == tdes.encrypt(bytes.fromhex(key), block)
-        assert tdes.decrypt(bytes.fromhex(key), bytes(once)) == block
