@@ -312,9 +312,12 @@ class Terminal:
         elif mode is Keys.AMOUNT and key not in (api.Key.ENTER, api.Key.CANCEL):
             self._on_amount_key(key)
         elif mode is Keys.AMOUNT and key is api.Key.ENTER:
-            self._fire_or_beep("amount_entered", allowed=self._payment.amount.amount_minor > 0)
-        elif mode in KEY_LOADING and key is not api.Key.CANCEL and self._on_key_loading(mode, key):
-            pass
+            if self._payment.amount.amount_minor > 0:
+                self._fire(Signal("amount_entered"))
+            else:
+                self._payment.beep_error(None)
+        elif key is not api.Key.CANCEL and self._on_key_loading(mode, key):
+            pass  # it belongs to what is typed there
         elif key is api.Key.ENTER:
             self._fire(Signal("confirm"))
         elif key is api.Key.CANCEL:
@@ -326,31 +329,18 @@ class Terminal:
         self._answer_key(accepted=self._payment.amount.press(key))
 
     def _on_key_loading(self, mode: Keys, key: api.Key) -> bool:
-        """A key while a key is loaded; False when it means what it always means."""
-        service = self._service
-        if mode is Keys.CUSTODIAN:
-            if key is api.Key.F1:
-                self._fire(Signal("another_component"))
-            return key is api.Key.F1
-        editor = service.choice if mode is Keys.KEY_CHOICE else service.check_digits
-        if key is not api.Key.ENTER:
-            self._answer_key(accepted=editor.press(key))
-        elif mode is Keys.KEY_CHOICE:
-            self._fire(Signal("key_chosen"))
-        else:
-            self._fire_or_beep("check_value_typed", allowed=service.check_digits.is_complete)
-        return True
+        """Take a key while a key is being loaded; False when it means what it always means."""
+        answer = self._service.press_key(mode, key)
+        if isinstance(answer, Signal):
+            self._fire(answer)
+        elif answer is not None:
+            self._answer_key(accepted=answer)
+        return answer is not None
 
     def _answer_key(self, *, accepted: bool) -> None:
         if accepted:
             self._payment.beep_key(None)
             self._arm_timer(self._row)
-        else:
-            self._payment.beep_error(None)
-
-    def _fire_or_beep(self, name: str, *, allowed: bool) -> None:
-        if allowed:
-            self._fire(Signal(name))
         else:
             self._payment.beep_error(None)
 
@@ -439,7 +429,6 @@ class Terminal:
 
 
 CLEARED_FIRST = (terminal.State.SIGNING_IN, terminal.State.CLEARING)  # before a sale that is wanted
-KEY_LOADING = frozenset({Keys.KEY_CHOICE, Keys.CHECK_VALUE, Keys.CUSTODIAN})
 PIN_STATES = (transaction.State.PIN, transaction.State.PURCHASE_PIN)
 _TERMINAL_ONLY = frozenset({"tampered", "storage_failed", "transaction_ended", "outbox_due"})
 

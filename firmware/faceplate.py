@@ -78,6 +78,7 @@ class Faceplate:
             slip_copy=SlipCopy.CARDHOLDER if payment and payment.copies_printed else SlipCopy.MERCHANT,
             terminal_id=parts.settings.terminal_id,
             key_index=self._service.choice.index,
+            is_transport_key=self._service.choice.is_transport,
             component_number=self._service.component_number,
             component_digits=self._service.component_digits,
             check_value=self._service.check_digits.digits or self._service.shown_check_value,

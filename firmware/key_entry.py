@@ -8,14 +8,21 @@ from hal.api import Key
 
 
 class KeyChoice:
-    """Which key is loaded: the terminal master key of an index, 0 to 99, two digits from the right."""
+    """Which key is loaded: a terminal master key, or with F1 a transport key, of an index 0 to 99.
+
+    The index is two digits from the right.
+    """
 
     def __init__(self, index: int) -> None:
         self.index = index
+        self.is_transport = False
         self._typed = False
 
     def press(self, key: Key) -> bool:
         """Take a key; False when it means nothing here. CLEAR makes the index 0."""
+        if key is Key.F1:
+            self.is_transport = not self.is_transport
+            return True
         if key is Key.CLEAR:
             self.index, self._typed = 0, True
             return True

@@ -20,7 +20,9 @@ from firmware.secure.component_entry import (
 )
 from firmware.secure.errors import SecureError
 from firmware.secure.memory import wipe
+from firmware.txn.schema import Keys
 from firmware.work import Parts, Signal, Work
+from hal.api import Key
 
 
 class KeyLoadingWork(Work):
@@ -39,6 +41,18 @@ class KeyLoadingWork(Work):
     def component_number(self) -> int:
         """Which component is at hand, from 1."""
         return min(self.ceremony.components + 1, COMPONENTS_MAX)
+
+    def press_key(self, mode: Keys, key: Key) -> Signal | bool | None:
+        """A key that is not CANCEL: what comes of it, or whether it counts; None: as always."""
+        if mode is Keys.CUSTODIAN:
+            return Signal("another_component") if key is Key.F1 else None
+        if mode is Keys.KEY_CHOICE:
+            return Signal("key_chosen") if key is Key.ENTER else self.choice.press(key)
+        if mode is not Keys.CHECK_VALUE:
+            return None
+        if key is not Key.ENTER:
+            return self.check_digits.press(key)
+        return Signal("check_value_typed") if self.check_digits.is_complete else False
 
     def poll_components(self) -> None:
         """Turn what the secure room saw of the keypad into signals."""
@@ -114,7 +128,10 @@ class KeyLoadingWork(Work):
     # --- their parts --------------------------------------------------------------------------------
 
     def _store(self, key: bytearray) -> None:
-        self.parts.secure.load_tmk(self.choice.index, bytes(key))
+        if self.choice.is_transport:
+            self.parts.secure.load_transport_key(bytes(key), index=self.choice.index)
+        else:
+            self.parts.secure.load_tmk(self.choice.index, bytes(key))
 
     def _refuse(self, error: SecureError) -> None:
         self.ceremony.abandon()

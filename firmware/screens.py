@@ -57,7 +57,8 @@ class ScreenValues:
     read_failure: ReadFailure | None = None
     slip_copy: SlipCopy | None = None
     terminal_id: str = ""
-    key_index: int | None = None  # of the master key being loaded
+    key_index: int | None = None  # of the key being loaded
+    is_transport_key: bool = False  # it is a transport key, not a master key
     component_number: int = 0  # which of its components, from 1
     component_digits: int = 0  # how many are typed, never which
     check_value: str = ""  # hexadecimal: as typed so far, or as the secure room answered
@@ -288,7 +289,8 @@ def _terminal(moment: Moment) -> Saying:
 
 def _key(moment: Moment) -> Saying:
     index = moment.values.key_index
-    return _NOTHING if index is None else Saying((moment.text("element.key", index=f"{index:02}"),))
+    kind = "transport_key" if moment.values.is_transport_key else "key"
+    return _NOTHING if index is None else Saying((moment.text(f"element.{kind}", index=f"{index:02}"),))
 
 
 def _custodian(moment: Moment) -> Saying:

@@ -97,6 +97,22 @@ def test_a_key_under_another_index_does_not_make_the_terminal_trade(bare: Shop) 
     assert bare.station.run_until(lambda: bare.state == "no_keys", 10_000)
 
 
+def test_a_transport_key_in_service_leaves_the_sign_in_alone(shop: Shop) -> None:
+    people = Custodians(shop)
+    people.station.press("up", "f1")
+    assert "Transport 01" in people.display
+    people.station.press("enter")
+    people.load(ONE, TWO)
+    shop.station.press("enter")
+    assert shop.state == "key_loaded"
+    assert shop.station.run_until(lambda: shop.state == "idle", 60_000)
+    assert shop.station.terminal is not None
+    values = shop.station.terminal.parts.secure.check_values()
+    assert values["transport/01"] == check_value(xor(ONE, TWO)).hex().upper()
+    assert shop.took("key_loaded", "timeout")
+    assert_pays(shop)
+
+
 def test_a_new_master_key_in_service_ends_the_old_sign_in(shop: Shop) -> None:
     people = Custodians(shop)
     people.choose()
