@@ -34,6 +34,7 @@ COMMANDS = (
     Command("run", "tools.run_command", "use the terminal by hand, or let a script use it"),
     Command("terminal", "tools.terminal_command", "the terminal alone, on a serial line to a link"),
     Command("link", "tools.link_command", "the gateway alone: serial line on one side, bank on the other"),
+    Command("keys", "tools.keys_command", "a terminal's keys: load, show as check values, wipe"),
     Command("bank", "tools.bank_commands", "the bank alone: make, inspect and serve one"),
     Command("diagram", "tools.diagram_command", "draw a state machine from the table that runs"),
     Command("calc", "tools.calc_command", "PIN blocks, MACs, DUKPT, TR-31, EMV, ISO 8583, calculated"),
