@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from firmware import messages
 from firmware.journal import Draft
 from firmware.records import Outcome, OutgoingKind, OutgoingState, Reason, ReversalReason
+from firmware.secure.module import SecureModule
 from firmware.txn import transaction
 from firmware.txn.schema import Recovery
 from firmware.work import outgoing_of
@@ -17,7 +18,7 @@ from hal.board import Board
 
 @dataclass(frozen=True, slots=True)
 class DeviceReport:
-    """One device's self-test, by the device's kind."""
+    """One device's self-test, by the device's kind; the secure room's is called SECURE."""
 
     kind: str
     result: SelfTest
@@ -27,14 +28,24 @@ ESSENTIAL = frozenset({"clock", "storage", "rng", "tamper", "display", "keypad",
 """Without one of these nothing can be sold. A printer may be out of paper, a port unplugged: that passes."""
 
 
-def self_test(board: Board) -> list[DeviceReport]:
-    """Every device's self-test, in the board's order."""
-    return [DeviceReport(kind, device.self_test()) for kind, device in board.devices()]
+SECURE = "secure"
+"""Keys that do not open keep nobody from loading others: the terminal has no keys then, and says why."""
 
 
-def first_failure(reports: Sequence[DeviceReport]) -> DeviceReport | None:
-    """The first essential device that failed; None when the terminal can go into service."""
-    return next((one for one in reports if one.kind in ESSENTIAL and not one.result.ok), None)
+def self_test(board: Board, secure: SecureModule) -> list[DeviceReport]:
+    """Every device's self-test, in the board's order, then that of the stored keys."""
+    return with_keys([DeviceReport(kind, device.self_test()) for kind, device in board.devices()], secure)
+
+
+def with_keys(reports: Sequence[DeviceReport], secure: SecureModule) -> list[DeviceReport]:
+    """The same reports, with the stored keys as they are now."""
+    devices = [one for one in reports if one.kind != SECURE]
+    return [*devices, DeviceReport(SECURE, secure.self_test())]
+
+
+def first_failure(reports: Sequence[DeviceReport], kinds: Collection[str] = ESSENTIAL) -> DeviceReport | None:
+    """The first of these kinds that failed; by default what keeps the terminal from going into service."""
+    return next((one for one in reports if one.kind in kinds and not one.result.ok), None)
 
 
 def recovery_of(state: str) -> Recovery:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from firmware.boot import first_failure
+from firmware.boot import SECURE, first_failure
 from firmware.payment_work import PaymentWork
 from firmware.records import Payment, Reason, SlipCopy
 from firmware.screens import ScreenValues, render
@@ -99,10 +99,11 @@ class Faceplate:
         return payment.reason if payment else Reason.NONE
 
     def _detail(self) -> str:
-        """Why the terminal is out of service, or a key was not loaded."""
+        """Why the terminal is out of service, a key was not loaded, or none of those stored opens."""
         if self._service.key_error:
             return self._service.key_error
-        failed = first_failure(self._service.reports)
+        reports = self._service.reports
+        failed = first_failure(reports) or first_failure(reports, (SECURE,))
         return f"{failed.kind}: {failed.result.detail}" if failed else ""
 
     @staticmethod

@@ -117,13 +117,17 @@ class TerminalWork(KeyLoadingWork):
     # --- effects ------------------------------------------------------------------------------------
 
     def start(self, _data: object) -> None:
-        """Power-on, or another try at it: every device tests itself."""
-        self.reports = boot.self_test(self.parts.board)
+        """Power-on, or another try at it: every device tests itself, and every stored key is opened once."""
+        self.reports = boot.self_test(self.parts.board, self.parts.secure)
         if self.parts.board.tamper.tripped:
             self.parts.kernel.post(Signal("tampered"))
         else:
             passed = boot.first_failure(self.reports) is None
             self.parts.kernel.post(Signal("self_test_passed" if passed else "self_test_failed"))
+
+    def _store(self, key: bytearray) -> None:
+        super()._store(key)
+        self.reports = boot.with_keys(self.reports, self.parts.secure)  # what did not open may be gone
 
     def open_link(self, _data: object) -> None:
         """Begin the session with the host link."""

@@ -17,6 +17,7 @@ from tests.sim.custodians import (
     LOADING,
     ONE,
     TMK,
+    TWO,
     Custodians,
     assert_tamper_wipes,
     open_shop,
@@ -157,8 +158,14 @@ def test_records_of_another_device_key_are_no_keys(shop: Shop) -> None:
     shop.storage.restore(stored)
     shop.open()
     assert shop.state == "no_keys"
+    assert "secure: S130" in shop.station.display
     shop.power_or_paper_trouble = True
     people = Custodians(shop)
+    people.choose("0", "7")
+    people.load(ONE, TWO)
+    shop.station.press("enter")
+    assert shop.station.run_until(lambda: shop.state == "no_keys", 60_000)
+    assert "secure" not in shop.station.display, "what did not open is gone; another key is missing"
     people.choose()
     people.load(ONE, xor(TMK, ONE))
     shop.station.press("enter")
