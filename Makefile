@@ -28,7 +28,7 @@ test: setup-dev ## run every test
 check: setup-dev ## style, types, import rules, generated pages
 	@$(BIN)/python -m tools.check
 
-bench: setup-run ## measure; ARGS=--json for machines
+bench: setup-dev ## measure, beside other packages; ARGS=--json for machines
 	@$(BIN)/python -m tools.bench $(ARGS)
 
 diagrams: setup-run ## draw docs/states* and docs/pictures anew from the running program

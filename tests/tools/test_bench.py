@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tools.bench import catalogue, link, link_noise, link_virtual, measure
+from tools.bench import catalogue, keys, link, link_noise, link_virtual, measure, messages
 
 
 @pytest.fixture(autouse=True)
@@ -50,11 +50,35 @@ def test_one_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
     assert all("goal 1.000" in line for line in lines[3:])
 
 
+def test_every_peer_of_the_key_calculations_computes_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    assert catalogue.main(["keys"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    ratios = [line for line in lines if " ratio " in line]
+    assert [line.split(" / ")[0] for line in ratios[:2]] == [
+        "PIN block + UnionPay MAC",
+        "PIN block + X9.19 MAC",
+    ]
+    assert len(ratios) == 2 + len(keys.KSNS)
+    assert all("goal" in line and "us here" in line for line in ratios)
+
+
+def test_peers_that_are_not_installed_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(keys, "installed", lambda _name: None)
+    monkeypatch.setattr(messages, "installed", lambda _name: None)
+    assert catalogue.main(["messages", "keys"]) == 0
+    lines = capsys.readouterr().out
+    assert "messages: not compared with pyiso8583: not installed" in lines
+    assert "keys: not compared with psec, pydukpt, dukpt: not installed" in lines
+    assert " ratio " not in lines
+
+
 def test_an_unknown_name_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         catalogue.main(["speed"])
     assert ended.value.code == 2
-    assert "messages, frames, payments" in capsys.readouterr().err
+    assert "messages, keys, frames, payments" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("bit_error_rate", link.BIT_ERROR_RATES)

@@ -15,6 +15,7 @@ from tools.bench.measure import Measurement
 
 BENCHES: Mapping[str, str] = {
     "messages": "tools.bench.messages",
+    "keys": "tools.bench.keys",
     "frames": "tools.bench.frames",
     "payments": "tools.bench.payments",
     "codec": "tools.bench.codec",

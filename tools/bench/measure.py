@@ -49,7 +49,7 @@ def compared(
     seconds = _median_seconds({"here": ours, **theirs})
     best_s = min(seconds[their_name] for their_name in theirs)
     microseconds = {f"us {their_name}": 1e6 * value for their_name, value in seconds.items()}
-    label = f"{name} / {'best of ' if len(theirs) > 1 else ''}{', '.join(theirs)}"
+    label = f"{name} / {'best peer' if len(theirs) > 1 else next(iter(theirs))}"
     return Measurement(label, best_s / seconds["here"], "ratio", references={"goal": goal, **microseconds})
 
 
