@@ -55,7 +55,7 @@ class Secrets:
         pan = plastic.pan.reveal()
         rest = f"{plastic.expiry_yymm}{plastic.service_code}{plastic.discretionary}"
         self.add("card number", written(pan))
-        self.add("card number", [pan[:10].encode(), pan[-8:].encode()])
+        self.add("card number", [*written(pan[:10]), pan[-8:].encode()])
         self.add("track", [f"{pan}={rest}".encode(), rest.encode()])
         self.add("track", written(f"{pan}D{rest}"))
 

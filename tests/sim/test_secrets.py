@@ -2,9 +2,9 @@
 
 Where secrets are allowed, and why:
 
-- the serial line carries track 2 in clear while `encrypt_track` is off: so does the leased line of any
-  terminal without point-to-point encryption (`docs/threat-model.md`). That it is found there also shows that
-  the search can find it;
+- the serial line carries track 2 in clear while `encrypt_track` is off: so does the line of any terminal
+  without point-to-point encryption (`docs/threat-model.md`). That it is found there also shows that the
+  search can find it. With "tdk" most of the number is left, with "dukpt" nothing;
 - the device key is in the file of the virtual tamper device, which stands for a secure chip's memory.
 """
 
@@ -22,14 +22,16 @@ from types import FunctionType, ModuleType
 import pytest
 from Crypto.Cipher import DES3
 
+from bank import dukpt
 from bank.authoriser import Bank, Reply
 from bank.faults import Fault, FaultKind
-from bank.provision import CardSpec
+from bank.provision import CardSpec, TerminalSpec
 from firmware.app import Transition
 from firmware.records import Flow
-from tests.sim.custodians import ONE, keys_of
+from tests.sim.custodians import keys_of
 from tests.sim.secrets import Secrets
 from tests.sim.shop import HURRIED, shop_data
+from tools.key_ceremony import matching
 from tools.runtime import StationPlan, build_station, settings_of
 from tools.station import StationError
 from tools.wire_log import WireLog
@@ -38,8 +40,32 @@ from wire.pan import Pan, luhn_check_digit
 
 PIN, WRONG_PIN = "90735182", "41826607"  # long enough never to be found by chance
 TMK = bytes.fromhex("3D8A51F7C26E94B00F5BE2719CA6D843")
-ON_THE_LINE = frozenset({"card number", "track", "PIN block"})
+COMPONENT = bytes.fromhex("7B16E9402DA85FC3918D3C6F04B7EA52")
+ON_THE_LINE = frozenset({"card number", "track", "PIN block"})  # the block is enciphered
 ROOMS = ("firmware", "hal", "wire", "host_link")
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How the terminal protects what it sends, and what of it is on the line nevertheless."""
+
+    flow: Flow
+    key_scheme: str = "master-session"
+    encrypt_track: str = "off"
+    on_the_line: frozenset[str] = ON_THE_LINE
+
+    def __str__(self) -> str:
+        return f"{self.flow.value}-{self.key_scheme}-{self.encrypt_track}"
+
+
+PLAIN = [Scheme(flow) for flow in Flow]
+PROTECTED = [
+    # iso8583-pos section 6.6 enciphers the end of a track only: the number at its beginning stays in clear
+    Scheme(Flow.AUTHORISE_FIRST, encrypt_track="tdk", on_the_line=frozenset({"card number", "PIN block"})),
+    # the whole track under a key of its own: the host link never sees a card number
+    Scheme(Flow.AUTHORISE_FIRST, "dukpt-tdes", "dukpt", frozenset({"PIN block"})),
+    Scheme(Flow.PIN_FIRST, "dukpt-aes", "dukpt", frozenset()),  # its PIN block is in field 59
+]
 
 
 @dataclass
@@ -47,7 +73,7 @@ class Day:
     """One shop for one day. `captured`: place and content, for the search."""
 
     folder: Path
-    flow: Flow
+    scheme: Scheme
     secrets: Secrets = field(default_factory=Secrets)
     captured: dict[str, list[bytes]] = field(default_factory=dict)
 
@@ -57,9 +83,17 @@ class Day:
         terminals = (replace(merchant.terminals[0], tmk=TMK), *merchant.terminals[1:])
         cards = tuple(_searchable(card, number) for number, card in enumerate(shop.cards, 1))
         provision = replace(shop, cards=cards, merchants=(replace(merchant, terminals=terminals),))
+        protection = replace(
+            HURRIED,
+            flow=self.scheme.flow,
+            key_scheme=self.scheme.key_scheme,
+            encrypt_track=self.scheme.encrypt_track,
+        )
+        settings = settings_of(provision, protection)
+        self._add_dukpt_keys(matching(provision, settings).merchants[0].terminals[0])
         self.wire_log = WireLog(frames_max=100_000)
         plan = StationPlan(
-            settings=settings_of(provision, replace(HURRIED, flow=self.flow)),
+            settings=settings,
             provision=provision,
             state_folder=self.folder,
             tap=self._tap,
@@ -72,7 +106,16 @@ class Day:
         self.secrets.add_pin(PIN, pans)
         self.secrets.add_pin(WRONG_PIN, pans)
         self.secrets.add_key("TMK", TMK)
-        self.secrets.add_key("key component", ONE)
+        self.secrets.add_key("key component", COMPONENT)
+
+    def _add_dukpt_keys(self, terminal: TerminalSpec) -> None:
+        if terminal.bdk is None or not self.scheme.key_scheme.startswith("dukpt"):
+            return
+        self.secrets.add_key("BDK", terminal.bdk)
+        if self.scheme.key_scheme == "dukpt-aes":
+            self.secrets.add_key("initial key", dukpt.aes_initial_key(terminal.bdk, terminal.ksn[:8]))
+        else:
+            self.secrets.add_key("initial key", dukpt.tdes_initial_key(terminal.bdk, terminal.ksn))
 
     # --- what is captured ---------------------------------------------------------------------------
 
@@ -91,11 +134,13 @@ class Day:
         """What the gateway sees. It tells the enciphered PIN blocks and working keys."""
         self.capture("host messages", message)
         fields = dialect("unionpay").decode(message).fields
-        if isinstance(block := fields.get(52), bytes):
+        if isinstance(block := fields.get(52), bytes) and any(block):  # zeros: it is in field 59
             self.secrets.add("PIN block", [block, block.hex().encode(), block.hex().upper().encode()])
-        if isinstance(bundle := fields.get(62), bytes) and len(bundle) == 40:
-            # iso8583-pos section 6.2, layout 003: PIK and its check value, MAK (padded) and its check value
+        if isinstance(bundle := fields.get(62), bytes) and len(bundle) in {40, 60}:
+            # iso8583-pos section 6.2: PIK and its check value, MAK (padded) and its check value; TDK
             tmk = DES3.new(TMK, DES3.MODE_ECB)
+            if len(bundle) == 60:
+                self.secrets.add_key("TDK", tmk.decrypt(bundle[40:56]))
             self.secrets.add_key("PIK", tmk.decrypt(bundle[:16]))
             self.secrets.add_key("MAK", tmk.decrypt(bundle[20:28]))
 
@@ -135,7 +180,9 @@ class Day:
         self.capture_files()
 
     def fault(self, kind: FaultKind) -> None:
-        self.station.add_bank_fault(Fault(kind, "0100" if self.flow is Flow.AUTHORISE_FIRST else "0200"))
+        self.station.add_bank_fault(
+            Fault(kind, "0100" if self.scheme.flow is Flow.AUTHORISE_FIRST else "0200")
+        )
 
     def live_through(self) -> None:
         """The day."""
@@ -186,7 +233,7 @@ class Day:
     def _half_a_key(self) -> None:
         """A custodian types a component, and is called away."""
         station = self.station
-        station.press("up", "enter", *keys_of(ONE.hex().upper()), "enter")
+        station.press("up", "enter", *keys_of(COMPONENT.hex().upper()), "enter")
         assert station.state == "typing_check_value"
         self.capture_graph()
         station.press("cancel")
@@ -222,7 +269,7 @@ def _made_of(root: object) -> Iterator[object]:
                 front.append(part)
 
 
-@pytest.fixture(params=list(Flow), ids=lambda flow: flow.value)
+@pytest.fixture(params=PLAIN, ids=str)
 def day(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Day]:
     one = Day(tmp_path, request.param)
     handle = Bank.handle
@@ -238,27 +285,19 @@ def day(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Monk
         yield one
 
 
+@pytest.mark.parametrize("day", [*PLAIN, *PROTECTED], ids=str, indirect=True)
 def test_a_whole_day_leaves_no_secret_anywhere(day: Day, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         day.live_through()
     day.capture("log", caplog.text)
     day.capture_devices()
     found = day.found()
-    assert found.pop("line from terminal") == ON_THE_LINE
-    assert found.pop("host messages") == ON_THE_LINE
+    assert found.pop("line from terminal", set()) == day.scheme.on_the_line
+    assert found.pop("host messages", set()) == day.scheme.on_the_line
     assert found.pop("file device-key.json") == {"device key"}
     assert found == {}
-    wanted = {
-        "PIN",
-        "clear PIN block",
-        "TMK",
-        "PIK",
-        "MAK",
-        "device key",
-        "key component",
-        "card number",
-        "track",
-    }
+    wanted = {"PIN", "clear PIN block", "device key", "key component", "card number", "track", "TMK"}
+    wanted |= {"BDK", "initial key"} if day.scheme.key_scheme.startswith("dukpt") else {"PIK", "MAK"}
     assert wanted <= set(day.secrets.forms.values()), "each of these was looked for"
     assert {"log", "screens", "slips", "wire log", "object graph", "file terminal.db", "file bank.db"} <= set(
         day.captured
