@@ -115,7 +115,8 @@ def check_traces(shop: Shop) -> None:
     for message in shop.bank.asked:
         if message.mti != "0400":
             batch = str(message.fields[60])[2:8]
-            content = {number: value for number, value in message.fields.items() if number != 64}
+            # The MAC and a key serial number (59) go with each sending, not with what is asked.
+            content = {number: value for number, value in message.fields.items() if number not in {59, 64}}
             key = (batch, str(message.fields[11]))
             asked.setdefault(key, set()).add(f"{message.mti} {sorted(content.items())!r}")
     twice = [key for key, contents in asked.items() if len(contents) > 1]

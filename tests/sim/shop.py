@@ -8,8 +8,8 @@ play, heals everything (`Shop.heal`) and leaves the judgement to `tests.sim.inva
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bank.authoriser import Bank, Reply
@@ -30,6 +30,7 @@ from hal.virtual.serial_port import VirtualSerialPort
 from hal.virtual.storage import MemoryStorage
 from host_link.line import DuplexLine, Line
 from tools.drive_virtual import VirtualDrive
+from tools.key_ceremony import matching
 from tools.runtime import StationPlan, build_station, settings_of
 from wire.iso8583 import IsoMessage, dialect
 
@@ -124,10 +125,12 @@ class Shop:
     seed: int = 1
     line: DuplexLine | None = None
     print_mm_per_s: int = 300
+    security: Mapping[str, str] = field(default_factory=dict)  # settings such as key_scheme
 
     def __post_init__(self) -> None:
-        self.provision = shop_data()
-        settings = settings_of(self.provision, replace(HURRIED, flow=self.flow))
+        settings = settings_of(shop_data(), replace(HURRIED, flow=self.flow))
+        settings = replace(settings, **self.security)  # type: ignore[arg-type]
+        self.provision = matching(shop_data(), settings)
         profile = load_profile("virtual").with_options("printer", speed_mm_per_s=self.print_mm_per_s)
         plan = StationPlan(profile=profile, settings=settings, provision=self.provision, seed=self.seed)
         self.station = build_station(plan)
