@@ -239,7 +239,7 @@ def test_nothing_is_told_twice_while_idle() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", SCREEN_NAMES)
+@pytest.mark.parametrize("name", sorted(SCREEN_NAMES))
 def test_elements_of_a_sale_stand_apart_on_the_large_display(name: str, language: str) -> None:
     """Chinese characters fill their cells: lines need a blank row between them to be told apart."""
     texts = [line.text for line in shown(name, SALE, "colour", language).lines]
