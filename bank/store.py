@@ -6,6 +6,7 @@ So after a power cut the bank knows everything that it ever told a terminal, and
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -53,7 +54,14 @@ class BankStore:
                 f"there is no bank database at {name}: make one with `posterm bank init --db {name}`"
             )
         try:
+            if name != MEMORY:
+                os.close(os.open(name, os.O_RDWR | os.O_CREAT, 0o600))  # it holds cards: for its owner only
             connection = sqlite3.connect(name, isolation_level=None, check_same_thread=False)
+        except OSError as error:
+            raise StoreError(
+                f"cannot open the bank database {name}: {error.strerror}: check that it and its folder are "
+                "there and writable"
+            ) from None
         except sqlite3.Error as error:
             raise StoreError(f"cannot open the bank database {name}: {error}") from error
         store = cls(connection, name)

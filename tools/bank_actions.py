@@ -10,8 +10,8 @@ import getpass
 import os
 import secrets
 import sys
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,9 +110,31 @@ def serve(args: argparse.Namespace) -> int:
     if not args.db and not args.demo:
         raise RecordError("name a database with --db, or use --demo")
     faults = BankFaults(*(parse_fault(text) for text in args.fault))
-    with closing(_bank_to_serve(args, faults)) as bank:
+    with ExitStack() as locks, closing(_bank_to_serve(args, faults)) as bank:
+        if args.db:
+            locks.enter_context(_served_alone(args.db))
         asyncio.run(_serve_until_stopped(bank, host or "127.0.0.1", int(port), args.idle_timeout_s))
     return 0
+
+
+@contextmanager
+def _served_alone(database: str) -> Iterator[None]:
+    """Have the database for this server alone; the other commands may still look into it.
+
+    To be left after the database was closed: closing a file takes SQLite's own locks on it away.
+    """
+    import fcntl
+
+    from bank.errors import StoreError
+
+    with Path(database).open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreError(
+                f"{database} is in use by another server: stop that one, or name another database with --db"
+            ) from None
+        yield
 
 
 def _bank_to_serve(args: argparse.Namespace, faults: BankFaults) -> Bank:

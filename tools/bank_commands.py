@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tools import bank_actions as actions
+from tools.shipped_examples import file_or_example
 
 Subparsers = Any  # argparse does not name the type that add_subparsers() returns
 Command = Callable[[argparse.Namespace], int]
@@ -90,12 +91,18 @@ def _register_serve(groups: Subparsers) -> None:
 
 def _register_init(groups: Subparsers) -> None:
     parser = _command(
-        groups, "init", actions.init, "make a new database", "init --db my-bank.db --from examples/cards.toml"
+        groups, "init", actions.init, "make a new database", "init --db my-bank.db --from example:cards"
     )
     _add_db(parser)
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--demo", action="store_true", help="with the demo's cards, merchant and terminal")
-    source.add_argument("--from", dest="source", metavar="FILE", help="with what this TOML file describes")
+    source.add_argument(
+        "--from",
+        dest="source",
+        type=file_or_example,
+        metavar="FILE",
+        help="with what this TOML file describes, such as example:cards",
+    )
 
 
 def _register_cards(groups: Subparsers) -> None:

@@ -44,7 +44,7 @@ EXAMPLES = """examples:
   posterm demo                                             the seven steps of a payment
   posterm sale --amount 12.34 --card good --pin 123456     a payment, and its slip
   posterm run                                              a terminal to press keys on
-  posterm run --script examples/wrong_pin.toml             a terminal that a script uses
+  posterm run --script wrong_pin                           a terminal that a script uses
   posterm bank serve --demo                                a bank for terminals elsewhere
 
 exit codes: 0 done; 1 declined or failed; 2 wrong usage or configuration

@@ -90,7 +90,8 @@ def run(options: argparse.Namespace) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:
-        return _complain(f"{error.filename or 'posterm'}: {error.strerror}", 2)
+        name = error.filename or options.out
+        return _complain(f"{name}: {error.strerror}: name another folder with --out", 2)
     except KeyboardInterrupt:
         return 130
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
+import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 EXAMPLES = """examples:
   posterm run                                                  a window: keys typed are keys pressed
-  posterm run --script examples/approved.toml                  each step as it happens, ok or FAILED
-  posterm run --script examples/wrong_pin.toml --virtual-time --json
-  posterm run --config examples/posterm.toml --state till-1    a terminal that remembers
+  posterm run --script approved                                each step as it happens, ok or FAILED
+  posterm run --script wrong_pin --virtual-time --json         "approved" and "wrong_pin" come with posterm
+  posterm run --script ./my_own.toml
+  posterm run --config example:posterm --state till-1          a terminal that remembers
 
 exit codes: 0 all as expected; 1 a step failed; 2 the script or an option cannot be used
 """
@@ -24,6 +25,7 @@ exit codes: 0 all as expected; 1 a step failed; 2 the script or an option cannot
 
 def register(subparsers: Subparsers) -> None:
     """Add the command to the command line."""
+    from tools.shipped_examples import file_or_example
     from tools.station_options import add_station_options
 
     parser = subparsers.add_parser(
@@ -34,7 +36,10 @@ def register(subparsers: Subparsers) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--script", type=Path, metavar="FILE", help="a scenario in TOML; without it: a window"
+        "--script",
+        type=file_or_example,
+        metavar="FILE_OR_EXAMPLE",
+        help="a scenario in TOML, or a shipped one by its name; without it: a window",
     )
     parser.add_argument("--json", action="store_true", help="with --script: one JSON object instead of text")
     add_station_options(parser)
@@ -45,11 +50,15 @@ def _script_help() -> str:
     """Everything that a script can say, from the tables that read it."""
     from tools.scenario_expect import EXPECTATION_KINDS
     from tools.scenario_steps import STEP_KINDS
+    from tools.shipped_examples import names
 
     return "\n".join(
         [
+            "examples that come with posterm (example:NAME, or NAME where no file is called so):",
+            *textwrap.wrap(" ".join(names()), 100, initial_indent="  ", subsequent_indent="  "),
+            "",
             "a script begins with title, clock (real or virtual), flow, language, profile, bank_data, state,",
-            "seed; [terminal] has settings as in a config file, [[card]] cards as in examples/cards.toml.",
+            "seed; [terminal] has settings as in a config file, [[card]] cards as in example:cards.",
             "A [[step]] does one of these (note = a text to show instead):",
             *(f"  {name:14} {kind.help}" for name, kind in STEP_KINDS.items()),
             "",

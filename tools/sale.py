@@ -22,7 +22,7 @@ def sell(station: Station, amount: str, card: str, pins: Sequence[str] = ()) -> 
     """
     amount_minor, plastic = parse_amount(amount), station.plastic(card)
     mark, tries = Mark.of(station), iter(pins)
-    station.enter_amount(amount)
+    station.try_amount(amount)
     turn = -1  # how many states the payment had passed when the hands did something last
     while station.state not in ENDED:
         turn = len(station.states)

@@ -22,7 +22,7 @@ EXAMPLES = """examples:
   posterm sale --amount 88 --card good --pin 123456 --language zh --virtual-time
 
 cards of the demo bank, all with the PIN 123456: good, poor (declined: 51), expired (54), lost (41),
-limited (61 above 10.00), unknown (14). Your own: --bank-data FILE, see examples/cards.toml.
+limited (61 above 10.00), unknown (14). Your own: --bank-data FILE, see --bank-data example:cards.
 
 exit codes: 0 approved; 1 declined, cancelled, timed out or failed; 2 the command cannot be carried out
 """
@@ -76,7 +76,7 @@ def _check_amount(text: str) -> None:
     try:
         parse_amount(text)
     except AmountError as error:
-        raise ConfigError(f"--amount: {error}; write it like 12.34") from None
+        raise ConfigError(f"--amount: {error}") from None
 
 
 def _check_pins(pins: list[str]) -> None:

@@ -50,7 +50,11 @@ def _amount(table: TomlTable, _cards: Collection[str]) -> Doing:
         parse_amount(text)
     except AmountError as error:
         raise table.wrong("amount", str(error)) from None
-    return Doing(f"amount {text}", lambda station: station.enter_amount(text))
+
+    def enter(station: Station) -> None:
+        station.try_amount(text)  # that a sale is refused may be what the script expects
+
+    return Doing(f"amount {text}", enter)
 
 
 def _press(table: TomlTable, _cards: Collection[str]) -> Doing:

@@ -136,15 +136,23 @@ class Station:
     def enter_amount(self, amount: str) -> None:
         """Type an amount such as "12.34" (or "12") and ENTER, on the idle screen or where it is asked for.
 
-        The terminal may have to sign in first, or to send what it owes the bank: that is waited for. When it
-        refuses the sale nothing is typed; `state` says where it stands then. Raises AmountError.
+        The terminal may have to sign in first, or to send what it owes the bank: that is waited for. Raises
+        AmountError; StationError when the terminal refuses the sale (nothing is typed), with what it shows.
         """
+        if not self.try_amount(amount):
+            shown = " / ".join(line.strip() for line in self.display.splitlines() if line.strip())
+            raise StationError(f"the terminal takes no amount: it is in {self.state!r} and shows: {shown}")
+
+    def try_amount(self, amount: str) -> bool:
+        """As `enter_amount`, but False when the terminal refuses the sale: see `state`."""
         digits = str(parse_amount(amount))
         if self.state in _SALE_CAN_BEGIN:
             self.press(Key.DIGIT_0)  # a sale begins with any digit, and a zero in front changes no amount
             self.run_until(lambda: self.state not in _BEFORE_SALE)
-        if self.state == "amount":
-            self.press(*digits, Key.ENTER)
+        if self.state != "amount":
+            return False
+        self.press(*digits, Key.ENTER)
+        return True
 
     def swipe(self, card: str | MagneticCard, quality: str = "good") -> None:
         """Swipe a card, by its name or itself. `quality`: good, bad, half, too_fast, backwards."""

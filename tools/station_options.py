@@ -7,19 +7,20 @@ from pathlib import Path
 
 from firmware.terminal_work import LANGUAGES
 from tools.config import FLOWS, Choices, check_settings, load_config
+from tools.shipped_examples import file_or_example
 
 
 def add_station_options(parser: argparse.ArgumentParser) -> None:
     """Add --config, --profile, --flow, --language, --bank-data, --state, --seed, --live, --virtual-time."""
-    parser.add_argument("--config", type=Path, metavar="FILE", help="settings (examples/posterm.toml)")
+    parser.add_argument("--config", type=file_or_example, metavar="FILE", help="settings (example:posterm)")
     parser.add_argument("--profile", metavar="NAME_OR_FILE", help="the board's devices: virtual, headless …")
     parser.add_argument("--flow", choices=FLOWS, help="when the PIN is asked for; default: authorise-first")
     parser.add_argument("--language", choices=LANGUAGES, help="of display and slip; default: en")
     parser.add_argument(
         "--bank-data",
-        type=Path,
+        type=file_or_example,
         metavar="FILE",
-        help="cards and merchants in TOML (examples/cards.toml); default: the demo's",
+        help="cards and merchants in TOML (example:cards); default: the demo's",
     )
     parser.add_argument(
         "--state", type=Path, metavar="DIR", help="keep journal, keys and bank there; default: keep nothing"

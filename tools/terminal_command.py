@@ -38,6 +38,7 @@ from tools.link_command import BITS_PER_S, bits_per_s, notice
 from tools.runtime import plan_of
 from tools.scenario import Scenario, ScenarioError, load_scenario
 from tools.scenario_run import line_of, run_scenario
+from tools.shipped_examples import file_or_example
 from tools.state_folder import taken
 from tools.station import Station, StationError
 from tools.terminal_board import REAL_TIME_PROFILE, TerminalPlan, open_board
@@ -73,13 +74,13 @@ def register(subparsers: Subparsers) -> None:
     add("--baud", type=bits_per_s, metavar="N", help=f"bits per second of a device; default: {BITS_PER_S}")
     add("--profile", metavar="NAME|FILE", help="its devices: virtual (the default), or a .toml file")
     add("--state", type=Path, metavar="DIR", help="where journal and keys are kept; see below")
-    add("--config", type=Path, metavar="FILE", help="settings of the terminal, as TOML")
-    add("--bank-data", type=Path, metavar="FILE", help="cards and terminals, as TOML; default: the demo's")
+    add("--config", type=file_or_example, metavar="FILE", help="settings of the terminal (example:posterm)")
+    add("--bank-data", type=file_or_example, metavar="FILE", help="cards and terminals; default: the demo's")
     add("--tmk-file", type=Path, metavar="FILE", help="load the master key in it (32 hex digits)")
     add("--tmk-index", type=int, metavar="N", help=f"which master key is used, 0 to {TMK_INDEX_MAX}")
     add("--flow", choices=FLOWS, help="the order of PIN and authorisation")
     add("--language", choices=LANGUAGES, help="of display and slips")
-    add("--script", type=Path, metavar="FILE", help="a scenario of presses, cards and expectations, as TOML")
+    add("--script", type=file_or_example, metavar="FILE", help="a scenario (see posterm run --help)")
     parser.set_defaults(run=run)
 
 

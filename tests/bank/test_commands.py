@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +109,21 @@ def test_the_master_key_is_for_the_owner_only(tmp_path: Path, capsys: pytest.Cap
     assert (
         capsys.readouterr().err == f"posterm: {path} is no demo bank, and its master key {key} is missing\n"
     )
+
+
+def test_a_database_has_one_server(db: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command = [sys.executable, "-m", "tools.cli", "bank", "serve", "--db", db, "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            assert server.stdout.readline().startswith("bank listening on ")
+            assert run("serve", "--db", db, "--listen", "127.0.0.1:0") == 2
+            refusal = capsys.readouterr().err
+            assert refusal.startswith(f"posterm: {db} is in use by another server: stop that one, or name ")
+            assert run("card", "list", "--db", db) == 0, "to look is allowed"
+        finally:
+            server.terminate()
+    assert server.returncode == 0
 
 
 @pytest.mark.parametrize(

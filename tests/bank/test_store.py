@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -17,6 +18,25 @@ def test_a_new_file_is_written_ahead_and_flushed_at_commits(tmp_path: Path) -> N
     assert store.number("PRAGMA user_version") == SCHEMA_VERSION
     store.close()
     store.close()
+
+
+def test_a_new_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    old = os.umask(0o022)
+    try:
+        store = BankStore.open(tmp_path / "bank.db")
+    finally:
+        os.umask(old)
+    assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {
+        "bank.db": 0o600,
+        "bank.db-wal": 0o600,
+        "bank.db-shm": 0o600,
+    }
+    store.close()
+
+
+def test_a_file_that_cannot_be_made_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="No such file or directory: check that it and its folder are there"):
+        BankStore.open(tmp_path / "nowhere" / "bank.db")
 
 
 def test_another_schema_version_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -65,7 +65,8 @@ def test_a_sale_waits_for_the_sign_in() -> None:
         pos.drive.stop_bank()
         pos.power_on()
         assert (pos.state, "Not signed in" in pos.display) == ("idle", True)
-        pos.enter_amount("12.34")
+        with pytest.raises(posterm.StationError, match=r"in 'sale_refused' and shows: .*Not signed in"):
+            pos.enter_amount("12.34")
         assert pos.state == "sale_refused"
         pos.drive.start_bank()
         pos.enter_amount("12.34")
@@ -93,6 +94,8 @@ def test_a_terminal_that_cannot_sell_says_so() -> None:
     with posterm.start() as pos:
         pos.devices.tamper.trip()
         pos.settle()
+        with pytest.raises(posterm.StationError, match="it is in 'tampered' and shows: "):
+            pos.enter_amount("12.34")
         report = posterm.sell(pos, "12.34", "good", ["123456"])
         assert (report.outcome, report.reason, report.states) == ("failed", "tampered", [])
         assert report.ledger == {"postings": [], "holds_left": 0, "balanced": True}

@@ -219,7 +219,7 @@ def test_a_folder_that_cannot_be_made_is_one_line_and_exit_2(tmp_path: Path) -> 
     done = _command("--out", str(tmp_path / "file"))
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert str(tmp_path / "file") in done.stderr
+    assert f"{tmp_path / 'file'}: File exists: name another folder with --out" in done.stderr
     assert done.stdout == ""
 
 

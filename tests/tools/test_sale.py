@@ -194,6 +194,7 @@ def test_bad_amounts(amount: str, said: str, tmp_path: Path, capsys: pytest.Capt
     )
     assert line.startswith("posterm: --amount: ")
     assert said in line
+    assert line.count("12.34") <= 1
     assert not state.exists()
 
 
