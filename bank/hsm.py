@@ -16,6 +16,7 @@ the offset is calculated here, and `psec` does what needs no cipher.
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -48,6 +49,13 @@ KeyLayout = Literal["001", "003", "004", "005"]
 KEY_LAYOUTS: Final[tuple[KeyLayout, ...]] = ("001", "003", "004", "005")
 KEY_SCHEMES: Final = ("master-session", "dukpt-tdes", "dukpt-aes", "sm4")
 MAC_ALGORITHMS: Final = tuple(MACS)
+USUAL_MACS: Final[Mapping[str, str]] = {
+    "master-session": "unionpay",
+    "dukpt-tdes": "x9.19",
+    "dukpt-aes": "cmac",
+    "sm4": "sm4",
+}
+"""The MAC algorithm that goes with a key scheme by custom."""
 PIN_FORMATS: Final = "0134"
 
 MASTER_KEY_BYTES: Final = 32

@@ -20,7 +20,7 @@ from bank.cards import PIN_TRIES_LIMIT, CardStatus, last_day
 from bank.entropy import Entropy, SeededEntropy
 from bank.errors import BankError, RecordError
 from bank.faults import BankFaults
-from bank.hsm import KEY_SCHEMES, MAC_ALGORITHMS, MASTER_KEY_BYTES
+from bank.hsm import KEY_SCHEMES, MAC_ALGORITHMS, MASTER_KEY_BYTES, USUAL_MACS
 from bank.merchants import MerchantStatus
 from bank.store import MEMORY
 from wire.money import parse_amount
@@ -303,13 +303,14 @@ def _merchant(table: _Table) -> MerchantSpec:
 
 
 def _terminal(table: _Table) -> TerminalSpec:
+    key_scheme = table.parsed("key_scheme", _one_word_of(KEY_SCHEMES), "master-session")
     spec = TerminalSpec(
         tid=table.value("tid", str),
         tmk=table.parsed("tmk", parse_tmk),
         tmk_index=table.value("tmk_index", int, 1),
         batch=table.parsed("batch", _digits(6), "000001"),
-        key_scheme=table.parsed("key_scheme", _one_word_of(KEY_SCHEMES), "master-session"),
-        mac_algorithm=table.parsed("mac_algorithm", _one_word_of(MAC_ALGORITHMS), "unionpay"),
+        key_scheme=key_scheme,
+        mac_algorithm=table.parsed("mac_algorithm", _one_word_of(MAC_ALGORITHMS), USUAL_MACS[key_scheme]),
         bdk=table.parsed("bdk", _hex(16, 24, 32), "") or None,
         ksn=table.parsed("ksn", _hex(10, 12), ""),
     )

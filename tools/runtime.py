@@ -14,17 +14,19 @@ from tempfile import TemporaryDirectory
 
 from bank.authoriser import Bank
 from bank.entropy import Entropy, SeededEntropy, SystemEntropy
+from bank.hsm import USUAL_MACS
 from bank.provision import CardSpec, MerchantSpec, Provision, TerminalSpec, demo_bank, load_provision
 from bank.store import MEMORY
 from firmware.app import Observer
 from firmware.secure.module import SecureModule
+from firmware.secure.scheme import AUTO
 from firmware.settings import TerminalSettings
 from hal.board import Board
 from hal.profile import Profile, load_profile
 from hal.registry import build_board, check_kinds
 from hal.virtual.clock import VirtualClock
 from hal.virtual.serial_port import VirtualSerialPort
-from tools.config import Choices, check_settings
+from tools.config import Choices, ConfigError, check_settings
 from tools.drive import Drive, Tap
 from tools.drive_virtual import VirtualDrive
 from tools.key_ceremony import agree, load_first_keys, matching
@@ -53,7 +55,7 @@ def settings_of(provision: Provision, base: TerminalSettings | None = None) -> T
     for merchant in provision.merchants:
         for terminal in merchant.terminals:
             return replace(
-                base or TerminalSettings(),
+                base or _protected_as(terminal),
                 terminal_id=terminal.tid,
                 merchant_id=merchant.mid,
                 merchant_name=merchant.name,
@@ -61,6 +63,14 @@ def settings_of(provision: Provision, base: TerminalSettings | None = None) -> T
                 master_key_index=terminal.tmk_index,
             )
     raise StationError("the bank's data has no terminal: add [[merchant]] with [[merchant.terminal]]")
+
+
+def _protected_as(terminal: TerminalSpec) -> TerminalSettings:
+    """Settings with the key scheme that the bank's data say; the algorithm by name where it is unusual."""
+    usual = USUAL_MACS[terminal.key_scheme] == terminal.mac_algorithm
+    return TerminalSettings(
+        key_scheme=terminal.key_scheme, mac_algorithm=AUTO if usual else terminal.mac_algorithm
+    )
 
 
 def build_station(plan: StationPlan) -> Station:
@@ -191,10 +201,15 @@ def plan_of(choices: Choices, *, extra_cards: Sequence[CardSpec] = ()) -> Statio
     if extra_cards:
         cards = {card.name: card for card in (*provision.cards, *extra_cards)}
         provision = Provision(tuple(cards.values()), provision.merchants)
+    settings = replace(settings_of(provision), **choices.settings)
+    try:
+        _ = settings.security
+    except ValueError as error:
+        raise ConfigError(f"with the bank's data: {error}") from None
     return StationPlan(
         live=bool(choices.live),
         profile=load_profile(choices.profile) if choices.profile is not None else None,
-        settings=replace(settings_of(provision), **choices.settings),
+        settings=settings,
         provision=provision,
         state_folder=choices.state,
         seed=choices.seed if choices.seed is not None else 1,

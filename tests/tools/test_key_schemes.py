@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import posterm
 from bank.answers import BankPolicy
 from bank.authoriser import Bank, Reply
 from bank.faults import Fault, FaultKind
+from bank.hsm import WorkingKeys
 from firmware.records import Outcome
 from tools.config import ConfigError
 from tools.station import Station
@@ -220,3 +222,44 @@ def test_the_bank_can_ask_for_new_keys(kind: FaultKind) -> None:
         asked = listen(station)
         assert pay(station) is Outcome.APPROVED
         assert sign_ins(asked) == 1
+
+
+# --- the bank's data decide --------------------------------------------------------------------------
+
+
+def test_a_terminal_of_the_banks_data_is_set_up_as_they_say(tmp_path: Path) -> None:
+    data = tmp_path / "cards.toml"
+    demo = resources.files("bank").joinpath("demo.toml").read_text(encoding="utf-8")
+    scheme = (
+        'key_scheme = "dukpt-tdes"\nbdk = "00112233445566778899AABBCCDDEEFF"\nksn = "0A0B0C0D0E0F10E00000"\n'
+    )
+    data.write_text(demo.replace("tmk_index = 1\n", "tmk_index = 1\n" + scheme))
+    with posterm.start(bank_data=data) as station:
+        asked = listen(station)
+        assert station.settings.key_scheme == "dukpt-tdes"
+        assert pay(station) is Outcome.APPROVED
+    assert {ksn.hex()[:14] for ksn in ksns(asked)} == {"0a0b0c0d0e0f10"}
+    with pytest.raises(ConfigError, match="with the bank's data: mac_algorithm"):
+        posterm.start(bank_data=data, mac_algorithm="x9.9")
+
+
+def test_keys_that_do_not_fit_their_check_values_leave_the_terminal_signed_out() -> None:
+    with posterm.start() as station:
+
+        def damage(bank: Bank) -> None:
+            original = bank.hsm.make_working_keys
+
+            def make(*args: Any, **more: Any) -> WorkingKeys:
+                keys = original(*args, **more)
+                return replace(keys, bundle=keys.bundle[:-1] + bytes([keys.bundle[-1] ^ 1]))
+
+            bank.hsm.make_working_keys = make  # type: ignore[method-assign]
+
+        station.ask_bank(damage)
+        station.press("f3")
+        station.run_for(5_000)
+        assert station.terminal is not None
+        assert not station.terminal.parts.secure.has_working_keys
+        assert not station.terminal.journal.counters.signed_in
+        station.enter_amount("1.00")
+        assert station.state == "sale_refused"

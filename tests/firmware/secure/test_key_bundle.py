@@ -7,6 +7,7 @@ from typing import Any
 import psec.des
 import pytest
 
+from firmware.secure import sm4, tdes
 from firmware.secure.errors import KeyCheckFailed, KeyFormat
 from firmware.secure.key_bundle import KeyUse, parse_bundle
 
@@ -86,3 +87,51 @@ def test_the_clear_key_is_wiped_after_use_and_never_shown() -> None:
     assert not any(key)
     assert "F9C2" not in repr(wrapped).upper()
     assert "\\xf9" not in repr(wrapped)
+
+
+# --- the other layouts -------------------------------------------------------------------------------
+
+
+def wrapped_key(key: bytes, size_bytes: int) -> bytes:
+    """A key of a bundle, filled with zeros to its place; by the functions that the vectors judge."""
+    return tdes.encrypt(TMK, key).ljust(size_bytes, b"\0") + tdes.check_value(key)
+
+
+@pytest.mark.parametrize(("asked", "tdk"), [("003", b""), ("004", bytes(range(48, 72)))])
+def test_triple_length_keys_come_in_56_and_84_bytes(asked: str, tdk: bytes) -> None:
+    pik, mak = bytes(range(24)), bytes(range(24, 32))
+    bundle = wrapped_key(pik, 24) + wrapped_key(mak, 24) + (wrapped_key(tdk, 24) if tdk else b"")
+    assert len(bundle) == (84 if tdk else 56)
+    keys = parse_bundle(bundle, asked)
+    for use, expected in ((KeyUse.PIK, pik), (KeyUse.MAK, mak), *([(KeyUse.TDK, tdk)] if tdk else [])):
+        with keys[use].unwrapped(TMK) as key:
+            assert key == expected
+
+
+def test_a_mak_that_fills_its_place_is_taken_whole() -> None:
+    pik, mak = bytes(range(16)), bytes(range(16, 32))
+    with parse_bundle(wrapped_key(pik, 16) + wrapped_key(mak, 16), "003")[KeyUse.MAK].unwrapped(TMK) as key:
+        assert key == mak
+
+
+def test_the_sm4_layout_by_the_standard_s_vector() -> None:
+    """SM4 of 0123...3210 under itself is 681E...4246, and its check value 2677F46B (digest, section 6.7)."""
+    key = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210")
+    one = bytes.fromhex("681EDF34D206965E86B3E94F536E4246 2677F46B")
+    keys = parse_bundle(one * 3, "005")
+    assert list(keys) == [KeyUse.PIK, KeyUse.MAK, KeyUse.TDK]
+    for wrapped in keys.values():
+        with wrapped.unwrapped(key) as opened:
+            assert opened == key
+    with (
+        pytest.raises(KeyCheckFailed),
+        parse_bundle(one[:-1] + b"\0" + one * 2, "005")[KeyUse.PIK].unwrapped(key),
+    ):
+        pass
+
+
+def test_the_sm4_mac_of_the_digest() -> None:
+    data = bytes.fromhex("0123456789ABCDEFFEDCBA9876543210AABB")
+    assert (
+        sm4.mac(bytes.fromhex("0123456789ABCDEFFEDCBA9876543210"), data).hex().upper() == "90AC56EFE865B96D"
+    )
