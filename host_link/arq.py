@@ -32,7 +32,11 @@ from host_link.frames import (
 NUMBERS_AHEAD_MAX = 127
 ACK_DELAY_US = 10_000
 ACK_EVERY_FRAMES = 2
-PROBE_INTERVAL_US = 25_000
+PROBE_INTERVAL_US = 75_000
+"""Between two PINGs on a silent line, less one round trip: as long as still brings traffic back in time.
+
+When the line returns, a PING may be that far off; then come its answer and the first message.
+"""
 RESENDS_BEFORE_PING = 2
 RESEND_PAYLOAD_BYTES = 80
 OUTAGE_OVERDUE_COUNT = 6
@@ -212,10 +216,10 @@ class Fates:
 class Flight:
     """The sending half: frames whose fate is not known, and the timer that asks for it."""
 
-    def __init__(self, *, round_trip_us: int, probe_interval_us: int, sizer: FrameSizer) -> None:
+    def __init__(self, *, round_trip_us: int, probe_us_least: int, sizer: FrameSizer) -> None:
         self.round_trip = RoundTrip(round_trip_us)
         self.sizer = sizer
-        self._probe_interval_us = probe_interval_us
+        self._probe_us_least = probe_us_least
         self._next_number = 0
         self._peer_next = 0  # the receiver's next number, as far as is known
         self._frames: dict[int, SentFrame] = {}  # by number, ascending
@@ -292,10 +296,13 @@ class Flight:
             return None
         if self.stalled:
             patience_us = self.round_trip.timeout_us << min(self._overdue_count - RESENDS_BEFORE_PING - 1, 8)
-            return self._waiting_since_us + min(
-                patience_us, max(self.round_trip.smoothed_us, self._probe_interval_us)
-            )
+            return self._waiting_since_us + min(patience_us, self._probe_us)
         return max(self._waiting_since_us, self._answerable_us()) + self.round_trip.timeout_us
+
+    @property
+    def _probe_us(self) -> int:
+        round_trip_us = self.round_trip.smoothed_us
+        return max(round_trip_us, PROBE_INTERVAL_US - round_trip_us, self._probe_us_least)
 
     def overdue(self, *, now_us: int, more_follows: bool) -> SentFrame | None:
         """The deadline has passed. Returns a frame to send again; None: send a PING.

@@ -35,6 +35,7 @@ from host_link.events import (
 from host_link.frames import Ack, Body, Close, Data, Hello, Ping, decode_body, encode_body
 from host_link.framing import DELIMITER, NO_SESSION_TAG, FrameDecoder, NoiseSkipped, encode_frame
 from host_link.handshake import Handshake, HelloOutcome, Role
+from host_link.hello_timer import HelloTimer
 from host_link.inbox import Inbox
 from host_link.streams import MESSAGE_BYTES_MAX
 from host_link.transport import Pace, Transport
@@ -75,9 +76,8 @@ class Session:
         self._decoder = FrameDecoder()
         self._pace = Pace(bits_per_s)
         self._transport = Transport(Channel, self._pace)
-        self._hello_interval_us = max(HELLO_INTERVAL_US, self._pace.duration_us(4 * _HELLO_FRAME_BYTES))
+        self._hello = HelloTimer(max(HELLO_INTERVAL_US, self._pace.duration_us(4 * _HELLO_FRAME_BYTES)))
         self._in_session = False
-        self._hello_due_us: int | None = None
         self._farewell = b""  # the CLOSE of the session that was ended last
         self._farewell_due_us: int | None = None
         self._heard_us = 0
@@ -92,7 +92,13 @@ class Session:
         if not self._open:
             self._open = True
             self._decoder.tag = self._handshake.tag(self._handshake.role.peer)
-            self._hello_due_us = now_ms * 1000
+            self._hello.begin(now_ms * 1000)
+
+    def line_returned(self, *, now_ms: int) -> None:
+        """The port is there again: look for the peer at once, whether it was known or not."""
+        if self._hello.due_us is not None:
+            self._hello.begin(now_ms * 1000)
+        self._transport.ping_wanted = self._in_session
 
     def close(self, reason: DownReason = DownReason.CLOSED, *, now_ms: int) -> None:
         """End the session and tell the peer. Whatever was not delivered is reported as unconfirmed."""
@@ -100,7 +106,7 @@ class Session:
             tag = self._decoder.tag
             self._end(reason, now_us=now_ms * 1000)
             self._open = False
-            self._hello_due_us = None
+            self._hello.stop()
             self._decoder.tag = tag  # a peer that missed the CLOSE will be told again
 
     def send(self, channel: Channel, payload: bytes, *, now_ms: int) -> int:  # noqa: ARG002 - time is part of every call
@@ -153,6 +159,7 @@ class Session:
             if isinstance(event, NoiseSkipped):
                 self._counters.noise_pieces += 1
                 self._counters.noise_bytes += event.byte_count
+                self._hello.hurry(now_ms * 1000)
             elif self._open:
                 self._counters.frames_received += 1
                 self._on_frame(event.body, now_ms * 1000, in_session=event.in_session)
@@ -196,6 +203,7 @@ class Session:
         if outcome is HelloOutcome.REFLECTED:
             self._counters.reflections += 1
             return
+        self._hello.hurry(now_us)
         if outcome is HelloOutcome.PEER_RESTARTED:
             self._counters.peer_restarts += 1
             self._go_down(DownReason.PEER_RESTARTED)
@@ -208,7 +216,7 @@ class Session:
         if outcome is not HelloOutcome.INCOMPATIBLE and self._handshake.established:
             self._hear(now_us)
         if hello.answer_wanted or not self._handshake.established:
-            self._hello_due_us = now_us
+            self._hello.answer(now_us)
 
     def _hear(self, now_us: int) -> None:
         """The peer is there, and in this session."""
@@ -216,7 +224,7 @@ class Session:
         self._handshake.established = True
         if not self._in_session:
             self._in_session = True
-            self._hello_due_us = None
+            self._hello.stop()
             self._transport.limit(self._handshake.agreement)
             self._transport.ping_wanted = True  # its answer is the first measure of the round trip
         if not self.is_up:
@@ -234,7 +242,7 @@ class Session:
         self._forget()
         self._handshake.renew()
         self._decoder.tag = NO_SESSION_TAG
-        self._hello_due_us = now_us
+        self._hello.begin(now_us)
 
     def _go_down(self, reason: DownReason) -> None:
         if self.is_up:
@@ -257,7 +265,7 @@ class Session:
 
         After those two calls it lies in the future.
         """
-        moments = [self._hello_due_us, self._farewell_due_us]
+        moments = [self._hello.due_us, self._farewell_due_us]
         if self._in_session:
             moments += [self._transport.deadline_us(), self._keep_alive_us()]
             moments += [self._heard_us + SILENCE_US] if self.is_up else []
@@ -290,11 +298,11 @@ class Session:
         if self._farewell_due_us is not None:
             self._farewell_due_us = None
             out += self._farewell
-        if self._hello_due_us is not None and self._hello_due_us <= now_us:
+        if self._hello.due_us is not None and self._hello.due_us <= now_us:
             hello = self._pace.boundary(now_us) + encode_frame(encode_body(self._handshake.hello()))
             out += hello
             sent_us = self._pace.occupy(len(hello), now_us)
-            self._hello_due_us = None if self._handshake.established else sent_us + self._hello_interval_us
+            self._hello.said(sent_us, again=not self._handshake.established)
         if self._in_session:
             self._transport.regulate(self._inbox.waiting_bytes)
             while frame := self._transport.next_frame(self._tag, now_us=now_us):

@@ -101,6 +101,7 @@ class TerminalLine:
         self._port = port
         self._port_lost.clear()
         stop_reading = self._start_reading(port)
+        self.session.line_returned(now_ms=now_ms())
         try:
             self._turn()
             await self._port_lost.wait()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from host_link.arq import PROBE_INTERVAL_US, Fates, Flight, FrameSizer, Receipts, SentFrame
+from host_link.arq import Fates, Flight, FrameSizer, Receipts, SentFrame
 from host_link.credit import HOLD_BYTES, LINK_CHANNEL, Go, Hold, decode_credit, encode_credit
 from host_link.errors import ProtocolViolation
 from host_link.frames import (
@@ -82,7 +82,7 @@ class Transport:
         )
         self.flight = Flight(
             round_trip_us=INITIAL_ROUND_TRIP_US + self._pace.duration_us(4 * _SHORT_FRAME_BYTES),
-            probe_interval_us=max(PROBE_INTERVAL_US, self._pace.duration_us(4 * _SHORT_FRAME_BYTES)),
+            probe_us_least=self._pace.duration_us(4 * _SHORT_FRAME_BYTES),
             sizer=FrameSizer(payload_bytes_max, frame_bytes(SHORT_HEADER_BYTES)),
         )
         for stream in self._outgoing.values():

@@ -19,7 +19,7 @@ ALL = (1 << HISTORY_BITS) - 1
 
 
 def flight_of(count: int) -> Flight:
-    flight = Flight(round_trip_us=20_000, probe_interval_us=40_000, sizer=FrameSizer(1000, 11))
+    flight = Flight(round_trip_us=20_000, probe_us_least=40_000, sizer=FrameSizer(1000, 11))
     for index in range(count):
         send(flight, index)
     return flight
@@ -120,7 +120,7 @@ def test_the_timer_sends_again_twice_and_then_asks() -> None:
     assert resent[2:] == [None, None]
     assert flight.stalled
     flight.next_ping(50_000)
-    assert flight.deadline_us() == 90_000
+    assert flight.deadline_us() == 50_000 + 75_000 - 20_000
     assert starts(
         flight.acknowledged(AckBlock(3, ALL - 0b111, HISTORY_BITS), echo=1, now_us=60_000).lost
     ) == [0, 1, 2]
@@ -134,11 +134,11 @@ def test_pings_begin_quickly_and_slow_down_to_the_probe_interval() -> None:
     for _ in range(3):
         flight.overdue(now_us=0, more_follows=False)
     waits = []
-    for _ in range(4):
+    for _ in range(6):
         flight.next_ping(0)
         waits.append(flight.deadline_us())
         flight.overdue(now_us=0, more_follows=False)
-    assert waits == [7_000, 14_000, 28_000, 40_000]
+    assert waits == [7_000, 14_000, 28_000, 56_000, 73_000, 73_000]
 
 
 def test_a_frame_on_its_way_again_is_not_overdue_before_it_has_left() -> None:
