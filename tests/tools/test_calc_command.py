@@ -341,70 +341,6 @@ def test_one_value_may_be_all_of_stdin(capsys: pytest.CaptureFixture[str], stdin
     assert answer(capsys, "tlv decode -")["tree"] == [["9A", "260521"]]
 
 
-# --- refusals --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("line", "status", "reason"),
-    [
-        (f"pin-block encode --pin 123 --pan {PAN}", 2, "bad_length"),
-        (f"pin-block encode --pin 12AB --pan {PAN}", 2, "bad_character"),
-        ("pin-block encode --pin 1234 --pan 622588012345", 2, "bad_length"),
-        (f"pin-block encode --pin 1234 --pan {PAN} --key {PIK[:-2]}", 2, "bad_key"),
-        (f"pin-block decode --block 04126C7FEDCBA987 --pan {PAN[:-2]}10", 2, "bad_padding"),
-        (f"kcv --key {PIK[:-1]}", 2, "bad_length"),
-        ("kcv", 2, "missing_data"),
-        ("tlv decode 9F02", 2, "truncated"),
-        (f"unionpay mac --key {'11' * 8} --message {SIGNED_SALE}", 1, "bad_mac"),
-        (f"unionpay bundle --tmk {TMK} --f62 {'11' * 40}", 1, "bad_check"),
-        ("tr31 unwrap --kbpk " + "22" * 16 + " --key-block "
-         "C0072K0TN00N0000C9B875FF7A5316BF221C09ED52080DE0B45632A4EA9CE87699CB565E", 1, "bad_mac"),
-        ("crc --frame --name CRC-16/MODBUS --byteorder little --data 01030000000AC5CC", 1, "bad_crc"),
-        ("bits NOSUCH 00", 2, "unsupported"),
-        (f"dukpt tdes --ipek {PIK} --ksn 00", 2, "bad_length"),
-        (f"dukpt aes --ik {PIK} --ksn FFFF9876543210E00000", 2, "bad_length"),
-        ("emv arqc --data 00", 2, "missing_data"),
-        ("run /no/such/file.json", 2, ""),
-    ],
-)  # fmt: skip
-def test_refusal(capsys: pytest.CaptureFixture[str], line: str, status: int, reason: str) -> None:
-    assert calc(line) == status
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert len(printed.err.splitlines()) == 1
-    assert printed.err.startswith("posterm calc ")
-    assert reason in printed.err
-    words = [word for word in shlex.split(line) if not word.startswith(("-", "/", "CRC"))]
-    secrets = ["1234", "12AB", *(word for word in words if len(word) > 11)]
-    assert not [word for word in secrets if word in printed.err]
-
-
-def test_a_refusal_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert calc("kcv --key 1 --json") == 2
-    assert json.loads(capsys.readouterr().out)["reason"] == "bad_length"
-
-
-@pytest.mark.parametrize("line", ["kcv --kee 0123456789ABCDEF", f"kcv {PIK}", "", "pin-block"])
-def test_wrong_usage_repeats_no_value(capsys: pytest.CaptureFixture[str], line: str) -> None:
-    with pytest.raises(SystemExit) as caught:
-        calc(line)
-    assert caught.value.code == 2
-    assert "0123456789" not in capsys.readouterr().err
-
-
-def test_an_unknown_subject(capsys: pytest.CaptureFixture[str]) -> None:
-    assert calc("pinblock encode") == 2
-    assert "did you mean 'pin-block'?" in capsys.readouterr().err
-    assert calc(PIK) == 2
-    assert "0123456789" not in capsys.readouterr().err
-
-
-def test_a_wrong_check_digit_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
-    assert calc(f"pin-block encode --pin 1234 --pan {PAN[:-1]}4") == 0
-    assert "Luhn" in capsys.readouterr().err
-    assert calc(f"luhn {PAN[:-1]}4") == 1
-
-
 # --- help ------------------------------------------------------------------------------------------
 
 
@@ -448,6 +384,32 @@ def test_every_example_runs(capsys: pytest.CaptureFixture[str], example: str) ->
     printed = capsys.readouterr()
     assert printed.out
     assert "error" not in printed.err
+
+
+# They compute nothing, or their answer is all there is to see.
+WITHOUT_STEPS = (
+    "track service-code",
+    "tr31 header",
+    "tlv ",
+    "dol parse",
+    "frame ",
+    "iso8583 decode",
+    "run ",
+    "verify ",
+)
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        example
+        for _, command in all_commands()
+        if not (example := command.example).startswith(WITHOUT_STEPS)
+        and not any(mark in f"{example} " for mark in ("-file ", " - "))
+    ],
+)
+def test_whatever_computes_shows_its_steps(capsys: pytest.CaptureFixture[str], example: str) -> None:
+    assert answer(capsys, example + " --explain" * (" --explain" not in example))["steps"]
 
 
 def test_subjects_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

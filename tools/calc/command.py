@@ -155,7 +155,8 @@ def _add_option(parser: argparse.ArgumentParser, option: Option) -> None:
         return
     details: dict[str, Any] = {"help": text, "metavar": option.metavar}
     if option.choices:
-        details |= {"choices": option.choices, "metavar": None}
+        # Not checked by argparse, which would repeat the value: written in the wrong place it may be a key.
+        details["metavar"] = f"{{{','.join(option.choices)}}}"
     if option.many:
         details["action"] = "append"
     if option.positional:
@@ -203,6 +204,8 @@ def _value(option: Option, options: argparse.Namespace, stdin: _StandardInput) -
         given = option.default
     if given is None and option.required:
         raise BadInput("missing_data", f"{option.flag} is needed, or {option.flag}-file")
+    if option.choices and given is not None and given not in option.choices:
+        raise BadInput("unsupported", f"{option.flag} is one of {', '.join(option.choices)}")
     return _number(option, given) if option.kind == "number" and given is not None else given
 
 

@@ -113,7 +113,7 @@ def session_key(
     counter: Callable[[], bytes] = lambda: _needed("the transaction counter", atc)  # noqa: E731 - asked for when used
     methods: dict[str, Callable[[], bytes]] = {
         "none": lambda: icc_mk,
-        "common": lambda: common_session_key(icc_mk, r if r is not None else counter() + bytes(6)),
+        "common": lambda: common_session_key(icc_mk, r if r is not None else _counted(counter())),
         "mastercard": lambda: mastercard_session_key(
             icc_mk, counter(), _needed("the unpredictable number", un)
         ),
@@ -131,6 +131,11 @@ def session_key(
 def with_odd_parity(key: bytes) -> bytes:
     """`key` with the lowest bit of each byte set so that the byte has an odd number of ones."""
     return bytes(byte & 0xFE | (byte >> 1).bit_count() % 2 ^ 1 for byte in key)
+
+
+def _counted(atc: bytes) -> bytes:
+    _require_atc(atc)
+    return atc + bytes(6)
 
 
 def _needed(name: str, value: bytes | None) -> bytes:

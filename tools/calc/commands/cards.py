@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from firmware.secure import tdes
+from firmware.secure.errors import BadInput
 from tools.calc.algorithms import card_verification, emv_keys
 from tools.calc.algorithms.checks import xor
 from tools.calc.algorithms.emv_keys import Option as KeyOption
@@ -74,6 +75,8 @@ def _cvc3(inputs: Inputs) -> Answer:
 
 def _luhn(inputs: Inputs) -> Answer:
     number = inputs.text("number")
+    if not number:
+        raise BadInput("missing_data", "the card number has no digits at all")
     valid, digit = luhn_valid(number), luhn_check_digit(number[:-1])
     answer = Answer(
         {"valid": valid, "check_digit": int(digit), "appended": int(luhn_check_digit(number))},

@@ -72,6 +72,8 @@ def _qr_build(inputs: Inputs) -> Answer:
     payload = emv_qr.build_mpm(objects)
     absent = emv_qr.missing_mandatory(emv_qr.parse_mpm(payload))
     answer = Answer({"payload": payload})
+    answer.step("CRC-16/IBM-3740 over", payload[:-4])
+    answer.step("CRC", payload[-4:])
     if absent:
         answer.warnings.append(f"mandatory objects are absent: {', '.join(absent)}")
     return answer

@@ -73,7 +73,12 @@ def _aes(inputs: Inputs) -> Answer:
 
 def _update(inputs: Inputs) -> Answer:
     key_type = AES_KEY_TYPES[inputs.text("key_type")]
-    return Answer({"key": hex_of(dukpt_aes.update_key(inputs.hex("ik"), inputs.hex("ikid"), key_type))})
+    key = dukpt_aes.update_key(inputs.hex("ik"), inputs.hex("ikid"), key_type)
+    answer = Answer({"key": hex_of(key)})
+    answer.step("counter, which no transaction has", "FFFFFFFF")
+    answer.step("steps of derivation down to it", "32")
+    answer.step("derived from that key", f"key encryption, {key_type.name}")
+    return answer
 
 
 def _next(inputs: Inputs) -> Answer:
@@ -81,7 +86,12 @@ def _next(inputs: Inputs) -> Answer:
     scheme = dukpt_aes if len(ksn) == dukpt_aes.KSN_BYTES else dukpt_tdes
     following = scheme.next_ksn(ksn)
     counters = usable_counters(scheme.COUNTER_BITS, scheme.COUNTER_ONES_MAX)
-    return Answer({"ksn": hex_of(following), "keys_of_one_device": counters})
+    answer = Answer({"ksn": hex_of(following), "keys_of_one_device": counters})
+    for name, serial in (("counter", ksn), ("next counter", following)):
+        counter = int.from_bytes(serial, "big") & ((1 << scheme.COUNTER_BITS) - 1)
+        answer.step(name, f"{counter:0{scheme.COUNTER_BITS}b}, {counter.bit_count()} one bits")
+    answer.step("one bits allowed", str(scheme.COUNTER_ONES_MAX))
+    return answer
 
 
 _KEY_TYPE = Option("key_type", "type of the working keys", choices=tuple(AES_KEY_TYPES), default="AES128")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from firmware.secure.errors import BadInput
 from tools.calc.algorithms import emv_cryptogram, emv_keys
+from tools.calc.algorithms.checks import xor
 from tools.calc.answer import Answer
 from tools.calc.cases.emv import KINDS as CASES
 from tools.calc.command import Command, Group, Option
@@ -63,7 +64,14 @@ def _master_key(inputs: Inputs) -> Answer:
 
 
 def _session_key(inputs: Inputs) -> Answer:
-    return Answer(CASES["emv_session_key"](inputs))
+    answer = Answer(CASES["emv_session_key"](inputs))
+    answer.step("method", inputs.text("method"))
+    if inputs.text("method") == "common":
+        r = inputs.hex("r") if inputs.has("r") else inputs.hex("atc") + bytes(6)
+        answer.step("R", r)
+        answer.step("enciphered for the left half", r[:2] + b"\xf0" + r[3:])
+        answer.step("enciphered for the right half", r[:2] + b"\x0f" + r[3:])
+    return answer
 
 
 def _arqc(inputs: Inputs) -> Answer:
@@ -83,6 +91,11 @@ def _arpc(inputs: Inputs) -> Answer:
         raise BadInput("missing_data", "either --arc (method 1) or --csu (method 2) is needed")
     answer = _calculated("emv_arpc2" if inputs.has("csu") else "emv_arpc1", inputs)
     arpc = answer.result["arpc"]
+    if inputs.has("csu"):
+        data = inputs.hex("arqc") + inputs.hex("csu") + inputs.hex("prop_auth_data", b"")
+        answer.step("padded data", emv_cryptogram.padded(data, "emv"))
+    else:
+        answer.step("ARQC xor response code", xor(inputs.hex("arqc"), inputs.hex("arc") + bytes(6)))
     # Method 1 puts the response code behind the ARPC, method 2 the card status update and what follows it.
     behind = inputs.hex("arc", b"") + inputs.hex("csu", b"") + inputs.hex("prop_auth_data", b"")
     answer.result = {"arpc": arpc, "tag_91": arpc + hex_of(behind)}
@@ -90,11 +103,16 @@ def _arpc(inputs: Inputs) -> Answer:
 
 
 def _script_mac(inputs: Inputs) -> Answer:
-    return _calculated("emv_script_mac", inputs)
+    answer = _calculated("emv_script_mac", inputs)
+    answer.step("padded data", emv_cryptogram.padded(inputs.hex("data"), "emv"))
+    return answer
 
 
 def _script_pin(inputs: Inputs) -> Answer:
-    return _calculated("emv_script_pin", inputs)
+    answer = _calculated("emv_script_pin", inputs)
+    answer.step("PIN block in clear", str(answer.result["block"]))
+    answer.step("enciphered as", inputs.text("encryption"))
+    return answer
 
 
 _IMK = Option("imk", "issuer master key", required=True, secret=True)

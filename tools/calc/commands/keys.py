@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from collections.abc import Callable
 from typing import cast, get_args
 
 from firmware.secure import mac, tdes
@@ -101,19 +102,33 @@ _SM4_OPTIONS = (KEY, _DATA, Option("mode", "mode", choices=_MODES, default="ecb"
 
 
 def _sm4_encrypt(inputs: Inputs) -> Answer:
-    key, data, mode = inputs.hex("key"), inputs.hex("data"), inputs.text("mode")
-    if mode == "ecb":
-        return Answer({"ciphertext": hex_of(sm4.encrypt_ecb(key, data))})
-    crypt = sm4.encrypt_cbc if mode == "cbc" else sm4.crypt_ctr
-    return Answer({"ciphertext": hex_of(crypt(key, data, inputs.hex("iv")))})
+    crypt = {"ecb": _without_iv(sm4.encrypt_ecb), "cbc": sm4.encrypt_cbc, "ctr": sm4.crypt_ctr}
+    return _sm4(inputs, crypt[inputs.text("mode")], "ciphertext")
 
 
 def _sm4_decrypt(inputs: Inputs) -> Answer:
-    key, data, mode = inputs.hex("key"), inputs.hex("data"), inputs.text("mode")
-    if mode == "ecb":
-        return Answer({"plaintext": hex_of(sm4.decrypt_ecb(key, data))})
-    crypt = sm4.decrypt_cbc if mode == "cbc" else sm4.crypt_ctr
-    return Answer({"plaintext": hex_of(crypt(key, data, inputs.hex("iv")))})
+    crypt = {"ecb": _without_iv(sm4.decrypt_ecb), "cbc": sm4.decrypt_cbc, "ctr": sm4.crypt_ctr}
+    return _sm4(inputs, crypt[inputs.text("mode")], "plaintext")
+
+
+_Crypt = Callable[[bytes, bytes, bytes], bytes]
+
+
+def _without_iv(crypt: Callable[[bytes, bytes], bytes]) -> _Crypt:
+    return lambda key, data, _iv: crypt(key, data)
+
+
+def _sm4(inputs: Inputs, crypt: _Crypt, name: str) -> Answer:
+    data = inputs.hex("data")
+    output = crypt(inputs.hex("key"), data, inputs.hex("iv"))
+    answer = Answer({name: hex_of(output)})
+    if inputs.text("mode") != "ecb":
+        answer.step("start value" if inputs.text("mode") == "cbc" else "first counter", inputs.hex("iv"))
+    for at in range(0, len(data), 16):
+        answer.step(
+            f"block {at // 16 + 1}", f"{hex_of(data[at : at + 16])} -> {hex_of(output[at : at + 16])}"
+        )
+    return answer
 
 
 # --- UnionPay ----------------------------------------------------------------------------------------

@@ -108,6 +108,9 @@ def _build(inputs: Inputs) -> Answer:
     )
     encoded = codec.encode(message)
     answer = Answer({})
+    for view in codec.describe(encoded):
+        place = view.name if not view.number else f"field {view.number}"
+        answer.step(place, view.value_masked)
     if inputs.has("mak"):
         region = codec.mac_region(encoded)
         answer.step("MAB", region)

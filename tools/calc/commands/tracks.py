@@ -63,6 +63,9 @@ def _build(inputs: Inputs) -> Answer:
     answer = Answer({"text": whole, "lrc": track.lrc(number, whole)})
     if number == 2:
         answer.result = {**answer.result, "nibbles": body.replace("=", "D")}
+    for name in ("expiry", "service_code", "discretionary"):
+        answer.step(name.replace("_", " "), inputs.text(name))
+    answer.step("LRC over", whole)
     warn_of_luhn(answer, pan.reveal())
     return answer
 
