@@ -21,7 +21,11 @@ DEFAULT_LISTEN = "127.0.0.1:8583"
 
 def register(subparsers: Subparsers) -> None:
     """Add `bank` and everything below it to the program's subparsers."""
-    parser = subparsers.add_parser("bank", help="the bank: make, inspect and serve one")
+    parser = subparsers.add_parser(
+        "bank",
+        help="the bank: make, inspect and serve one",
+        description="The bank at the far end: make one, inspect it, let it serve.",
+    )
     groups = parser.add_subparsers(dest="bank_command", required=True, metavar="COMMAND")
     _register_serve(groups)
     _register_init(groups)

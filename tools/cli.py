@@ -12,7 +12,7 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -69,15 +69,57 @@ _ERRORS = (
 )
 
 
+EXIT_CODES = "exit codes: 0 done; 1 failed; 2 wrong usage or configuration, nothing was changed"
+
+SubparsersAction = argparse._SubParsersAction  # noqa: SLF001 - argparse has no public name
+
+
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line. It knows no abbreviations: `--p` shall not become `--pin`."""
+    """A parser whose errors are one line. It knows no abbreviations: `--p` shall not become `--pin`.
+
+    Its help always has examples and exit codes: where the epilog has none, those of its commands, and what
+    the exit codes mean for most.
+    """
 
     def __init__(self, *args: object, **settings: object) -> None:
-        super().__init__(*args, **{"allow_abbrev": False, **settings})  # type: ignore[arg-type]
+        defaults = {"allow_abbrev": False, "formatter_class": argparse.RawDescriptionHelpFormatter}
+        super().__init__(*args, **{**defaults, **settings})  # type: ignore[arg-type]
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where help is, and exit."""
         self.exit(EXIT_USAGE, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+    def format_help(self) -> str:
+        """The help, complete."""
+        own = self.epilog or ""
+        parts = [own.strip("\n")] if own else []
+        if not _examples(own) and (examples := _examples_of_commands(self)):
+            parts.insert(0, "\n".join(["examples:", *examples]))
+        if "exit codes" not in own:
+            parts.append(EXIT_CODES)
+        self.epilog = "\n\n".join(parts)
+        try:
+            return super().format_help()
+        finally:
+            self.epilog = own or None
+
+
+def commands_of(parser: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
+    """The parsers of a parser's commands, by name."""
+    found = (action for action in parser._actions if isinstance(action, SubparsersAction))  # noqa: SLF001
+    return {name: command for action in found for name, command in action.choices.items()}
+
+
+def _examples(epilog: str | None) -> list[str]:
+    return [line for line in (epilog or "").splitlines() if line.startswith("  posterm ")]
+
+
+def _examples_of_commands(parser: argparse.ArgumentParser) -> list[str]:
+    """The first example of each command."""
+    examples = []
+    for command in commands_of(parser).values():
+        examples += (_examples(command.epilog) or _examples_of_commands(command))[:1]
+    return examples
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -108,7 +150,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = _parser(chosen)
     args, unknown = parser.parse_known_args(arguments if chosen else arguments[:1])
     if unknown:
-        _refuse(parser, chosen, unknown)
+        _refuse(_parser_of(parser, arguments if chosen else ()), unknown)
     if "run" not in args:
         parser.error("name a command")
     return args
@@ -156,11 +198,17 @@ def _close_to(name: str) -> str:
     return f" (did you mean {close[0]!r}?)" if close else f" (known: {', '.join(names)})"
 
 
-def _refuse(parser: argparse.ArgumentParser, chosen: str, unknown: Sequence[str]) -> NoReturn:
+def _parser_of(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of the command that the arguments name, however deep it lies."""
+    for text in arguments:
+        parser = commands_of(parser).get(text, parser)
+    return parser
+
+
+def _refuse(parser: argparse.ArgumentParser, unknown: Sequence[str]) -> NoReturn:
     """Name an unknown option, and never a value: it may be a PIN."""
     options = [text.partition("=")[0] for text in unknown if text.startswith("--")]
     what = f"unknown option {options[0]}" if options else f"{len(unknown)} argument(s) too many"
-    parser.prog = f"{parser.prog} {chosen}".strip()
     parser.error(what)
 
 

@@ -24,7 +24,7 @@ def register(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "diagram",
         help="draw a state machine",
-        description=__doc__,
+        description="A state machine as picture or text, made from the table that runs.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -31,6 +31,7 @@ EXAMPLES = """examples:
   posterm keys load-components --state till-1 --index 1     two custodians, one after the other
   posterm keys load-tmk --state till-1 --index 1 --file tmk.hex
   posterm keys load-key-block --state till-1 < block.txt    a TR-31 block under the transport key
+  posterm keys wipe --state till-1
   posterm keys service-reset --state till-1                 after a tamper alarm; then load keys again
 
 Where standard input is no terminal, it has one line for each thing that would be asked for: a key or a
@@ -89,8 +90,12 @@ def register(subparsers: Subparsers) -> None:
 def _command(
     commands: Subparsers, name: str, text: str, run: Callable[[argparse.Namespace], int]
 ) -> argparse.ArgumentParser:
+    examples = [line for line in EXAMPLES.splitlines() if line.startswith(f"  posterm keys {name} ")]
     parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=text, description=f"{text[0].upper()}{text[1:]}."
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        epilog="\n".join(["examples:", *examples]),
     )
     parser.add_argument(
         "--state", type=Path, required=True, metavar="DIR", help="the terminal's state folder"

@@ -36,7 +36,12 @@ _FIRST_CLIENT_PORT = 40_000
 def register(commands: Any) -> None:
     """Add `pcapng`."""
     text = "write a recording as a masked capture file for Wireshark"
-    command = commands.add_parser("pcapng", help=text, description=text)
+    command = commands.add_parser(
+        "pcapng",
+        help=text,
+        description=text,
+        epilog="example:\n  posterm link pcapng line.ptlr -o line.pcapng",
+    )
     command.add_argument("file", type=Path, metavar="FILE", help="made by link serve --record")
     command.add_argument("-o", "--output", required=True, type=Path, metavar="FILE", help="the capture file")
     command.set_defaults(run=export)

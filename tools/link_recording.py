@@ -22,17 +22,26 @@ from tools.wire_log import GATEWAY, TERMINAL, LoggedFrame, LoggedMessage, WireLo
 
 _ARROWS = {TERMINAL: "-->", GATEWAY: "<--"}
 
+DECODE_EXAMPLES = """examples:
+  posterm link decode line.ptlr
+  posterm link decode line.ptlr --json
+"""
+REPLAY_EXAMPLES = """examples:
+  posterm link replay line.ptlr --speed 10
+  posterm link replay line.ptlr --port /dev/ttyUSB0 --side terminal
+"""
+
 
 def register(commands: Any) -> None:
     """Add `decode` and `replay`."""
     text = "show a recording frame by frame, with the ISO 8583 messages inside, masked"
-    command = commands.add_parser("decode", help=text, description=text)
+    command = commands.add_parser("decode", help=text, description=text, epilog=DECODE_EXAMPLES)
     command.add_argument("file", type=Path, metavar="FILE", help="made by link serve --record")
     command.add_argument("--json", action="store_true", help="one JSON object a frame")
     command.set_defaults(run=decode)
 
     text = "play a recording at the speed at which it was made: print it, or send one side into a port"
-    command = commands.add_parser("replay", help=text, description=text)
+    command = commands.add_parser("replay", help=text, description=text, epilog=REPLAY_EXAMPLES)
     command.add_argument("file", type=Path, metavar="FILE", help="made by link serve --record")
     command.add_argument("--port", metavar="DEVICE_OR_URL", help="send the bytes there instead of printing")
     command.add_argument("--side", choices=[TERMINAL, GATEWAY], default=TERMINAL, help="whose bytes to send")

@@ -67,7 +67,7 @@ def register(commands: Any) -> None:
         "--record", type=Path, metavar="FILE", help="write down all that crosses the lines, unmasked"
     )
     command.add_argument(
-        "--control", type=Path, metavar="PATH", help="a Unix socket on which `link stats` asks"
+        "--control", type=Path, metavar="PATH", help="a Unix socket on which posterm link stats asks"
     )
     command.add_argument(
         "--verbose", action="store_true", help="tell at the end what has crossed the line, in numbers"

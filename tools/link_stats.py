@@ -30,11 +30,16 @@ LABELS = {
 }
 """What people read; a counter without a line here is shown by its name."""
 
+EXAMPLES = """examples:
+  posterm link stats --control link.sock
+  posterm link stats --control link.sock --peer --json
+"""
+
 
 def register(commands: Any) -> None:
     """Add `stats`."""
     text = "the counters of a gateway that runs with --control"
-    command = commands.add_parser("stats", help=text, description=text)
+    command = commands.add_parser("stats", help=text, description=text, epilog=EXAMPLES)
     command.add_argument("--control", required=True, type=Path, metavar="PATH", help="as given to link serve")
     command.add_argument("--peer", action="store_true", help="ask the terminals for their counters too")
     command.add_argument("--json", action="store_true", help="as one JSON object")
