@@ -11,7 +11,7 @@ import getpass
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -207,15 +207,14 @@ def _opened(args: argparse.Namespace, *, create: bool = False) -> Iterator[OpenR
     from hal.profile import load_profile
     from hal.registry import build_board
     from tools.config import load_config
+    from tools.state_folder import taken
     from tools.terminal_board import REAL_TIME_PROFILE
 
     settings = TerminalSettings(**(load_config(args.config).settings if args.config else {}))
-    if create:
-        args.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    elif not args.state.is_dir():
+    if not create and not args.state.is_dir():
         raise ConfigError(f"--state {args.state}: there is no such folder: name a terminal's state folder")
     board = build_board(load_profile(REAL_TIME_PROFILE), state_folder=args.state)
-    try:
+    with taken(args.state), closing(board):
         _open_devices(board)
         secure = SecureModule(
             board.storage,
@@ -225,8 +224,6 @@ def _opened(args: argparse.Namespace, *, create: bool = False) -> Iterator[OpenR
             security=settings.security,
         )
         yield OpenRoom(secure, board, settings)
-    finally:
-        board.close()
 
 
 def _open_devices(board: Board) -> None:
