@@ -20,6 +20,7 @@ from firmware.secure.component_entry import (
 )
 from firmware.secure.errors import SecureError
 from firmware.secure.memory import wipe
+from firmware.secure.scheme import KeyScheme
 from firmware.txn.schema import Keys
 from firmware.work import Parts, Signal, Work
 from hal.api import Key
@@ -81,6 +82,8 @@ class KeyLoadingWork(Work):
     def begin_component(self, _data: object) -> None:
         """The keypad belongs to the secure room until the component is typed."""
         self.component_digits = 0
+        is_sm4 = self.parts.secure.security.key_scheme is KeyScheme.SM4
+        self.ceremony.algorithm = "S" if is_sm4 and not self.choice.is_transport else "T"
         self.ceremony.begin_component(self.parts.board.keypad)
 
     def begin_check_value(self, _data: object) -> None:

@@ -17,8 +17,9 @@ import hmac
 from dataclasses import dataclass
 
 from firmware.secure.errors import KeyFormat
+from firmware.secure.key_loading import check_value_of
 from firmware.secure.memory import wipe
-from firmware.secure.tdes import check_value
+from firmware.secure.tdes import CHECK_VALUE_BYTES
 from hal.api import Key, Keypad
 
 KEY_BYTES = 16
@@ -144,9 +145,10 @@ class KeyCeremony:
     and leaves nothing behind.
     """
 
-    __slots__ = ("_entry", "_kept", "_keypad", "_typed")
+    __slots__ = ("_entry", "_kept", "_keypad", "_typed", "algorithm")
 
     def __init__(self) -> None:
+        self.algorithm = "T"  # what check values are calculated with: T or S, as in `key_loading`
         self._keypad: Keypad | None = None
         self._entry: ComponentEntry | None = None
         self._typed: bytearray | None = None  # complete, its check value not yet known to be right
@@ -180,7 +182,7 @@ class KeyCeremony:
         """Whether the component just typed has this check value (its first 3 or 4 bytes)."""
         if self._typed is None or not expected:
             return False
-        return hmac.compare_digest(check_value(self._typed)[: len(expected)], expected)
+        return hmac.compare_digest(self._check_value(self._typed)[: len(expected)], expected)
 
     def keep(self) -> bytes:
         """Keep the component just typed; returns its check value, 4 bytes. KeyFormat when there is none."""
@@ -188,7 +190,7 @@ class KeyCeremony:
             raise KeyFormat(f"a key has {COMPONENTS_MIN} or {COMPONENTS_MAX} components, each typed once")
         self._kept.append(self._typed)
         component, self._typed = self._typed, None
-        return check_value(component)
+        return self._check_value(component)
 
     def drop(self) -> None:
         """Forget the component that is being or was just typed; those that are kept stay."""
@@ -205,7 +207,7 @@ class KeyCeremony:
         """
         key = self._combined()
         try:
-            return check_value(key)
+            return self._check_value(key)
         finally:
             wipe(key)
 
@@ -235,6 +237,9 @@ class KeyCeremony:
             wipe(key)
             raise KeyFormat("the components together are no key: was one of them typed twice?")
         return key
+
+    def _check_value(self, key: bytearray) -> bytes:
+        return check_value_of(key, self.algorithm)[:CHECK_VALUE_BYTES]
 
     def _leave_entry(self) -> None:
         entry, keypad = self._entry, self._keypad

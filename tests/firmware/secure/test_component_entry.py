@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from firmware.secure import sm4
 from firmware.secure.component_entry import (
     ComponentCancelled,
     ComponentDigits,
@@ -120,6 +121,17 @@ def test_a_check_value_of_three_or_four_bytes(keypad: VirtualKeypad, length: int
     assert ceremony.fits(right)
     assert not ceremony.fits(right[:-1] + bytes([right[-1] ^ 1]))
     assert not ceremony.fits(b"")
+
+
+def test_the_components_of_an_sm4_key_have_sm4_check_values(keypad: VirtualKeypad) -> None:
+    ceremony = KeyCeremony()
+    ceremony.algorithm = "S"
+    for component in (ONE, REST):
+        type_component(ceremony, keypad, component)
+        assert not ceremony.fits(check_value(component))
+        assert ceremony.fits(sm4.check_value(component)[:4])
+        ceremony.keep()
+    assert ceremony.combined_check_value() == sm4.check_value(TMK)[:4]
 
 
 @pytest.mark.parametrize(
