@@ -17,7 +17,7 @@ from bank.faults import Fault, FaultKind
 from bank.hsm import WorkingKeys
 from firmware.records import Outcome
 from tools.config import ConfigError
-from tools.station import Station
+from tools.station import Station, StationError
 from wire.iso8583 import dialect
 from wire.security_data import SecurityData
 
@@ -261,5 +261,5 @@ def test_keys_that_do_not_fit_their_check_values_leave_the_terminal_signed_out()
         assert station.terminal is not None
         assert not station.terminal.parts.secure.has_working_keys
         assert not station.terminal.journal.counters.signed_in
-        station.enter_amount("1.00")
-        assert station.state == "sale_refused"
+        with pytest.raises(StationError, match="sale_refused"):
+            station.enter_amount("1.00")
