@@ -11,6 +11,7 @@ A key serial number has 12 bytes: the initial key's id (8) and the counter (4). 
 
 from __future__ import annotations
 
+import functools
 from enum import Enum
 
 from firmware.secure.dukpt_counter import next_counter, require_usable
@@ -134,20 +135,24 @@ def _derive(key: KeyBytes, usage: KeyUsage, key_type: KeyType, tail: bytes) -> b
     """A key below `key`; `tail`: the last 8 bytes of the derivation data."""
     from Crypto.Cipher import AES
 
-    code, key_bits, strength = key_type.value
-    if strength > _derivation_type(key).value[2]:
+    if key_type.value[2] > _derivation_type(key).value[2]:
         raise BadInput("bad_key", f"{key_type.name} is stronger than the key it would be derived from")
-    blocks = b"".join(
+    derived = bytearray(b"".join([head + tail for head in _heads(usage, key_type)]))
+    AES.new(key, AES.MODE_ECB).encrypt(derived, output=derived)
+    return derived[: key_type.key_bytes]
+
+
+@functools.cache
+def _heads(usage: KeyUsage, key_type: KeyType) -> list[bytes]:
+    """The first half of the derivation data, one for each block of the key: the same for all devices."""
+    code, key_bits, _ = key_type.value
+    return [
         bytes([_VERSION, number])
         + usage.value.to_bytes(2, "big")
         + code.to_bytes(2, "big")
         + key_bits.to_bytes(2, "big")
-        + tail
         for number in range(1, -(-key_type.key_bytes // _BLOCK_BYTES) + 1)
-    )
-    derived = bytearray(blocks)
-    AES.new(key, AES.MODE_ECB).encrypt(derived, output=derived)
-    return derived[: key_type.key_bytes]
+    ]
 
 
 def _derivation_type(key: KeyBytes) -> KeyType:

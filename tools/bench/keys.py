@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from firmware.secure import dukpt_tdes, mac, pin_block, tdes
+from firmware.secure import dukpt_aes, dukpt_tdes, mac, pin_block, tdes
 from tools.bench.measure import Measurement, compared, installed
 from wire.pan import Pan
 
@@ -34,6 +34,9 @@ KSNS = {
 Of a counter dukpt takes into account only the lowest nine bits.
 """
 
+AES_INITIAL_KEY = bytes.fromhex("1273671EA26AC29AFA4D1084127652A1")  # ANSI X9.24-3, annex
+AES_KSN = bytes.fromhex("12345678901234560000001F")
+
 Work = Callable[[], object]
 _PEERS = ("psec", "pydukpt", "dukpt")
 
@@ -42,7 +45,7 @@ def measure() -> list[Measurement]:
     """How many times as fast as the peers that are installed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # psec uses triple DES in ways that cryptography warns of
-        return [*_pin_and_mac(), *_dukpt()]
+        return [*_pin_and_mac(), *_dukpt(), *_aes_dukpt()]
 
 
 def missing() -> list[str]:
@@ -163,6 +166,30 @@ _DUKPT_PEERS: Mapping[str, Callable[[bytes], Work]] = {
     "dukpt": _dukpt_package,
     "psec": _dukpt_of_psec,
 }
+
+
+def _aes_dukpt() -> list[Measurement]:
+    if not _has("psec"):
+        return []
+    ours = functools.partial(dukpt_aes.transaction_key, AES_INITIAL_KEY, AES_KSN)
+    return [_compared("DUKPT with AES, 5 steps", ours, {"psec": _aes_dukpt_of_psec()}, 2.0)]
+
+
+def _aes_dukpt_of_psec() -> Work:
+    """ANSI X9.24-3, clause 6, as it is written with psec's cipher."""
+    from psec.aes import encrypt_aes_ecb
+
+    head = bytes.fromhex("0101800000020080") + AES_KSN[4:8]  # a derivation key, AES-128, of this device
+
+    def work() -> bytes:
+        key, reached, counter = AES_INITIAL_KEY, 0, int.from_bytes(AES_KSN[8:], "big")
+        for place in range(31, -1, -1):
+            if counter >> place & 1:
+                reached |= 1 << place
+                key = encrypt_aes_ecb(key, head + reached.to_bytes(4, "big"))
+        return key
+
+    return work
 
 
 def _compared(name: str, ours: Work, theirs: Mapping[str, Work], goal: float) -> Measurement:
