@@ -1,18 +1,19 @@
 """Every state that two ends and the frames between them can reach: the session rules, looked through whole.
 
 The model. Two ends, and at most `in_flight_max` frames on their way, both directions together. The decisions
-about HELLO are the real `Handshake`'s; what the session does around them (docs/link-protocol.md, section 5) is
-written here once more, in `Model.receive`, and test_model_check.py holds it against the real `Session`, step by
-step.
+about HELLO are the real `Handshake`'s; what the session does around them (docs/link-protocol.md, section 5)
+is written here once more, in `Model.receive`, and test_model_check.py holds it against the real `Session`,
+step by step.
 
-Time is left out: a timer may fire whenever it runs. The line may lose a frame, which is what damage comes to, or
-give it twice; with `late_doubles` the second time may come after later frames. An end may reboot, close and open
-at any moment, with frames of its past still on the line. A frame for which there is no room is lost.
+Time is left out: a timer may fire whenever it runs. The line may lose a frame, which is what damage comes
+to, or give it twice; with `late_doubles` the second time may come after later frames. An end may reboot,
+close and open at any moment, with frames of its past still on the line. A frame for which there is no room
+is lost.
 
-Nonces only ever meet as equal or different, so states that differ in the names of their nonces are one state:
-`named` gives them the same names. So the number of states is finite, though reboots may go on for ever. An end's
-traffic has a life of its own (`End.traffic`), which begins with each reboot and each forgetting. It is not sent:
-by it the model knows whose traffic a frame really is.
+Nonces only ever meet as equal or different, so states that differ in the names of their nonces are one
+state: `named` gives them the same names. So the number of states is finite, though reboots may go on for
+ever. An end's traffic has a life of its own (`End.traffic`), which begins with each reboot and each
+forgetting. It is not sent: by it the model knows whose traffic a frame really is.
 
     python -m tests.host_link.handshake_model 3      the same with more frames on their way (minutes)
 """
@@ -33,7 +34,7 @@ FORGOTTEN = 0x20000000
 
 
 class End(NamedTuple):
-    """One end. `farewell`: the session of which a closed end still says CLOSE, as (own nonce, peer's nonce)."""
+    """One end. `farewell`: the session of which a closed end says CLOSE, as (own nonce, peer's nonce)."""
 
     is_open: bool
     nonce: int
@@ -44,7 +45,7 @@ class End(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """A frame on the line. `wanted`: HELLO's "answer wanted". `traffic`: whose it is, 0 in HELLO and CLOSE."""
+    """A frame on the line. `wanted`: HELLO's "answer wanted". `traffic`: whose it is; 0 in the others."""
 
     kind: str  # "hello", "close", or "traffic": PING, ACK and DATA are all the same here
     nonce: int

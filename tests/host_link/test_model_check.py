@@ -1,4 +1,4 @@
-"""The handshake and the reset in every state that two ends can reach; and that the model of them is the code."""
+"""The handshake and the reset in every state that two ends can reach, by a model that is the code."""
 
 from __future__ import annotations
 
