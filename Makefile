@@ -5,13 +5,14 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench diagrams clean setup-run setup-dev
+.PHONY: help run test check bench fuzz diagrams clean setup-run setup-dev
 
 PYTHON ?= python3
 BIN := .venv/bin
 # What tests need besides Python. A test whose package is missing is skipped and says so.
 TEST_PACKAGES := socat
 WORKERS_MAX := 8
+SECONDS ?= 60
 
 export PYTHON
 
@@ -30,6 +31,10 @@ check: setup-dev ## style, types, import rules, generated pages
 
 bench: setup-dev ## measure, beside other packages; ARGS=--json for machines
 	@$(BIN)/python -m tools.bench $(ARGS)
+
+fuzz: setup-dev ## feed readers of foreign bytes what breaks them; SECONDS=60 each, TARGET=frames for one
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=3'
+	@$(BIN)/python -m tools.fuzz --seconds $(SECONDS) $(TARGET)
 
 diagrams: setup-run ## draw docs/states* and docs/pictures anew from the running program
 	@$(BIN)/python -m tools.diagram.document

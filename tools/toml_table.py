@@ -128,3 +128,6 @@ def read_toml(path: Path, error_class: type[ConfigError] = ConfigError) -> TomlT
         raise error_class(f"{path}: not a text in UTF-8: save it as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise error_class(f"{path}: not TOML: {error}") from None
+    except (RecursionError, ValueError):  # tomllib's own limits are Python's
+        text = "a list or table is nested too deeply, or a number has too many digits"
+        raise error_class(f"{path}: {text}") from None

@@ -1,0 +1,112 @@
+"""`make fuzz SECONDS=60 TARGET=...`: feed a target what coverage says is new, and keep what breaks it.
+
+    python -m tools.fuzz [--seconds N] [--keep] [TARGET ...]
+
+Each target runs in a process of its own, for N seconds, with libFuzzer by way of atheris (not part of the
+project's own needs: `pip install 'atheris>=3'`). It begins with the inputs in tests/fuzz/corpus/TARGET and
+with what earlier runs have learnt, which is in out/fuzz/TARGET. An input that breaks a target, takes longer
+than INPUT_SECONDS_MAX or makes the process larger than MEMORY_MB_MAX is written to
+tests/fuzz/corpus/TARGET/found-*, where the tests replay it from then on. `--keep` replaces the corpus by the
+smallest inputs that reach the same: crashes stay.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Iterable
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+CORPUS = ROOT / "tests" / "fuzz" / "corpus"
+LEARNT = ROOT / "out" / "fuzz"
+INPUT_BYTES_MAX = 4096
+INPUT_SECONDS_MAX = 5
+MEMORY_MB_MAX = 1024
+KEPT_BYTES_MAX = 512
+FOUND = "found-"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Fuzz the targets named, or all; 0 when nothing was found, 1 when something was, 2 without atheris."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.fuzz", description="Fuzz what reads foreign bytes."
+    )
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help="all when none is named")
+    parser.add_argument("--seconds", type=int, default=60, help="for each target (default: %(default)s)")
+    parser.add_argument(
+        "--keep", action="store_true", help="afterwards keep the small inputs that reach most"
+    )
+    args = parser.parse_args(arguments)
+    if find_spec("atheris") is None:
+        print("fuzz: atheris is not installed here: pip install 'atheris>=3'", file=sys.stderr)
+        return 2
+    from tools.fuzz.targets import TARGETS
+
+    unknown = sorted(set(args.targets) - TARGETS.keys())
+    if unknown:
+        parser.error(f"no target {unknown[0]!r}: take some of {', '.join(TARGETS)}")
+    broken = [target for target in args.targets or TARGETS if not run(target, args.seconds)]
+    if args.keep:
+        for target in args.targets or TARGETS:
+            keep(target)
+    print(f"fuzz: {'broken: ' + ', '.join(broken) if broken else 'nothing found'}")
+    return 1 if broken else 0
+
+
+def run(target: str, seconds: int) -> bool:
+    """Fuzz one target in its own process; whether it came through."""
+    learnt, corpus = LEARNT / target, CORPUS / target
+    for folder in (learnt, corpus):
+        folder.mkdir(parents=True, exist_ok=True)
+    print(f"fuzz: {target}, {seconds} s", flush=True)
+    options = (f"-max_total_time={seconds}", f"-artifact_prefix={corpus}/{FOUND}", "-print_final_stats=1")
+    log = LEARNT / f"{target}.log"
+    with log.open("w") as output:
+        done = _libfuzzer(target, [*options, str(learnt), str(corpus)], output.fileno())
+    lines = log.read_text("utf-8", "replace").splitlines()
+    told = [text for text in lines if text.startswith("stat::number_of_executed_units")]
+    print(f"fuzz: {target}: {'ok' if done == 0 else 'BROKEN'} {' '.join(told[-1:])} ({log})", flush=True)
+    return done == 0
+
+
+def keep(target: str) -> None:
+    """Put the smallest inputs that reach the same into the corpus, in place of those that were there."""
+    corpus, merged = CORPUS / target, LEARNT / f"{target}.merged"
+    merged.mkdir(exist_ok=True)
+    _libfuzzer(target, ["-merge=1", str(merged), str(corpus), str(LEARNT / target)], subprocess.DEVNULL)
+    for old in corpus.iterdir():
+        if not old.name.startswith((FOUND, "seed-")):
+            old.unlink()
+    for new in merged.iterdir():
+        if new.stat().st_size <= KEPT_BYTES_MAX:
+            (corpus / new.name[:16]).write_bytes(new.read_bytes())
+        new.unlink()
+    merged.rmdir()
+
+
+def _libfuzzer(target: str, options: Iterable[str], output: int) -> int:
+    limits = (
+        f"-max_len={INPUT_BYTES_MAX}",
+        f"-timeout={INPUT_SECONDS_MAX}",
+        f"-rss_limit_mb={MEMORY_MB_MAX}",
+    )
+    program = "import sys; from tools.fuzz.__main__ import fuzz; fuzz(sys.argv[1], sys.argv[2:])"
+    command = [sys.executable, "-c", program, target, *limits, *options]
+    return subprocess.run(command, cwd=ROOT, stdout=output, stderr=output, check=False).returncode
+
+
+def fuzz(target: str, options: Iterable[str]) -> None:
+    """Run one target in this process until libFuzzer ends it."""
+    atheris = import_module("atheris")
+    with atheris.instrument_imports(include=["wire", "hal", "host_link", "bank", "tools", "tomllib"]):
+        targets = import_module("tools.fuzz.targets").TARGETS
+    atheris.Setup([target, *options], targets[target])
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

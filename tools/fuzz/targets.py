@@ -1,0 +1,263 @@
+"""What is fuzzed: for each reader of foreign bytes a function that takes any bytes.
+
+A target returns for every input, whatever it is; the reader's own errors are part of its contract and caught
+here. Anything else that is raised is a defect, as is an input that takes seconds or much memory. Where there
+is a second way to the same result (whole or byte by byte, decode and encode again), a target compares both.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from bank.errors import RecordError
+from hal.profile import ProfileError, parse_profile
+from host_link.control import BankReport
+from host_link.diagnostics import answer_to, read_report
+from host_link.errors import RecordingUnusable
+from host_link.framing import FrameDecoder, FrameReceived, encode_frame, session_tag
+from host_link.handshake import Role
+from host_link.recording import read_header, read_records
+from host_link.session import Channel, LinkCounters, Session
+from tools.config import load_config
+from tools.scenario import load_scenario
+from tools.toml_table import ConfigError
+from tools.wire_log import WireLog
+from wire import emv_qr, tlv
+from wire.errors import CodecError, QrError, TlvError, TrackError
+from wire.iso8583 import FrameSplitter, dialect
+from wire.track import Track1, Track2, Track3, decode_bits
+
+TERMINAL_NONCE, GATEWAY_NONCE = 0x01020304, 0xA0B0C0D0
+BURST_BYTES_MAX = 64 * 1024
+"""No end of the link says more than this at one moment, whatever it was told."""
+
+
+# --- the link ----------------------------------------------------------------------------------------
+
+
+def frames(data: bytes) -> None:
+    """Bytes off the line: the frames are the same in one piece, byte by byte, and cut in two."""
+    tag = session_tag("terminal", TERMINAL_NONCE, GATEWAY_NONCE)
+    whole = FrameDecoder(tag).feed(data)
+    decoder = FrameDecoder(tag)
+    assert [event for byte in data for event in decoder.feed(bytes([byte]))] == whole
+    decoder = FrameDecoder(tag)
+    cut = len(data) // 3
+    assert decoder.feed(data[:cut]) + decoder.feed(data[cut:]) == whole
+    for event in whole:
+        if isinstance(event, FrameReceived):
+            again = encode_frame(event.body, tag if event.in_session else 0)
+            assert FrameDecoder(tag).feed(again) == [event]
+
+
+def session(data: bytes) -> None:
+    """Bodies of intact frames, each after a wait: the end never floods the line or asks to be called at once.
+
+    The input is pieces of: wait (1 byte, in 4 ms), size (1 byte), body. For a body of size 0 this end sends a
+    message. The frames' session is the one that is established at the start.
+    """
+    end = Session(Role.TERMINAL, nonce=TERMINAL_NONCE)
+    peer = Session(Role.GATEWAY, nonce=GATEWAY_NONCE)
+    end.open(now_ms=0)
+    peer.open(now_ms=0)
+    for _ in range(3):
+        peer.receive(end.bytes_to_send(now_ms=0), now_ms=0)
+        end.receive(peer.bytes_to_send(now_ms=0), now_ms=0)
+    assert end.is_up
+    tag = session_tag("gateway", TERMINAL_NONCE, GATEWAY_NONCE)
+    now_ms = 0
+    for wait, body in _pieces(data):
+        now_ms += 4 * wait
+        if body:
+            end.receive(encode_frame(body, tag), now_ms=now_ms)
+            end.receive(encode_frame(body), now_ms=now_ms)
+        else:
+            end.send(Channel.HOST, bytes(wait), now_ms=now_ms)
+        end.on_deadline(now_ms=now_ms)
+        while end.next_event():
+            pass
+        assert len(end.bytes_to_send(now_ms=now_ms)) < BURST_BYTES_MAX
+        deadline_ms = end.deadline_ms()
+        assert deadline_ms is None or deadline_ms > now_ms
+
+
+def line(data: bytes) -> None:
+    """The same bytes as they are, into an end that looks for its peer."""
+    end = Session(Role.TERMINAL, nonce=TERMINAL_NONCE)
+    end.open(now_ms=0)
+    for now_ms, begin in enumerate(range(0, len(data), 7)):
+        end.receive(data[begin : begin + 7], now_ms=now_ms)
+        end.on_deadline(now_ms=now_ms)
+        assert len(end.bytes_to_send(now_ms=now_ms)) < BURST_BYTES_MAX
+
+
+def control(data: bytes) -> None:
+    """Messages of the channels for control and diagnostics."""
+    report = BankReport.decode(data)
+    assert report is None or BankReport.decode(report.encode()) == report
+    read_report(data)
+    answer = answer_to(data, LinkCounters())
+    assert answer is None or read_report(answer) is not None
+
+
+def recording(data: bytes) -> None:
+    """A recording of a line, read and shown as `posterm link decode` does."""
+    file = io.BytesIO(data)
+    try:
+        header = read_header(file)
+        logs = [WireLog(frames_max=1) for _ in header.ports]
+        for record in read_records(file):
+            if record.port < len(logs):
+                logs[record.port].feed(record.at_us // 1000, record.side, record.data)
+    except RecordingUnusable:
+        return
+
+
+def _pieces(data: bytes) -> Iterator[tuple[int, bytes]]:
+    position = 0
+    while position + 2 <= len(data):
+        wait, size = data[position], data[position + 1]
+        yield wait, data[position + 2 : position + 2 + size]
+        position += 2 + size
+
+
+# --- messages and cards ------------------------------------------------------------------------------
+
+
+def iso8583_unionpay(data: bytes) -> None:
+    """A message in the dialect of UnionPay."""
+    _iso8583("unionpay", data)
+
+
+def iso8583_iso87(data: bytes) -> None:
+    """A message in plain ISO 8583:1987."""
+    _iso8583("iso87", data)
+
+
+def _iso8583(name: str, data: bytes) -> None:
+    """What can be read can be written, and means the same then; everything can be shown."""
+    codec = dialect(name)
+    codec.masked_hex(data)
+    codec.describe(data)
+    try:
+        message = codec.decode(data)
+    except CodecError:
+        return
+    repr(message)
+    assert codec.decode(codec.encode(message)) == message
+
+
+def tcp(data: bytes) -> None:
+    """Messages with their lengths before them, as they come over TCP: whole or byte by byte, the same."""
+    assert _split(data, len(data) or 1) == _split(data, 1)
+
+
+def _split(data: bytes, size: int) -> tuple[list[bytes], str]:
+    splitter, messages = FrameSplitter(), []
+    pieces = [data[begin : begin + size] for begin in range(0, len(data), size)]
+    for piece in [*pieces, b""]:  # an error comes with the call after the last message
+        try:
+            messages += splitter.feed(piece)
+        except CodecError as error:
+            return messages, error.reason
+    return messages, ""
+
+
+def chip(data: bytes) -> None:
+    """A chip's data objects and lists of objects."""
+    try:
+        objects = tlv.decode(data)
+        assert tlv.decode(tlv.encode(objects)) == objects
+    except TlvError:
+        pass
+    try:
+        entries = tlv.parse_dol(data)
+        assert len(tlv.build_dol(entries, {}, {})) == sum(entry.length_bytes for entry in entries)
+    except TlvError:
+        pass
+
+
+def tracks(data: bytes) -> None:
+    """What a magnetic stripe reader says: text of each track, and the bits of a stripe."""
+    text = data.decode("latin-1")
+    for kind in (Track1, Track2, Track3):
+        try:
+            track = kind.parse(text)
+        except TrackError:
+            continue
+        assert kind.parse(track.reveal()) == track
+    bits = "".join(f"{byte:08b}" for byte in data)
+    for number in (1, 2, 3):
+        try:
+            decode_bits(number, bits)
+        except TrackError:
+            continue
+
+
+def qr(data: bytes) -> None:
+    """The payload of an EMV QR code, of the merchant and of the customer."""
+    text = data.decode("utf-8", "replace")
+    for parse in (emv_qr.parse_mpm, emv_qr.parse_cpm):
+        try:
+            parse(text)
+        except QrError:
+            continue
+
+
+# --- files that people write -------------------------------------------------------------------------
+
+
+def profile(data: bytes) -> None:
+    """A profile of devices."""
+    try:
+        parse_profile("fuzz", data.decode("utf-8", "replace"))
+    except ProfileError as error:
+        _require_one_line(error)
+
+
+def config(data: bytes) -> None:
+    """A config file."""
+    _load(load_config, data)
+
+
+def scenario(data: bytes) -> None:
+    """A scenario."""
+    _load(load_scenario, data)
+
+
+def _load(load: Callable[[Path], object], data: bytes) -> None:
+    with tempfile.NamedTemporaryFile(suffix=".toml") as file:
+        file.write(data)
+        file.flush()
+        try:
+            load(Path(file.name))
+        except (ConfigError, RecordError, ProfileError) as error:
+            _require_one_line(error)
+
+
+def _require_one_line(error: Exception) -> None:
+    assert "\n" not in str(error), "an error is one line"
+
+
+TARGETS: Mapping[str, Callable[[bytes], None]] = {
+    function.__name__: function
+    for function in (
+        frames,
+        session,
+        line,
+        control,
+        recording,
+        iso8583_unionpay,
+        iso8583_iso87,
+        tcp,
+        chip,
+        tracks,
+        qr,
+        profile,
+        config,
+        scenario,
+    )
+}
