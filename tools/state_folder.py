@@ -113,7 +113,10 @@ def _kept_file(profile: Profile, folder: Path, kind: str, option: str) -> Path |
 
 def _check_key_file(board: Board, key_file: Path | None) -> None:
     if board.tamper.tripped and KEY_FILE_DAMAGED in board.tamper.self_test().detail:
-        raise StationError(f"device key file {key_file} is damaged: restore it from a copy, or {_NEW_KEYS}")
+        raise StationError(
+            f"device key file {key_file} is damaged: restore it from a copy, or make a new one with "
+            "posterm keys service-reset and load the keys again"
+        )
 
 
 def _check_keys(board: Board, memory: Path, key_file: Path | None) -> None:

@@ -154,7 +154,7 @@ def used_till(tmp_path: Path) -> Path:
     ("content", "said"),
     [
         (None, "device-key.json is missing: restore it from a copy, or load the keys again with"),
-        ("garbage", "device-key.json is damaged: restore it from a copy, or load the keys again with"),
+        ("garbage", "device-key.json is damaged: restore it from a copy, or make a new one with"),
         (json.dumps({"device_key": "5a" * 32}), "does not open with this device's key: load the keys again"),
     ],
 )

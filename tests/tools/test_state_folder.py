@@ -132,7 +132,7 @@ def _sql(path: Path, statement: str) -> None:
         (value_is_text, "the value of terminal/counters is not what this program stores"),
         (key_is_lost, "device-key.json is missing: restore it from a copy, or load the keys again with"),
         (key_is_foreign, "does not open with this device's key: load the keys again with"),
-        (key_is_garbage, "device-key.json is damaged: restore it from a copy, or load the keys again with"),
+        (key_is_garbage, "device-key.json is damaged: restore it from a copy, or make a new one with"),
         (key_is_readable, "can be read by others: chmod 600 it"),
         (store_is_old, "the key store is an old copy"),
     ],
@@ -236,3 +236,26 @@ def test_a_real_serial_port_is_not_replaced_in_silence(
     line = refused_unchanged(capsys, tmp_path / "till", *command, "--profile", "serial")
     assert line.startswith("posterm: profile serial: its serial_port is a real one, and this command brings ")
     assert "use posterm terminal --profile serial --link DEVICE" in line
+
+
+# --- posterm keys ------------------------------------------------------------------------------------
+
+
+def test_keys_are_not_touched_while_the_terminal_is_on(
+    capsys: pytest.CaptureFixture[str], till: Path
+) -> None:
+    with posterm.start(state_folder=till):
+        assert "is in use by another process" in refused_unchanged(capsys, till, "keys", "show")
+
+
+@pytest.mark.parametrize("damage", [key_is_lost, key_is_foreign, key_is_garbage])
+def test_the_way_out_that_is_named_is_one(
+    capsys: pytest.CaptureFixture[str], till: Path, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    damage(till)
+    if "service-reset" in refused_unchanged(capsys, till, "sale", *PAY, "--virtual-time"):
+        assert exit_code("keys", "service-reset", "--state", str(till)) == 0
+    (tmp_path / "tmk.hex").write_text("11223344556677888877665544332211")
+    assert exit_code("keys", "load-tmk", "--state", str(till), "--file", str(tmp_path / "tmk.hex")) == 0
+    assert exit_code("sale", *PAY, "--virtual-time", "--state", str(till)) == 0
+    assert "APPROVED" in capsys.readouterr().out
