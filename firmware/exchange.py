@@ -12,7 +12,7 @@ from enum import Enum
 
 from firmware.message_security import protected
 from firmware.messages import APPROVALS, REVERSAL_DONE, SIGN_IN_AGAIN, WRONG_PIN, text_of
-from firmware.secure.errors import SecureError
+from firmware.secure.errors import KeysExhausted, SecureError
 from firmware.secure.module import SecureModule
 from firmware.settings import TerminalSettings
 from host_link.control import BankReport, BankStatus, request_check
@@ -82,8 +82,9 @@ class HostExchange:
             return Answer(Verdict.NOT_SENT, request=self._number)
         try:
             request, encoded = self._protected(mti, fields)
-        except SecureError:
-            return Answer(Verdict.NOT_SENT, sign_in_again=True, request=self._number)
+        except SecureError as error:
+            again = not isinstance(error, KeysExhausted)  # no sign-in brings new ones
+            return Answer(Verdict.NOT_SENT, sign_in_again=again, request=self._number)
         self._open = request
         self._request_check = request_check(encoded)
         self._message_id = self._session.send(Channel.HOST, encoded, now_ms=now_ms)

@@ -16,6 +16,7 @@ from bank.authoriser import Bank, Reply
 from bank.faults import Fault, FaultKind
 from bank.hsm import WorkingKeys
 from firmware.records import Outcome
+from firmware.secure.key_use import KeyUse
 from tools.config import ConfigError
 from tools.station import Station, StationError
 from wire.iso8583 import dialect
@@ -263,3 +264,18 @@ def test_keys_that_do_not_fit_their_check_values_leave_the_terminal_signed_out()
         assert not station.terminal.journal.counters.signed_in
         with pytest.raises(StationError, match="sale_refused"):
             station.enter_amount("1.00")
+
+
+def test_a_terminal_without_dukpt_keys_sends_nothing_and_asks_for_none() -> None:
+    with posterm.start(key_scheme="dukpt-tdes") as station:
+        assert station.terminal is not None
+        vault = station.terminal.parts.secure._vault
+        used_up = bytes.fromhex("FFFF9876543210FFF800")  # ten bits of the counter are one: the last number
+        vault.commit([vault.sealed("dukpt/tdes", KeyUse.DUKPT, used_up)])
+        asked = listen(station)
+        station.enter_amount("12.34")
+        station.swipe("good")
+        payment = station.finish()
+        assert payment is not None
+        assert payment.outcome is Outcome.FAILED
+        assert asked == []
