@@ -11,8 +11,8 @@ from tools.fuzz.targets import TARGETS
 
 CORPUS = Path(__file__).parent / "corpus"
 CORPUS_BYTES_MAX = 256 * 1024
-EXTREME_BYTES = 16 * 1024
-MEMORY_BYTES_MAX = 8 * 1024 * 1024
+EXTREME_BYTES = 8 * 1024
+MEMORY_BYTES_MAX = 4 * 1024 * 1024
 KNOWN = {
     "profile/found-deep": (
         RecursionError,

@@ -229,6 +229,6 @@ class Adversary(RuleBasedStateMachine):
 
 
 Adversary.TestCase.settings = settings(
-    max_examples=250, stateful_step_count=40, derandomize=True, deadline=None, database=None
+    max_examples=120, stateful_step_count=40, derandomize=True, deadline=None, database=None
 )
 test_any_interleaving_of_faults = Adversary.TestCase

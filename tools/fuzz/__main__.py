@@ -6,8 +6,8 @@ Each target runs in a process of its own, for N seconds, with libFuzzer by way o
 project's own needs: `pip install 'atheris>=3'`). It begins with the inputs in tests/fuzz/corpus/TARGET and
 with what earlier runs have learnt, which is in out/fuzz/TARGET. An input that breaks a target, takes longer
 than INPUT_SECONDS_MAX or makes the process larger than MEMORY_MB_MAX is written to
-tests/fuzz/corpus/TARGET/found-*, where the tests replay it from then on. `--keep` replaces the corpus by the
-smallest inputs that reach the same: crashes stay.
+tests/fuzz/corpus/TARGET/found-*, where the tests replay it from then on. `--keep` adds to the corpus the
+smallest of what was learnt that reach more of the code than it does.
 """
 
 from __future__ import annotations
@@ -15,10 +15,15 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
 
 ROOT = Path(__file__).parents[2]
 CORPUS = ROOT / "tests" / "fuzz" / "corpus"
@@ -26,7 +31,7 @@ LEARNT = ROOT / "out" / "fuzz"
 INPUT_BYTES_MAX = 4096
 INPUT_SECONDS_MAX = 5
 MEMORY_MB_MAX = 1024
-KEPT_BYTES_MAX = 512
+KEPT_BYTES_MAX = 256
 FOUND = "found-"
 
 
@@ -37,9 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="all when none is named")
     parser.add_argument("--seconds", type=int, default=60, help="for each target (default: %(default)s)")
-    parser.add_argument(
-        "--keep", action="store_true", help="afterwards keep the small inputs that reach most"
-    )
+    parser.add_argument("--keep", action="store_true", help="afterwards add what reaches more to the corpus")
     args = parser.parse_args(arguments)
     if find_spec("atheris") is None:
         print("fuzz: atheris is not installed here: pip install 'atheris>=3'", file=sys.stderr)
@@ -74,18 +77,35 @@ def run(target: str, seconds: int) -> bool:
 
 
 def keep(target: str) -> None:
-    """Put the smallest inputs that reach the same into the corpus, in place of those that were there."""
-    corpus, merged = CORPUS / target, LEARNT / f"{target}.merged"
-    merged.mkdir(exist_ok=True)
-    _libfuzzer(target, ["-merge=1", str(merged), str(corpus), str(LEARNT / target)], subprocess.DEVNULL)
-    for old in corpus.iterdir():
-        if not old.name.startswith((FOUND, "seed-")):
-            old.unlink()
-    for new in merged.iterdir():
-        if new.stat().st_size <= KEPT_BYTES_MAX:
-            (corpus / new.name[:16]).write_bytes(new.read_bytes())
-        new.unlink()
-    merged.rmdir()
+    """Add to the corpus what earlier runs have learnt, as far as it reaches lines that nothing there does."""
+    from tools.fuzz.targets import TARGETS
+
+    learnt = [path for path in (LEARNT / target).glob("*") if path.stat().st_size <= KEPT_BYTES_MAX]
+    reached: set[tuple[str, int]] = set()
+    for path in sorted((CORPUS / target).iterdir()):
+        reached |= _lines_reached(TARGETS[target], path.read_bytes())
+    for path in sorted(learnt, key=lambda path: (path.stat().st_size, path.name)):
+        lines = _lines_reached(TARGETS[target], path.read_bytes())
+        if lines - reached:
+            reached |= lines
+            (CORPUS / target / path.name[:16]).write_bytes(path.read_bytes())
+
+
+def _lines_reached(function: Callable[[bytes], None], data: bytes) -> set[tuple[str, int]]:
+    lines = set()
+
+    def note(frame: FrameType, _event: str, _argument: object) -> TraceFunction:
+        lines.add((frame.f_code.co_filename, frame.f_lineno))
+        return note
+
+    sys.settrace(note)
+    try:
+        function(data)
+    except Exception:  # noqa: BLE001, S110 - a crash that is kept on purpose: the tests tell of it
+        pass
+    finally:
+        sys.settrace(None)
+    return lines
 
 
 def _libfuzzer(target: str, options: Iterable[str], output: int) -> int:
