@@ -16,6 +16,7 @@ from firmware.exchange import Answer, HostExchange, Verdict
 from firmware.faceplate import Faceplate
 from firmware.journal import Journal
 from firmware.kernel import Kernel
+from firmware.link_session import new_session
 from firmware.payment_work import PaymentGuards, PaymentWork
 from firmware.printing import PrintEvent, SlipPrinter
 from firmware.secure.errors import SecureError
@@ -38,8 +39,7 @@ from hal import api
 from hal.board import Board
 from host_link.control import BankReport
 from host_link.diagnostics import answer_to
-from host_link.handshake import Role
-from host_link.session import Channel, LinkDown, LinkUp, MessageReceived, MessageUnconfirmed, Session
+from host_link.session import Channel, LinkDown, LinkUp, MessageReceived, MessageUnconfirmed
 
 IDLE_KEYS = {
     api.Key.F1: "sale_key",
@@ -91,8 +91,7 @@ class Terminal:
             master_key_index=self.settings.master_key_index,
             security=self.settings.security,
         )
-        nonce = int.from_bytes(self.board.rng.token(4), "big")
-        session = Session(Role.TERMINAL, nonce=nonce, bits_per_s=self.board.serial_port.bits_per_s)
+        session = new_session(self.board, self.settings)
         journal = Journal(self.board.storage)
         journal.load()
         self._parts = Parts(

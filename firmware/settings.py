@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from firmware.records import Flow
 from firmware.secure.scheme import AUTO, Security
@@ -50,6 +50,7 @@ class TerminalSettings:
     idle_refresh_ms: int = 30_000  # the clock on the idle screen
     outbox_retry_ms: int = 30_000  # first wait before a due message is tried again when idle
     outbox_retry_max_ms: int = 600_000
+    pairing_key: bytes | None = field(default=None, repr=False)  # 32 bytes, the gateway's; None: unpaired
 
     @property
     def security(self) -> Security:

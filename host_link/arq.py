@@ -201,6 +201,7 @@ class SentFrame:
     wire_bytes: int
     prompt: bool = False  # it asks for an acknowledgement at once
     sent_us: int = 0  # when its last byte leaves
+    seal_number: int = 0  # of a paired session
     resent: bool = False  # the timer has given its range back already
     in_outage: bool = False  # its loss says nothing about bit errors
 

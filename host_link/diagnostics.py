@@ -29,6 +29,7 @@ COUNTER_NUMBERS = {
     "peer_restarts": 13,
     "round_trip_us": 14,
     "payload_bytes": 15,
+    "frames_refused": 16,
 }
 """The numbers of `LinkCounters`' fields. A new field gets the next number."""
 

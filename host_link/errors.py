@@ -65,6 +65,12 @@ class RecordingUnusable(LinkError):
     code = "L550"
 
 
+class PairingKeyUnusable(LinkError):
+    """A pairing key file cannot be written or read, or holds none. Nothing was changed."""
+
+    code = "L570"
+
+
 class ControlUnusable(LinkError):
     """A control socket cannot be made, or nobody answers on it."""
 

@@ -25,6 +25,7 @@ class DownReason(Enum):
     PEER_RESTARTED = 3
     PROTOCOL = 4  # an intact frame that cannot be
     INCOMPATIBLE = 5  # no version in common
+    AUTHENTICATION = 6  # only one end is paired, or with another key
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +92,4 @@ class LinkCounters:
     peer_restarts: int = 0
     round_trip_us: int = 0
     payload_bytes: int = 0
+    frames_refused: int = 0

@@ -10,20 +10,23 @@
 DATA has two forms. The short one tells the low 6 bits of the number and the low 12 of the offset: enough
 while little is on its way. Small frames are what a bad line needs, and there every byte counts.
 
+Behind the HELLO of a paired end follow: salt 12 | salt heard 12 | proof 16.
+
 Numbers are big-endian. HELLO belongs to no session (tag 0); all others bear the session's tag. Kinds that are
 not known, and what follows a known HELLO, are ignored: that is how later versions add to this one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from host_link.errors import ProtocolViolation
+from host_link.pairing import PROOF_BYTES, SALT_BYTES
 
 ACK, PING, HELLO, CLOSE = 0x01, 0x02, 0x03, 0x04
 SHORT_FLAG, LONG_FLAG = 0x80, 0x40
 CHANNELS_MAX = 8
-ANSWER_WANTED, FROM_GATEWAY = 0x01, 0x02
+ANSWER_WANTED, FROM_GATEWAY, PAIRED = 0x01, 0x02, 0x04
 HISTORY_BITS = 128
 PIGGYBACK_BITS = 8
 SHORT_HEADER_BYTES = 3
@@ -31,13 +34,18 @@ LONG_HEADER_BYTES = 4
 SHORT_NUMBER_BITS, SHORT_OFFSET_BITS = 6, 12
 LONG_NUMBER_BITS, LONG_OFFSET_BITS = 8, 16
 PIGGYBACK_BYTES = 2
+HELLO_BYTES = 18
 RECENT_BYTES = 4
 """How much of the history an ACK tells that nobody asked for: four times what DATA frames tell."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """Opens a session: who I am, and whom I have heard. `peer_nonce` 0: nobody yet."""
+    """Opens a session: who I am, and whom I have heard. `peer_nonce` 0: nobody yet.
+
+    `salts`: of a paired end, its own and the one that it has heard; None: the sender is not paired.
+    `proven` is the body that its `proof` is about.
+    """
 
     nonce: int
     peer_nonce: int
@@ -48,6 +56,9 @@ class Hello:
     body_bytes_max: int
     window_bytes: int
     capabilities: int = 0
+    salts: tuple[bytes, bytes] | None = None
+    proof: bytes = field(default=b"", repr=False)
+    proven: bytes = field(default=b"", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,13 +231,18 @@ def _encode_hello(hello: Hello) -> bytes:
     flags = (ANSWER_WANTED if hello.answer_wanted else 0) | (FROM_GATEWAY if hello.from_gateway else 0)
     parts = ((hello.nonce, 4), (hello.peer_nonce, 4), (hello.body_bytes_max, 2), (hello.window_bytes, 2))
     numbers = b"".join(value.to_bytes(size, "big") for value, size in (*parts, (hello.capabilities, 2)))
+    if hello.salts:
+        flags |= PAIRED
+        numbers += b"".join(hello.salts) + hello.proof
     return bytes([HELLO, hello.version_max, hello.version_min, flags]) + numbers
 
 
 def _decode_hello(body: bytes) -> Hello:
-    if len(body) < 18:
-        raise IndexError
     flags = body[3]
+    proof_at = HELLO_BYTES + 2 * SALT_BYTES if flags & PAIRED else HELLO_BYTES
+    if len(body) < (proof_at + PROOF_BYTES if flags & PAIRED else HELLO_BYTES):
+        raise IndexError
+    heard_at = proof_at - SALT_BYTES
     return Hello(
         nonce=int.from_bytes(body[4:8], "big"),
         peer_nonce=int.from_bytes(body[8:12], "big"),
@@ -237,4 +253,7 @@ def _decode_hello(body: bytes) -> Hello:
         body_bytes_max=int.from_bytes(body[12:14], "big"),
         window_bytes=int.from_bytes(body[14:16], "big"),
         capabilities=int.from_bytes(body[16:18], "big"),
+        salts=(body[HELLO_BYTES:heard_at], body[heard_at:proof_at]) if flags & PAIRED else None,
+        proof=body[proof_at : proof_at + PROOF_BYTES] if flags & PAIRED else b"",
+        proven=body[:proof_at],
     )

@@ -11,7 +11,7 @@ import contextlib
 import random
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from host_link.backoff import Backoff
@@ -20,10 +20,22 @@ from host_link.diagnostics import answer_to, counter_request, read_report
 from host_link.errors import SessionClosed
 from host_link.ports import Port
 from host_link.relay import CONNECT_TIMEOUT_MS, Action, CloseBank, Connect, Relay, SendToBank, SendToTerminal
-from host_link.session import Channel, LinkDown, LinkEvent, LinkUp, MessageReceived, PeerRestarted
+from host_link.session import (
+    Channel,
+    DownReason,
+    LinkDown,
+    LinkEvent,
+    LinkUp,
+    MessageReceived,
+    PeerRestarted,
+)
 from host_link.terminal_line import LineTap, Notice, TerminalLine, now_ms
 
 PEER_ANSWER_TIMEOUT_S = 2.0
+_REFUSED = (
+    "the terminal is refused: one side has no pairing key, or another one "
+    "(give both the same file, see posterm link pair)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +48,7 @@ class GatewaySettings:
     bits_per_s: int = 115_200
     connect_timeout_ms: int = CONNECT_TIMEOUT_MS
     tls: TlsSettings | None = None
+    pairing_key: bytes | None = field(default=None, repr=False)  # of all its terminals
 
 
 class Gateway:
@@ -76,6 +89,7 @@ class Gateway:
                 notice=notice,
                 tap=_tap_of_line(tap, number),
                 first_port=open_ports[number] if open_ports else None,
+                pairing_key=settings.pairing_key,
             )
             for number, name in enumerate(settings.ports)
         ]
@@ -126,6 +140,8 @@ class Gateway:
         match event:
             case LinkUp():
                 self._tell(number, "the terminal is connected")
+            case LinkDown(DownReason.AUTHENTICATION):
+                self._tell(number, _REFUSED)
             case LinkDown(reason):
                 self._tell(number, f"the terminal is away ({reason.name.lower()})")
             case PeerRestarted():

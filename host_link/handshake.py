@@ -14,15 +14,20 @@ two nonces together are the session. Three rules keep ghosts out:
     established      nothing changes                      PEER RESTARTED: new own nonce, bind to it
 
 In every state a HELLO that wants an answer gets one.
+
+Paired ends (host_link.pairing) ask for more. A HELLO must bear a good proof; else it is refused, and so is
+that of an end that is not paired. A recorded HELLO has a good proof too: so an established end believes in a
+restart only when the HELLO names its own present nonce and salt, which nobody could know before.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
-from host_link.frames import Hello
+from host_link.frames import Hello, encode_body
 from host_link.framing import FRAME_BODY_BYTES_MAX, NO_SESSION_TAG, session_tag
+from host_link.pairing import SALT_BYTES, Pairing, Protection, SessionIds
 from host_link.streams import WINDOW_BYTES_MAX
 
 VERSION_MAX = 1
@@ -50,6 +55,8 @@ class HelloOutcome(Enum):
     NOTHING = "nothing"
     REFLECTED = "reflected"  # our own, or another end of the same role: ignored
     INCOMPATIBLE = "incompatible"
+    REFUSED = "refused"  # one end is not paired, or with another key
+    RECORDED = "recorded"  # by a paired peer, but perhaps long ago
     ESTABLISHED = "established"
     PEER_RESTARTED = "peer_restarted"
 
@@ -64,18 +71,21 @@ class Agreement:
 
 
 class Handshake:
-    """One end's knowledge of the session."""
+    """One end's knowledge of the session. `protection`: of its frames; None while unbound or not paired."""
 
-    def __init__(self, role: Role, nonce: int) -> None:
+    def __init__(self, role: Role, nonce: int, pairing: Pairing | None = None) -> None:
         self.role = role
         self.nonce = nonce & 0xFFFFFFFF or 1
         self.peer_nonce = 0
         self.established = False
         self.agreement = Agreement()
+        self.protection: Protection | None = None
+        self._pairing = pairing
+        self._peer_salt = bytes(SALT_BYTES)
 
     def hello(self) -> Hello:
         """The HELLO to send now."""
-        return Hello(
+        hello = Hello(
             nonce=self.nonce,
             peer_nonce=self.peer_nonce,
             from_gateway=self.role is Role.GATEWAY,
@@ -85,6 +95,10 @@ class Handshake:
             body_bytes_max=FRAME_BODY_BYTES_MAX,
             window_bytes=WINDOW_BYTES_MAX,
         )
+        if self._pairing is None:
+            return hello
+        hello = replace(hello, salts=(self._pairing.salt, self._peer_salt))
+        return replace(hello, proof=self._pairing.proof(encode_body(hello)))
 
     def accept(self, hello: Hello) -> HelloOutcome:
         """Work the peer's HELLO in. After PEER_RESTARTED the nonces are new, and nothing is established."""
@@ -93,23 +107,50 @@ class Handshake:
         agreement = agree(hello)
         if agreement is None:
             return HelloOutcome.INCOMPATIBLE
-        restarted = self.established and hello.nonce != self.peer_nonce
+        if not self._is_proven(hello):
+            return HelloOutcome.REFUSED
+        is_answer = self._is_answer(hello)
+        if self.established and self._pairing and not is_answer:
+            return HelloOutcome.RECORDED
+        salt = hello.salts[0] if hello.salts else self._peer_salt
+        is_new = (hello.nonce, salt) != (self.peer_nonce, self._peer_salt)
+        restarted = self.established and is_new
         if restarted:
             self.renew()
-        if hello.nonce != self.peer_nonce:
-            self.peer_nonce, self.agreement = hello.nonce, agreement
+        if is_new:
+            self._bind(hello.nonce, salt, agreement)
         if restarted:
             return HelloOutcome.PEER_RESTARTED
-        if hello.peer_nonce == self.nonce and not self.established:
+        if is_answer and not self.established:
             self.established = True
             return HelloOutcome.ESTABLISHED
         return HelloOutcome.NOTHING
 
+    def _is_proven(self, hello: Hello) -> bool:
+        if self._pairing is None:
+            return hello.salts is None
+        return hello.salts is not None and self._pairing.proves(hello.proven, hello.proof)
+
+    def _is_answer(self, hello: Hello) -> bool:
+        """Whether it was made by somebody who has heard this end as it is now."""
+        heard_us = self._pairing is None or (hello.salts is not None and hello.salts[1] == self._pairing.salt)
+        return hello.peer_nonce == self.nonce and heard_us
+
+    def _bind(self, peer_nonce: int, peer_salt: bytes, agreement: Agreement) -> None:
+        self.peer_nonce, self._peer_salt, self.agreement = peer_nonce, peer_salt, agreement
+        if self._pairing is None:
+            return
+        own, peer = (self.nonce, self._pairing.salt), (peer_nonce, peer_salt)
+        is_terminal = self.role is Role.TERMINAL
+        ids = SessionIds(*own, *peer) if is_terminal else SessionIds(*peer, *own)
+        self.protection = Protection.of(self._pairing.key, ids, is_terminal=is_terminal)
+
     def renew(self) -> None:
         """Leave the session: a new own nonce, no peer."""
         self.nonce = (self.nonce + _NONCE_STEP) & 0xFFFFFFFF or _NONCE_STEP
-        self.peer_nonce = 0
+        self.peer_nonce, self._peer_salt = 0, bytes(SALT_BYTES)
         self.established = False
+        self.protection = None
 
     def tag(self, sender: Role) -> int:
         """The tag of the frames that `sender` sends in this session."""

@@ -37,6 +37,7 @@ from host_link.framing import DELIMITER, NO_SESSION_TAG, FrameDecoder, NoiseSkip
 from host_link.handshake import Handshake, HelloOutcome, Role
 from host_link.hello_timer import HelloTimer
 from host_link.inbox import Inbox
+from host_link.pairing import Pairing
 from host_link.streams import MESSAGE_BYTES_MAX
 from host_link.transport import Pace, Transport
 
@@ -60,28 +61,49 @@ KEEP_ALIVE_US = 1_000_000
 SILENCE_US = 2_500_000
 """So long may the peer be silent before the link counts as down."""
 _HELLO_FRAME_BYTES = 27
+_PAIRED_HELLO_FRAME_BYTES = 67
+
+
+_REJECTIONS = {
+    HelloOutcome.INCOMPATIBLE: DownReason.INCOMPATIBLE,
+    HelloOutcome.REFUSED: DownReason.AUTHENTICATION,
+}
 
 
 class Session:
     """One end of the link.
 
-    `nonce`: 32 random bits, other ones at every start. `bits_per_s`: the line's rate, 8N1.
+    `nonce`: 32 random bits, other ones at every start. `bits_per_s`: the line's rate, 8N1. With a
+    `pairing_key` (32 bytes) the session is authenticated and enciphered, and only a peer with the same key
+    is talked to; it needs a `pairing_salt`, 12 random bytes, other ones at every start.
+    Raises ValueError when one of the two has the wrong length.
     """
 
-    def __init__(self, role: Role, *, nonce: int, bits_per_s: int = 115_200) -> None:
+    def __init__(
+        self,
+        role: Role,
+        *,
+        nonce: int,
+        bits_per_s: int = 115_200,
+        pairing_key: bytes | None = None,
+        pairing_salt: bytes = b"",
+    ) -> None:
         self.is_up = False
         self._counters = LinkCounters()
         self._open = False
-        self._handshake = Handshake(role, nonce)
+        pairing = None if pairing_key is None else Pairing(pairing_key, pairing_salt)
+        self._is_paired = pairing is not None
+        self._handshake = Handshake(role, nonce, pairing)
         self._decoder = FrameDecoder()
         self._pace = Pace(bits_per_s)
         self._transport = Transport(Channel, self._pace)
-        self._hello = HelloTimer(max(HELLO_INTERVAL_US, self._pace.duration_us(4 * _HELLO_FRAME_BYTES)))
+        hello_bytes = _PAIRED_HELLO_FRAME_BYTES if pairing else _HELLO_FRAME_BYTES
+        self._hello = HelloTimer(max(HELLO_INTERVAL_US, self._pace.duration_us(4 * hello_bytes)))
         self._in_session = False
         self._farewell = b""  # the CLOSE of the session that was ended last
         self._farewell_due_us: int | None = None
         self._heard_us = 0
-        self._incompatible_nonce = 0
+        self._rejected_nonce = 0
         self._last_message_id = 0
         self._inbox = Inbox()
 
@@ -167,6 +189,13 @@ class Session:
                 self._farewell_due_us = now_ms * 1000
 
     def _on_frame(self, encoded: bytes, now_us: int, *, in_session: bool) -> None:
+        if self._is_paired and in_session:
+            protection = self._handshake.protection
+            opened = protection.opener.open(encoded) if protection else None
+            if opened is None:
+                self._counters.frames_refused += 1
+                return
+            encoded = opened
         try:
             body = decode_body(encoded)
             if isinstance(body, Hello):
@@ -175,7 +204,8 @@ class Session:
                 self._hear(now_us)
                 self._on_body(body, now_us)
         except ProtocolViolation:
-            self._end(DownReason.PROTOCOL, now_us=now_us)
+            if in_session or not self._is_paired:  # else anybody could have made it
+                self._end(DownReason.PROTOCOL, now_us=now_us)
 
     def _on_body(self, body: Body | None, now_us: int) -> None:
         match body:
@@ -209,14 +239,22 @@ class Session:
             self._go_down(DownReason.PEER_RESTARTED)
             self._inbox.put(PeerRestarted())
             self._forget()
-        elif outcome is HelloOutcome.INCOMPATIBLE and hello.nonce != self._incompatible_nonce:
-            self._incompatible_nonce = hello.nonce
-            self._inbox.put(LinkDown(DownReason.INCOMPATIBLE))
+        elif outcome in _REJECTIONS:
+            self._reject(hello.nonce, _REJECTIONS[outcome])
         self._decoder.tag = self._handshake.tag(self._handshake.role.peer)
-        if outcome is not HelloOutcome.INCOMPATIBLE and self._handshake.established:
+        # A paired end is not kept up by HELLOs: any that names its nonce might be a recording.
+        is_news = outcome is HelloOutcome.ESTABLISHED or not self._is_paired
+        if outcome not in _REJECTIONS and self._handshake.established and is_news:
             self._hear(now_us)
         if hello.answer_wanted or not self._handshake.established:
             self._hello.answer(now_us)
+
+    def _reject(self, nonce: int, reason: DownReason) -> None:
+        """Tell once of each peer that cannot be talked to. While paired ends talk, no stranger is told of."""
+        if nonce == self._rejected_nonce or (self._is_paired and self._in_session):
+            return
+        self._rejected_nonce = nonce
+        self._inbox.put(LinkDown(reason))
 
     def _hear(self, now_us: int) -> None:
         """The peer is there, and in this session."""
@@ -225,7 +263,8 @@ class Session:
         if not self._in_session:
             self._in_session = True
             self._hello.stop()
-            self._transport.limit(self._handshake.agreement)
+            protection = self._handshake.protection
+            self._transport.limit(self._handshake.agreement, protection.sealer if protection else None)
             self._transport.ping_wanted = True  # its answer is the first measure of the round trip
         if not self.is_up:
             self.is_up = True
@@ -236,7 +275,9 @@ class Session:
     def _end(self, reason: DownReason, *, now_us: int) -> None:
         """Leave the session for good and look for a new one."""
         if self._handshake.peer_nonce:
-            self._farewell = DELIMITER + encode_frame(encode_body(Close(reason.value)), self._tag)
+            body, protection = encode_body(Close(reason.value)), self._handshake.protection
+            body = protection.sealer.seal(body) if protection else body
+            self._farewell = DELIMITER + encode_frame(body, self._tag)
             self._farewell_due_us = now_us
         self._go_down(reason)
         self._forget()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from host_link.errors import PortError
 from host_link.handshake import Role
+from host_link.pairing import SALT_BYTES
 from host_link.ports import Port, open_port
 from host_link.session import LinkEvent, Session
 
@@ -31,7 +32,8 @@ class TerminalLine:
     """A port and its session. `run` it as a task; the owner turns it with `events` and `flush`.
 
     `turn` is called whenever bytes have come in. `first_port`: the port, open already; when it is lost, or
-    None, the line opens one by its name, and waits for it as long as it takes.
+    None, the line opens one by its name, and waits for it as long as it takes. `pairing_key`: the terminal
+    must have the same.
     """
 
     def __init__(
@@ -43,10 +45,17 @@ class TerminalLine:
         notice: Notice,
         tap: LineTap | None = None,
         first_port: Port | None = None,
+        pairing_key: bytes | None = None,
     ) -> None:
         self.port_name = port_name
         self.bits_per_s = bits_per_s
-        self.session = Session(Role.GATEWAY, nonce=secrets.randbits(32), bits_per_s=bits_per_s)
+        self.session = Session(
+            Role.GATEWAY,
+            nonce=secrets.randbits(32),
+            bits_per_s=bits_per_s,
+            pairing_key=pairing_key,
+            pairing_salt=secrets.token_bytes(SALT_BYTES) if pairing_key else b"",
+        )
         self._turn = turn
         self._notice = notice
         self._tap = tap or (lambda _side, _data: None)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from host_link.arq import Fates, Flight, FrameSizer, Receipts, SentFrame
+from host_link.arq import PINGS_REMEMBERED, Fates, Flight, FrameSizer, Receipts, SentFrame
 from host_link.credit import HOLD_BYTES, LINK_CHANNEL, Go, Hold, decode_credit, encode_credit
 from host_link.errors import ProtocolViolation
 from host_link.frames import (
@@ -28,6 +28,7 @@ from host_link.frames import (
 )
 from host_link.framing import DELIMITER, encode_frame, frame_bytes
 from host_link.handshake import Agreement
+from host_link.pairing import SEAL_BYTES_MAX, SEAL_BYTES_USUAL, Sealer
 from host_link.streams import ReceiveStream, SendStream
 
 BITS_PER_BYTE = 10
@@ -72,18 +73,23 @@ class Transport:
         self._incoming = {channel: ReceiveStream() for channel in self._outgoing}
         self._receipts = Receipts()
         self._echo = 0
+        self._ping_seals: dict[int, int] = {}  # token -> number of the seal
         self.limit(Agreement())
 
-    def limit(self, agreement: Agreement) -> None:
-        """Keep to what both ends can do. Called before any DATA frame has gone out."""
+    def limit(self, agreement: Agreement, sealer: Sealer | None = None) -> None:
+        """Keep to what both ends can do, and seal the frames. Called before anything has gone out."""
+        self._sealer = sealer
+        self._seal_bytes = SEAL_BYTES_USUAL if sealer else 0
+        seal_bytes_max = SEAL_BYTES_MAX if sealer else 0
         in_time = FRAME_TIME_MAX_US * self._pace.bits_per_s // (BITS_PER_BYTE * 1_000_000)
         payload_bytes_max = min(
-            agreement.body_bytes_max - LONG_HEADER_BYTES - PIGGYBACK_BYTES, max(in_time, PAYLOAD_BYTES_LEAST)
+            agreement.body_bytes_max - seal_bytes_max - LONG_HEADER_BYTES - PIGGYBACK_BYTES,
+            max(in_time, PAYLOAD_BYTES_LEAST),
         )
         self.flight = Flight(
             round_trip_us=INITIAL_ROUND_TRIP_US + self._pace.duration_us(4 * _SHORT_FRAME_BYTES),
             probe_us_least=self._pace.duration_us(4 * _SHORT_FRAME_BYTES),
-            sizer=FrameSizer(payload_bytes_max, frame_bytes(SHORT_HEADER_BYTES)),
+            sizer=FrameSizer(payload_bytes_max, frame_bytes(self._seal_bytes + SHORT_HEADER_BYTES)),
         )
         for stream in self._outgoing.values():
             stream.window_bytes = agreement.window_bytes
@@ -153,7 +159,11 @@ class Transport:
 
     def on_ack(self, ack: Ack, *, now_us: int) -> list[int]:
         """Work an acknowledgement in and return the ids of the messages that it confirms."""
-        return self._settle(self.flight.acknowledged(ack.block, echo=ack.echo, now_us=now_us))
+        fates = self.flight.acknowledged(ack.block, echo=ack.echo, now_us=now_us)
+        if self._sealer:
+            seen = [frame.seal_number for frame in fates.arrived]
+            self._sealer.arrived(max([*seen, self._ping_seals.pop(ack.echo, -1)]))
+        return self._settle(fates)
 
     def on_ping(self, ping: Ping, *, now_us: int) -> None:
         """Remember to answer at once."""
@@ -208,7 +218,7 @@ class Transport:
         if self.ping_wanted:
             self.ping_wanted = False
             sent_us = max(now_us, self._pace.free_us)
-            return self._hand_over(self.flight.next_ping(sent_us), tag, now_us)
+            return self._hand_over(self._ping(sent_us), tag, now_us)
         return self._data_frame(*stream, tag, now_us) if stream else None
 
     def _next_stream(self) -> tuple[int, SendStream] | None:
@@ -222,6 +232,14 @@ class Transport:
         echo, self._echo = self._echo, 0
         return Ack(self._receipts.block(), echo)
 
+    def _ping(self, sent_us: int) -> Ping:
+        ping = self.flight.next_ping(sent_us)
+        if self._sealer:
+            self._ping_seals[ping.token] = self._sealer.count
+            while len(self._ping_seals) > PINGS_REMEMBERED:
+                del self._ping_seals[next(iter(self._ping_seals))]
+        return ping
+
     def _data_frame(self, channel: int, stream: SendStream, tag: int, now_us: int) -> bytes:
         ack = None
         if self._receipts.ack_due_us is not None and self._receipts.fits_piggyback:
@@ -230,9 +248,10 @@ class Transport:
         short = self.flight.number_is_near
         start, payload = stream.take(self.flight.payload_bytes, sizer.payload_bytes_max)
         short = short and stream.is_near(start, 1 << (SHORT_OFFSET_BITS - 1))
-        wire_bytes = frame_bytes(LONG_HEADER_BYTES - short + len(payload))
+        wire_bytes = frame_bytes(self._seal_bytes + LONG_HEADER_BYTES - short + len(payload))
         sent = SentFrame(channel, start, start + len(payload), wire_bytes)
         self.flight.sent(sent)
+        sent.seal_number = self._sealer.count if self._sealer else 0
         sent.prompt = self._next_stream() is None
         data = Data(channel, number, start & 0xFFFF, payload, sent.prompt, ack, short)
         frame = self._hand_over(data, tag, now_us)
@@ -240,6 +259,9 @@ class Transport:
         return frame
 
     def _hand_over(self, body: Body, tag: int, now_us: int) -> bytes:
-        frame = self._pace.boundary(now_us) + encode_frame(encode_body(body), tag)
+        encoded = encode_body(body)
+        if self._sealer:
+            encoded = self._sealer.seal(encoded)
+        frame = self._pace.boundary(now_us) + encode_frame(encoded, tag)
         self._pace.occupy(len(frame), now_us)
         return frame

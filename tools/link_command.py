@@ -14,14 +14,14 @@ BITS_PER_S = 115_200
 
 def register(subparsers: Subparsers) -> None:
     """Add `link` and its commands to the program's subparsers."""
-    from tools import link_pcapng, link_recording, link_serve, link_stats
+    from tools import link_pair, link_pcapng, link_recording, link_serve, link_stats
 
     text = "the gateway: from a serial port to the bank"
     parser = subparsers.add_parser(
         "link", help=text, description="The gateway as a process of its own, and what shows what it does."
     )
     commands = parser.add_subparsers(dest="link_command", required=True, metavar="COMMAND")
-    for module in (link_serve, link_stats, link_recording, link_pcapng):
+    for module in (link_serve, link_stats, link_recording, link_pcapng, link_pair):
         module.register(commands)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from host_link.errors import RecordingUnusable
 from host_link.recording import Record
 from host_link.session import Channel
+from tools.link_pair import add_key_option, key_of
 from tools.link_recording import frames
 from tools.pcapng import (
     INBOUND,
@@ -44,6 +45,7 @@ def register(commands: Any) -> None:
     )
     command.add_argument("file", type=Path, metavar="FILE", help="made by link serve --record")
     command.add_argument("-o", "--output", required=True, type=Path, metavar="FILE", help="the capture file")
+    add_key_option(command)
     command.set_defaults(run=export)
 
 
@@ -53,18 +55,18 @@ def export(args: argparse.Namespace) -> int:
         raise RecordingUnusable(f"{args.output} is the recording itself: give another name")
     packets = 0
     with args.output.open("wb") as out:
-        for block in capture(args.file):
+        for block in capture(args.file, key_of(args)):
             packets += block.startswith(b"\x06")
             out.write(block)
     print(f"wrote {packets} packets, masked, to {args.output}")
     return 0
 
 
-def capture(path: Path) -> Iterator[bytes]:
+def capture(path: Path, pairing_key: bytes | None = None) -> Iterator[bytes]:
     """The blocks of the capture file. Raises RecordingUnusable."""
     yield section_header("posterm")
     dialogues: dict[int, _Dialogue] = {}
-    for header, record, frame in frames(path):
+    for header, record, frame in frames(path, pairing_key):
         if not dialogues:
             for number, name in enumerate(header.ports):
                 dialogues[number] = _Dialogue(number)

@@ -18,6 +18,7 @@ from host_link.errors import RecordingUnusable
 from host_link.ports import open_port
 from host_link.recording import Record, RecordingHeader, read_header, read_records
 from tools.link_command import BITS_PER_S, bits_per_s
+from tools.link_pair import add_key_option, key_of
 from tools.wire_log import GATEWAY, TERMINAL, LoggedFrame, LoggedMessage, WireLog
 
 _ARROWS = {TERMINAL: "-->", GATEWAY: "<--"}
@@ -38,6 +39,7 @@ def register(commands: Any) -> None:
     command = commands.add_parser("decode", help=text, description=text, epilog=DECODE_EXAMPLES)
     command.add_argument("file", type=Path, metavar="FILE", help="made by link serve --record")
     command.add_argument("--json", action="store_true", help="one JSON object a frame")
+    add_key_option(command)
     command.set_defaults(run=decode)
 
     text = "play a recording at the speed at which it was made: print it, or send one side into a port"
@@ -52,6 +54,7 @@ def register(commands: Any) -> None:
     command.add_argument(
         "--speed", type=_speed, default=1.0, metavar="X", help="2: twice as fast; 0: without waiting"
     )
+    add_key_option(command)
     command.set_defaults(run=replay)
 
 
@@ -59,8 +62,8 @@ def register(commands: Any) -> None:
 
 
 def decode(args: argparse.Namespace) -> int:
-    """Print every frame. Raises RecordingUnusable, after what could be read."""
-    for header, record, frame in frames(args.file):
+    """Print every frame. Raises RecordingUnusable, after what could be read, and PairingKeyUnusable."""
+    for header, record, frame in frames(args.file, key_of(args)):
         if args.json:
             print(json.dumps(_as_json(record, frame), ensure_ascii=False))
         else:
@@ -68,12 +71,14 @@ def decode(args: argparse.Namespace) -> int:
     return 0
 
 
-def frames(path: Path) -> Iterator[tuple[RecordingHeader, Record, LoggedFrame]]:
+def frames(
+    path: Path, pairing_key: bytes | None = None
+) -> Iterator[tuple[RecordingHeader, Record, LoggedFrame]]:
     """The frames of a recording, each with the record that completed it. Raises RecordingUnusable."""
     with path.open("rb") as file:
         header = read_header(file)
         found: list[LoggedFrame] = []
-        logs = [WireLog(frames_max=1, on_frame=found.append) for _ in header.ports]
+        logs = [WireLog(frames_max=1, on_frame=found.append, pairing_key=pairing_key) for _ in header.ports]
         for record in read_records(file):
             if record.port >= len(logs):
                 raise RecordingUnusable(f"{path} is damaged: it names a port that its header does not have")
@@ -141,7 +146,7 @@ def paced(records: Iterable[Record], speed: float) -> Iterator[tuple[float, Reco
 
 def _print_in_time(args: argparse.Namespace, sleep: Callable[[float], None]) -> int:
     before: Record | None = None
-    for header, record, frame in frames(args.file):
+    for header, record, frame in frames(args.file, key_of(args)):
         if before is None:
             started = datetime.fromtimestamp(header.started_us / 1_000_000).astimezone()
             print(f"recorded {started:%Y-%m-%d %H:%M:%S %z} at {header.bits_per_s} bits/s")

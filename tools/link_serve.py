@@ -22,6 +22,7 @@ from host_link.port_holder import Holder, holders
 from host_link.ports import Port, open_port
 from host_link.spy import Spy
 from tools.link_command import BITS_PER_S, bits_per_s, notice, parse_host_port
+from tools.link_pair import add_key_option, key_of
 
 EXAMPLES = """examples:
   posterm link serve --port /dev/ttyUSB0 --bank 127.0.0.1:8583
@@ -29,6 +30,7 @@ EXAMPLES = """examples:
   posterm link serve --port /dev/ttyUSB0 --port /dev/ttyUSB1 --multiplex tpdu --bank 127.0.0.1:8583
   posterm link serve --port /dev/ttyUSB0 --bank bank.example:8584 --tls --ca bank-ca.pem \\
       --cert gateway.pem --key gateway-key.pem
+  posterm link serve --port /dev/ttyUSB0 --bank 127.0.0.1:8583 --pairing-key-file till-1.key
   posterm link serve --port /dev/ttyUSB0 --bank 127.0.0.1:8583 --record line.ptlr --control link.sock
 
 It runs until SIGTERM or SIGINT. A port that vanishes later is waited for.
@@ -72,6 +74,7 @@ def register(commands: Any) -> None:
     command.add_argument(
         "--verbose", action="store_true", help="tell at the end what has crossed the line, in numbers"
     )
+    add_key_option(command)
     command.set_defaults(run=serve)
 
 
@@ -111,6 +114,7 @@ def _gateways(args: argparse.Namespace, leftovers: contextlib.ExitStack) -> Iter
     # Opened here, so a wrong port is an error at the start, and only a lost one is waited for. Opened on
     # trial and again, a port would drop its control lines in between, and a TCP connection would end.
     ports = [_opened(name, args.baud, leftovers) for name in args.port]
+    pairing_key = key_of(args)
     spy = _spy(args, leftovers)
     if not crcmod_is_fast():
         notice("crcmod runs without its C extension: the link needs more processor time (reinstall crcmod)")
@@ -119,7 +123,7 @@ def _gateways(args: argparse.Namespace, leftovers: contextlib.ExitStack) -> Iter
     )
     for group in groups:
         names = tuple(args.port[number] for number in group)
-        settings = GatewaySettings(names, host, port_number, args.baud, tls=tls)
+        settings = GatewaySettings(names, host, port_number, args.baud, tls=tls, pairing_key=pairing_key)
         yield Gateway(
             settings,
             notice=notice if len(groups) == 1 else _notice_of(names[0]),

@@ -26,6 +26,7 @@ LABELS = {
     "peer_restarts": "restarts of the peer",
     "round_trip_us": "round trip, us",
     "payload_bytes": "frame payload now, bytes",
+    "frames_refused": "frames refused (pairing)",
     "answers_unroutable": "answers for nobody",
 }
 """What people read; a counter without a line here is shown by its name."""

@@ -31,10 +31,12 @@ from hal.board import Board
 from hal.profile import Profile, load_profile
 from hal.registry import check_kinds
 from hal.virtual.keypad import VirtualKeypad
+from host_link.errors import LinkError
 from tools.config import FLOWS, Choices, ConfigError, check_settings, load_config
 from tools.drive import T
 from tools.drive_terminal import TerminalDrive
 from tools.link_command import BITS_PER_S, bits_per_s, notice
+from tools.link_pair import add_key_option, key_of
 from tools.runtime import plan_of
 from tools.scenario import Scenario, ScenarioError, load_scenario
 from tools.scenario_run import line_of, run_scenario
@@ -80,6 +82,7 @@ def register(subparsers: Subparsers) -> None:
     add("--tmk-index", type=int, metavar="N", help=f"which master key is used, 0 to {TMK_INDEX_MAX}")
     add("--flow", choices=FLOWS, help="the order of PIN and authorisation")
     add("--language", choices=LANGUAGES, help="of display and slips")
+    add_key_option(parser)
     add("--script", type=file_or_example, metavar="FILE", help="a scenario (see posterm run --help)")
     parser.set_defaults(run=run)
 
@@ -91,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
             plan, script = _asked_for(args)
             leftovers.enter_context(taken(plan.state_folder))
             board = open_board(plan)
-        except (HalError, SecureError, StationError, BankError, ConfigError) as error:
+        except (HalError, SecureError, StationError, BankError, ConfigError, LinkError) as error:
             print(f"posterm terminal: {error}", file=sys.stderr)
             return 2
         leftovers.callback(board.close)
@@ -128,14 +131,14 @@ def plan_of_arguments(
 ) -> TerminalPlan:
     """The plan for a terminal as chosen. `extra_cards`: a script's own.
 
-    Raises HalError, BankError or StationError; nothing was made.
+    Raises HalError, BankError, StationError or PairingKeyUnusable; nothing was made.
     """
     station = plan_of(replace(choices, profile=None), extra_cards=extra_cards)
     assert station.settings is not None
     assert station.provision is not None
     return TerminalPlan(
         _profile(choices.profile or "virtual", args.link, args.baud),
-        station.settings,
+        replace(station.settings, pairing_key=key_of(args)),
         station.provision,
         choices.state or default_state_folder(os.environ),
         _read_master_key(args.tmk_file) if args.tmk_file is not None else None,

@@ -32,6 +32,7 @@ from host_link.framing import (
     NoiseSkipped,
     session_tag,
 )
+from host_link.pairing import TAG_BYTES, Opener, SessionIds, direction_key
 from host_link.session import Channel, DownReason
 from host_link.streams import ReceiveStream, encode_length
 from wire.iso8583 import FieldView, dialect
@@ -52,6 +53,7 @@ class FrameKind(Enum):
     ACK = "ack"
     PING = "ping"
     CLOSE = "close"
+    PROTECTED = "protected"  # of a paired session, and the log has not its key
     UNKNOWN = "unknown"  # intact, of a kind that this version does not know
     DAMAGED = "damaged"  # or of a session that began before the log did
 
@@ -107,7 +109,7 @@ class LoggedFrame:
 
 
 class WireLog:
-    """Reads along on the line. Give `feed` to a drive as its tap.
+    """Reads along on the line. Give `feed` to a drive as its tap. Of paired ends it needs the `pairing_key`.
 
     `frames` holds the newest `frames_max`; `count` says how many there were. `on_frame` is told each one.
     """
@@ -117,7 +119,10 @@ class WireLog:
         *,
         frames_max: int = 10_000,
         on_frame: Callable[[LoggedFrame], None] = lambda _frame: None,
+        pairing_key: bytes | None = None,
     ) -> None:
+        self._pairing_key = pairing_key
+        self._salts: dict[tuple[str, int], bytes] = {}  # (side, nonce) -> salt, of paired ends
         self.frames: deque[LoggedFrame] = deque(maxlen=frames_max)
         self.count = 0
         self._on_frame = on_frame
@@ -146,27 +151,52 @@ class WireLog:
             return LoggedFrame(
                 at_ms, side.name, FrameKind.DAMAGED, noise.reason.value, noise.byte_count, hidden
             )
+        seal, encoded, check = b"", event.body, cobs.decode(piece)[-CHECK_BYTES:]
+        if event.in_session and (session := self._paired_session(side.name, side.decoder.tag)):
+            opened = side.opened(event.body, session, self._pairing_key)
+            if opened is None:
+                hidden = "*" * 2 * (len(piece) + 1)
+                return LoggedFrame(at_ms, side.name, FrameKind.PROTECTED, "", len(piece) + 1, hidden)
+            begin = len(event.body) - len(opened) - TAG_BYTES
+            seal, encoded, check = event.body[:begin], opened, event.body[-TAG_BYTES:] + check
         try:
-            body = decode_body(event.body)
+            body = decode_body(encoded)
         except ProtocolViolation:
             body = None
         if isinstance(body, Hello):
-            self._note_nonce(side.name, body.nonce)
+            self._note_hello(side.name, body)
         messages = side.join(body)
         kind, detail = _describe(body)
-        shown = _Painter(event.body, body, messages).paint(cobs.decode(piece)[-CHECK_BYTES:])
+        shown = _Painter(encoded, body, messages).paint(check)
+        shown = f"{seal.hex().upper()} {shown}" if seal else shown
         logged = tuple(_logged(channel, message) for channel, message in messages)
         return LoggedFrame(at_ms, side.name, kind, detail, len(piece) + 1, shown, logged)
 
-    def _note_nonce(self, side: str, nonce: int) -> None:
-        if nonce in self._nonces[side]:
-            self._nonces[side].remove(nonce)
-        self._nonces[side].append(nonce)
+    def _note_hello(self, side: str, hello: Hello) -> None:
+        nonces = self._nonces[side]
+        if hello.nonce in nonces:
+            nonces.remove(hello.nonce)
+        elif len(nonces) == nonces.maxlen:
+            self._salts.pop((side, nonces[0]), None)
+        nonces.append(hello.nonce)
+        if hello.salts:
+            self._salts[side, hello.nonce] = hello.salts[0]
+
+    def _pairs(self) -> Iterator[tuple[int, int]]:
+        """Both ends' nonces, as they may belong together, the likeliest first."""
+        return product(reversed(self._nonces[TERMINAL]), reversed(self._nonces[GATEWAY]))
 
     def _tags(self, side: str) -> Iterator[int]:
-        """The tags that a frame of this side may bear, the likeliest first."""
-        pairs = product(reversed(self._nonces[TERMINAL]), reversed(self._nonces[GATEWAY]))
-        return (session_tag(side, ours, theirs) for ours, theirs in pairs)
+        """The tags that a frame of this side may bear."""
+        return (session_tag(side, ours, theirs) for ours, theirs in self._pairs())
+
+    def _paired_session(self, side: str, tag: int) -> SessionIds | None:
+        """The session with this tag when it is one of paired ends."""
+        for ours, theirs in self._pairs():
+            if session_tag(side, ours, theirs) == tag:
+                salts = [self._salts.get((TERMINAL, ours)), self._salts.get((GATEWAY, theirs))]
+                return SessionIds(ours, salts[0], theirs, salts[1]) if salts[0] and salts[1] else None
+        return None
 
 
 class _Side:
@@ -176,6 +206,7 @@ class _Side:
         self.name = name
         self.decoder = FrameDecoder()
         self._session = NO_SESSION_TAG
+        self._opener: tuple[SessionIds, Opener] | None = None
         self._streams: dict[int, ReceiveStream] = {}
 
     def judge(self, piece: bytes | NoiseSkipped, tags: Iterator[int]) -> FrameReceived | NoiseSkipped:
@@ -191,6 +222,15 @@ class _Side:
             self._session = self.decoder.tag
             self._streams.clear()
         return event
+
+    def opened(self, sealed: bytes, session: SessionIds, pairing_key: bytes | None) -> bytes | None:
+        """The body of a sealed frame; None without the key, and for a frame that the key does not fit."""
+        if pairing_key is None:
+            return None
+        if self._opener is None or self._opener[0] != session:
+            direction = b"T" if self.name == TERMINAL else b"G"
+            self._opener = session, Opener(direction_key(pairing_key, session, direction))
+        return self._opener[1].open(sealed)
 
     def join(self, body: Body | None) -> list[tuple[int, bytes]]:
         """The messages that this frame completes, with their channel."""

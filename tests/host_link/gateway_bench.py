@@ -25,9 +25,15 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 class Terminal:
     """The link's other end, on a real port."""
 
-    def __init__(self, port: Port) -> None:
+    def __init__(self, port: Port, pairing_key: bytes | None = None) -> None:
         self.port = port
-        self.session = Session(Role.TERMINAL, nonce=int.from_bytes(os.urandom(4), "big"), bits_per_s=RATE)
+        self.session = Session(
+            Role.TERMINAL,
+            nonce=int.from_bytes(os.urandom(4), "big"),
+            bits_per_s=RATE,
+            pairing_key=pairing_key,
+            pairing_salt=os.urandom(12) if pairing_key else b"",
+        )
         self.session.open(now_ms=self.now_ms)
         self.events: list[LinkEvent] = []
 
@@ -93,6 +99,7 @@ async def serving(
     *ports: str,
     serve: Serve | None = echo_bank,
     tls: TlsSettings | None = None,
+    pairing_key: bytes | None = None,
     server_tls: ssl.SSLContext | None = None,
     **more: Any,
 ) -> AsyncIterator[Serving]:
@@ -102,7 +109,9 @@ async def serving(
     bank_port = server.sockets[0].getsockname()[1]
     if serve is None:
         server.close()
-    settings = GatewaySettings(ports, "127.0.0.1", bank_port, bits_per_s=RATE, tls=tls)
+    settings = GatewaySettings(
+        ports, "127.0.0.1", bank_port, bits_per_s=RATE, tls=tls, pairing_key=pairing_key
+    )
     gateway = Gateway(settings, notice=notices.append, **more)
     task = asyncio.create_task(gateway.run())
     try:
@@ -134,11 +143,13 @@ def terminals(*ports: str) -> Iterator[list[Terminal]]:
             terminal.port.close()
 
 
-def run(scenario: Callable[[Terminal], Awaitable[None]], port: str) -> None:
+def run(
+    scenario: Callable[[Terminal], Awaitable[None]], port: str, *, pairing_key: bytes | None = None
+) -> None:
     """Run `scenario` with a terminal on `port`."""
 
     async def whole() -> None:
-        terminal = Terminal(open_port(port, RATE))
+        terminal = Terminal(open_port(port, RATE), pairing_key)
         try:
             await scenario(terminal)
         finally:

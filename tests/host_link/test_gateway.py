@@ -188,3 +188,23 @@ class SocketPort(Port):
     def write(self, data: bytes) -> None:
         if data:
             self._connection.send(data)
+
+
+def test_a_paired_gateway_serves_a_terminal_with_its_key_only(null_modem: NullModem) -> None:
+    key = bytes(range(32))
+
+    async def paired(terminal: Terminal) -> None:
+        async with serving(null_modem.path_b, pairing_key=key):
+            terminal.send(b"first")
+            await terminal.until(host(b"FIRST"))
+
+    async def stranger(terminal: Terminal) -> None:
+        async with serving(null_modem.path_b, pairing_key=key) as served:
+            await terminal.until(LinkDown(DownReason.AUTHENTICATION))
+            async with asyncio.timeout(10):
+                while not any("is refused" in notice for notice in served.notices):
+                    await terminal.turn()
+
+    run(paired, null_modem.path_a, pairing_key=key)
+    run(stranger, null_modem.path_a)
+    run(stranger, null_modem.path_a, pairing_key=bytes(32))

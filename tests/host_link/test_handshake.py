@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -49,12 +50,29 @@ def test_an_end_of_the_same_role_is_not_a_peer() -> None:
     assert Handshake(Role.TERMINAL, 1).accept(Handshake(Role.TERMINAL, 2).hello()) is HelloOutcome.REFLECTED
 
 
-@pytest.mark.parametrize("wrong", ["nonce", "body_bytes_max", "window_bytes", "version_max"])
-def test_what_one_cannot_talk_to_is_not_bound(wrong: str) -> None:
+USABLE = Hello(
+    5,
+    0,
+    from_gateway=True,
+    answer_wanted=True,
+    version_max=1,
+    version_min=0,
+    body_bytes_max=64,
+    window_bytes=256,
+)
+
+
+@pytest.mark.parametrize(
+    "hello",
+    [
+        replace(USABLE, nonce=0),
+        replace(USABLE, body_bytes_max=63),
+        replace(USABLE, window_bytes=255),
+        replace(USABLE, version_max=0),
+    ],
+)
+def test_what_one_cannot_talk_to_is_not_bound(hello: Hello) -> None:
     terminal = Handshake(Role.TERMINAL, 11)
-    values: dict[str, int] = {"nonce": 5, "body_bytes_max": 64, "window_bytes": 256, "version_max": 1}
-    values[wrong] -= 5 if wrong == "nonce" else 1
-    hello = Hello(peer_nonce=0, from_gateway=True, answer_wanted=True, version_min=0, **values)
     assert terminal.accept(hello) is HelloOutcome.INCOMPATIBLE
     assert terminal.peer_nonce == 0
 

@@ -143,7 +143,8 @@ def test_decode_speaks_json(played: Played, capsys: pytest.CaptureFixture[str]) 
 
 def test_replay_prints_in_time(played: Played, secrets: set[str], capsys: pytest.CaptureFixture[str]) -> None:
     waits: list[float] = []
-    assert replay(Namespace(file=played.path, port=None, speed=2.0), sleep=waits.append) == 0
+    options = Namespace(file=played.path, port=None, speed=2.0, pairing_key_file=None)
+    assert replay(options, sleep=waits.append) == 0
     shown = capsys.readouterr().out
     assert shown.startswith("recorded 2023-11-1")
     assert "completion 0220" in shown

@@ -28,6 +28,7 @@ def measure() -> list[Measurement]:
     return [
         *_goodput(goals["goodput"]),
         *_exchanges(goals["exchange"]),
+        *_paired(),
         *_recovery(goals["recovery"]),
         *_reboot(goals["reboot"]),
         *link_pty.measure(duration_s=REAL_TIME_S),
@@ -67,6 +68,16 @@ def _exchanges(goals: Mapping[str, Any]) -> Iterator[Measurement]:
                 columns["line alone"] = 1000 * total / link_virtual.BYTES_PER_S
             value = float(link_virtual.quantile(times_ms, fraction))
             yield Measurement(f"exchange 150/120, {name}, BER {rate:g}", value, "ms", references=columns)
+
+
+def _paired() -> Iterator[Measurement]:
+    """The same with a pairing key: what the seals cost. Nobody has set a goal for it."""
+    for rate in BIT_ERROR_RATES:
+        value = link_virtual.goodput(128, rate, duration_s=GOODPUT_S, seed=_SEED, paired=True)
+        yield Measurement(f"paired: goodput 128 B, BER {rate:g}", value, "line")
+    times_ms = link_virtual.exchange_times_ms(0.0, count=EXCHANGES, seed=_SEED, paired=True)
+    median_ms = float(link_virtual.quantile(times_ms, 0.5))
+    yield Measurement("paired: exchange 150/120, median, BER 0", median_ms, "ms")
 
 
 def _recovery(goals: Mapping[str, Any]) -> Iterator[Measurement]:

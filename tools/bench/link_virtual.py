@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from host_link.handshake import Role
 from host_link.line import DuplexLine, Line
+from host_link.pairing import PAIRING_KEY_BYTES, SALT_BYTES
 from host_link.session import (
     Channel,
     MessageDelivered,
@@ -32,12 +33,16 @@ THINK_MS = 20
 class End:
     """One end: a session, its two lines, and what its application has seen."""
 
-    def __init__(self, role: Role, nonce: int, outgoing: Line, incoming: Line, *, now_ms: int) -> None:
+    def __init__(
+        self, role: Role, rng: random.Random, outgoing: Line, incoming: Line, *, now_ms: int, paired: bool
+    ) -> None:
         self.received: list[bytes] = []
         self.restarts_seen = 0
         self._outgoing, self._incoming = outgoing, incoming
         self._under_way: dict[int, int] = {}  # message id -> size
-        self._session = Session(role, nonce=nonce, bits_per_s=BITS_PER_S)
+        nonce = rng.getrandbits(32)
+        key, salt = (bytes(PAIRING_KEY_BYTES), rng.randbytes(SALT_BYTES)) if paired else (None, b"")
+        self._session = Session(role, nonce=nonce, bits_per_s=BITS_PER_S, pairing_key=key, pairing_salt=salt)
         self._session.open(now_ms=now_ms)
 
     @property
@@ -76,7 +81,8 @@ class End:
 class World:
     """A terminal "a", a gateway "b", and the line."""
 
-    def __init__(self, *, seed: int, bit_error_rate: float) -> None:
+    def __init__(self, *, seed: int, bit_error_rate: float, paired: bool = False) -> None:
+        self._paired = paired
         self.now_ms = 0
         self._rng = random.Random(seed)
         there, back = (
@@ -107,7 +113,7 @@ class World:
     def _end(self, role: Role) -> End:
         there, back = self.line.a_to_b, self.line.b_to_a
         ends = (there, back) if role is Role.TERMINAL else (back, there)
-        return End(role, self._rng.getrandbits(32), *ends, now_ms=self.now_ms)
+        return End(role, self._rng, *ends, now_ms=self.now_ms, paired=self._paired)
 
     def _settle(self) -> None:
         """One message, so that what the two ends do when they meet is not measured."""
@@ -117,9 +123,11 @@ class World:
         self.b.received.clear()
 
 
-def goodput(message_bytes: int, bit_error_rate: float, *, duration_s: float, seed: int) -> float:
+def goodput(
+    message_bytes: int, bit_error_rate: float, *, duration_s: float, seed: int, paired: bool = False
+) -> float:
     """What arrives of a stream of messages in one direction, as a fraction of the line's rate."""
-    world = World(seed=seed, bit_error_rate=bit_error_rate)
+    world = World(seed=seed, bit_error_rate=bit_error_rate, paired=paired)
     end_ms = world.now_ms + round(duration_s * 1000)
     while world.now_ms < end_ms:
         _keep_busy(world, message_bytes)
@@ -127,9 +135,9 @@ def goodput(message_bytes: int, bit_error_rate: float, *, duration_s: float, see
     return sum(map(len, world.b.received)) / duration_s / BYTES_PER_S
 
 
-def exchange_times_ms(bit_error_rate: float, *, count: int, seed: int) -> list[int]:
+def exchange_times_ms(bit_error_rate: float, *, count: int, seed: int, paired: bool = False) -> list[int]:
     """How long requests take to be answered, sorted."""
-    world = World(seed=seed, bit_error_rate=bit_error_rate)
+    world = World(seed=seed, bit_error_rate=bit_error_rate, paired=paired)
     times_ms = []
     for turn in range(count):
         for _ in range(THINK_MS // 2 + turn % THINK_MS):
