@@ -30,6 +30,8 @@ COUNTER_NUMBERS = {
     "round_trip_us": 14,
     "payload_bytes": 15,
     "frames_refused": 16,
+    "frames_sent": 17,
+    "check_errors": 18,
 }
 """The numbers of `LinkCounters`' fields. A new field gets the next number."""
 

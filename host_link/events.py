@@ -93,3 +93,5 @@ class LinkCounters:
     round_trip_us: int = 0
     payload_bytes: int = 0
     frames_refused: int = 0
+    frames_sent: int = 0
+    check_errors: int = 0  # of the pieces of noise: whole by their stuffing, with a wrong check

@@ -33,7 +33,7 @@ from host_link.events import (
     PeerRestarted,
 )
 from host_link.frames import Ack, Body, Close, Data, Hello, Ping, decode_body, encode_body
-from host_link.framing import DELIMITER, NO_SESSION_TAG, FrameDecoder, NoiseSkipped, encode_frame
+from host_link.framing import DELIMITER, NO_SESSION_TAG, FrameDecoder, NoiseReason, NoiseSkipped, encode_frame
 from host_link.handshake import Handshake, HelloOutcome, Role
 from host_link.hello_timer import HelloTimer
 from host_link.inbox import Inbox
@@ -181,6 +181,7 @@ class Session:
             if isinstance(event, NoiseSkipped):
                 self._counters.noise_pieces += 1
                 self._counters.noise_bytes += event.byte_count
+                self._counters.check_errors += event.reason is NoiseReason.BAD_CHECK
                 self._hello.hurry(now_ms * 1000)
             elif self._open:
                 self._counters.frames_received += 1
@@ -339,15 +340,18 @@ class Session:
         if self._farewell_due_us is not None:
             self._farewell_due_us = None
             out += self._farewell
+            self._counters.frames_sent += 1
         if self._hello.due_us is not None and self._hello.due_us <= now_us:
             hello = self._pace.boundary(now_us) + encode_frame(encode_body(self._handshake.hello()))
             out += hello
+            self._counters.frames_sent += 1
             sent_us = self._pace.occupy(len(hello), now_us)
             self._hello.said(sent_us, again=not self._handshake.established)
         if self._in_session:
             self._transport.regulate(self._inbox.waiting_bytes)
             while frame := self._transport.next_frame(self._tag, now_us=now_us):
                 out += frame
+                self._counters.frames_sent += 1
         self._counters.bytes_sent += len(out)
         return bytes(out)
 

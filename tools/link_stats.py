@@ -14,7 +14,7 @@ LABELS = {
     "bytes_sent": "bytes sent",
     "bytes_received": "bytes received",
     "frames_received": "frames received",
-    "noise_pieces": "frames damaged (check)",
+    "noise_pieces": "pieces of noise",
     "noise_bytes": "bytes skipped",
     "reflections": "own frames heard",
     "ranges_resent": "retransmissions",
@@ -27,6 +27,8 @@ LABELS = {
     "round_trip_us": "round trip, us",
     "payload_bytes": "frame payload now, bytes",
     "frames_refused": "frames refused (pairing)",
+    "frames_sent": "frames sent",
+    "check_errors": "of the noise: CRC errors",
     "answers_unroutable": "answers for nobody",
 }
 """What people read; a counter without a line here is shown by its name."""

@@ -281,3 +281,14 @@ def test_what_the_protocol_forbids_resets_the_session() -> None:
 
 def test_events_do_not_show_what_is_in_a_message() -> None:
     assert "6225" not in repr(MessageReceived(Channel.HOST, b"6225880123456783"))
+
+
+def test_frames_sent_are_counted_and_crc_errors_apart_from_other_noise() -> None:
+    link = up()
+    sender, receiver = link.sessions["a"], link.sessions["b"]
+    assert sender.counters.frames_sent == receiver.counters.frames_received > 2
+    frame = encode_frame(b"\x02\x01\x01", receiver._decoder.tag)
+    receiver.receive(frame[:2] + bytes([frame[2] ^ 0x10]) + frame[3:], now_ms=link.now_ms)
+    receiver.receive(b"\x09\x01\x02\x00\x02\x05\x00", now_ms=link.now_ms)
+    counters = receiver.counters
+    assert (counters.noise_pieces, counters.check_errors) == (3, 1)
