@@ -124,6 +124,9 @@ def load_provision(path: Path | str | None = None) -> Provision:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RecordError(f"{name} is not TOML: {error}") from None
+    except (RecursionError, ValueError):  # tomllib's own limits are Python's
+        text = "a list or table is nested too deeply, or a number has too many digits"
+        raise RecordError(f"{name}: {text}") from None
     return provision_of(name, data)
 
 

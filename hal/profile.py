@@ -92,6 +92,9 @@ def parse_profile(name: str, text: str) -> Profile:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ProfileError(f"profile {name}: not TOML: {error}") from None
+    except (RecursionError, ValueError):  # tomllib's own limits are Python's
+        text = "a list or table is nested too deeply, or a number has too many digits"
+        raise ProfileError(f"profile {name}: {text}") from None
     _refuse_unknown(f"profile {name}", content, ("description", "devices"))
     description, tables = content.get("description", ""), content.get("devices")
     if not isinstance(description, str):
