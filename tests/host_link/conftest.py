@@ -44,7 +44,7 @@ def socat_pair(tmp_path: Path) -> Iterator[tuple[str, str]]:
     if shutil.which("socat") is None:
         if os.environ.get("CI") == "true":
             pytest.fail("socat is not installed: CI must have it (apt install socat)")
-        pytest.skip("socat is not installed")
+        pytest.skip("socat is not installed: sudo apt install socat")
     one, two = str(tmp_path / "one"), str(tmp_path / "two")
     command = ["socat", "-d", "-d", f"pty,raw,echo=0,link={one}", f"pty,raw,echo=0,link={two}"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:

@@ -265,7 +265,7 @@ def test_the_recording_is_not_written_over(played: Played, capsys: pytest.Captur
     assert played.path.read_bytes() == before
 
 
-@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed: sudo apt install tshark")
 def test_wireshark_reads_a_capture(capture: Path) -> None:
     fields = ["-T", "fields", "-e", "tcp.len", "-e", "tcp.checksum.status", "-o", "tcp.check_checksum:TRUE"]
     done = subprocess.run(
