@@ -11,17 +11,14 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bank.authoriser import Bank
-from bank.entropy import SystemEntropy
 from bank.errors import BankError
-from bank.provision import DEMO_MASTER_KEY, CardSpec, parse_tmk
-from bank.store import MEMORY
+from bank.provision import CardSpec, parse_tmk
 from firmware.app import Terminal, Transition
 from firmware.secure.errors import SecureError
 from firmware.secure.module import TMK_INDEX_MAX
@@ -33,7 +30,6 @@ from hal.registry import check_kinds
 from hal.virtual.keypad import VirtualKeypad
 from host_link.errors import LinkError
 from tools.config import FLOWS, Choices, ConfigError, check_settings, load_config
-from tools.drive import T
 from tools.drive_terminal import TerminalDrive
 from tools.link_command import BITS_PER_S, bits_per_s, notice
 from tools.link_pair import add_key_option, key_of
@@ -170,7 +166,7 @@ def _read_master_key(path: Path) -> bytes:
 
 def _use(plan: TerminalPlan, board: Board, script: Scenario | None) -> int:
     if script is not None:
-        with Station(board, plan.settings, ScriptDrive(), plan.provision.cards) as station:
+        with Station(board, plan.settings, TerminalDrive(), plan.provision.cards) as station:
             return run_script(script, station)
     if sys.stdin.isatty() and isinstance(board.keypad, VirtualKeypad):
         from tools.window import run_window
@@ -201,19 +197,6 @@ def run_script(scenario: Scenario, station: Station) -> int:
     result = run_scenario(scenario, station, lambda step: print(line_of(step), flush=True))
     print(f"{sum(step.ok for step in result.steps)} of {result.steps_in_all} steps as expected", flush=True)
     return 0 if result.ok else 1
-
-
-class ScriptDrive(TerminalDrive):
-    """For a script: what it asks the bank is answered by an empty one.
-
-    A scenario counts the bank's postings before its first step, even when none of its steps looks at them.
-    One that does was refused by `load_script`, so the answer is never used.
-    """
-
-    def ask_bank(self, question: Callable[[Bank], T]) -> T:
-        """Ask an empty bank."""
-        with closing(Bank.open(MEMORY, DEMO_MASTER_KEY, entropy=SystemEntropy())) as bank:
-            return question(bank)
 
 
 def run_unattended(terminal: Terminal) -> None:

@@ -19,24 +19,10 @@ from tests.sim.custodians import (
     assert_tamper_wipes,
     everything_typed_is_gone,
     keys_stored,
-    open_shop,
-    service_visit,
     xor,
 )
 from tests.sim.invariants import check
 from tests.sim.shop import Purchase, Shop
-
-
-@pytest.fixture
-def shop() -> Shop:
-    return open_shop()
-
-
-@pytest.fixture
-def bare(shop: Shop) -> Shop:
-    """After a tamper alarm and a visit of the service, before any key is loaded."""
-    service_visit(shop)
-    return shop
 
 
 def assert_pays(shop: Shop) -> None:

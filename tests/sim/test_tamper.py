@@ -20,23 +20,10 @@ from tests.sim.custodians import (
     TWO,
     Custodians,
     assert_tamper_wipes,
-    open_shop,
-    service_visit,
     xor,
 )
 from tests.sim.invariants import check
 from tests.sim.shop import Purchase, Shop
-
-
-@pytest.fixture
-def shop() -> Shop:
-    return open_shop()
-
-
-@pytest.fixture
-def bare(shop: Shop) -> Shop:
-    service_visit(shop)
-    return shop
 
 
 def _restart_owing(shop: Shop) -> None:
