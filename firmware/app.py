@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from firmware.exchange import Answer, HostExchange, Verdict
 from firmware.faceplate import Faceplate
@@ -19,6 +18,7 @@ from firmware.kernel import Kernel
 from firmware.link_session import new_session
 from firmware.payment_work import PaymentGuards, PaymentWork
 from firmware.printing import PrintEvent, SlipPrinter
+from firmware.section import DELEGATES, TERMINAL, Section
 from firmware.secure.errors import SecureError
 from firmware.secure.module import SecureModule
 from firmware.secure.pin_entry import (
@@ -32,9 +32,8 @@ from firmware.secure.pin_entry import (
 from firmware.settings import TerminalSettings
 from firmware.terminal_work import TerminalGuards, TerminalWork, accept_keys
 from firmware.txn import terminal, transaction
-from firmware.txn.machine import TableMachine, resolve
-from firmware.txn.schema import Keys, Kind, Recovery, Row, Rule, Table
-from firmware.work import Parts, Signal, Work
+from firmware.txn.schema import Keys, Kind, Row, Rule
+from firmware.work import Parts, Signal
 from hal import api
 from hal.board import Board
 from host_link.control import BankReport
@@ -59,7 +58,6 @@ class Transition:
     rule: Rule
 
 
-Methods = dict[str, Callable[..., Any]]
 Observer = Callable[[Transition], None]
 
 
@@ -111,15 +109,14 @@ class Terminal:
 
     def _assemble(self, parts: Parts) -> None:
         self._payment = PaymentWork(parts)
-        self._service = TerminalWork(parts, begin_transaction=self._begin_transaction)
-        self._payment_guards = PaymentGuards(self._payment)
+        self._service = TerminalWork(parts, begin_section=self._begin_section)
         self._service_guards = TerminalGuards(self._service)
-        self._transaction = TableMachine(transaction.TABLE, self._payment_guards)
-        self._terminal = TableMachine(terminal.TABLE, self._service_guards)
-        self._methods: dict[str, tuple[Work, Methods]] = {
-            "transaction": (self._payment, _bound(transaction.TABLE, self._payment)),
-            "terminal": (self._service, _bound(terminal.TABLE, self._service)),
-        }
+        sections = (
+            Section(terminal.TABLE, self._service, self._service_guards),
+            Section(transaction.TABLE, self._payment, PaymentGuards(self._payment)),
+        )
+        self._sections = {section.name: section for section in sections}
+        self._terminal = self._sections[TERMINAL]
         self._faceplate = Faceplate(parts, self._payment, self._service)
 
     # --- what the outside may ask -------------------------------------------------------------------
@@ -137,7 +134,7 @@ class Terminal:
 
     @property
     def state(self) -> str:
-        """The state of the terminal, or of the payment while one runs."""
+        """The state of the section in charge: the terminal's, or the payment's while one runs."""
         return str(self._row.state.value)
 
     @property
@@ -277,12 +274,12 @@ class Terminal:
     # --- from signals to rules ----------------------------------------------------------------------
 
     @property
-    def _active(self) -> TableMachine:
-        return self._transaction if self.in_transaction else self._terminal
+    def _active(self) -> Section:
+        return self._sections[DELEGATES.get(self._terminal.state, TERMINAL)]
 
     @property
     def _row(self) -> Row:
-        return self._active.table.by_state[self._active.state]
+        return self._active.row
 
     def _handle(self, signal: Signal) -> None:
         if isinstance(signal.data, api.Key):
@@ -298,7 +295,8 @@ class Terminal:
             self._service_guards.sign_in_demanded = False
         elif answer.sign_in_again:
             self._service_guards.sign_in_demanded = True
-        self._payment_guards.answer = self._service_guards.answer = answer
+        for section in self._sections.values():
+            section.guards.answer = answer
         verdict = answer.verdict
         if not self.in_transaction and verdict is Verdict.WRONG_PIN:
             verdict = Verdict.DECLINED
@@ -308,14 +306,7 @@ class Terminal:
         mode = self._row.keys
         if self._service.sale_wanted and self._active.state in CLEARED_FIRST and key is not api.Key.CANCEL:
             self._typed_ahead.append(key)
-        elif mode is Keys.AMOUNT and key not in (api.Key.ENTER, api.Key.CANCEL):
-            self._on_amount_key(key)
-        elif mode is Keys.AMOUNT and key is api.Key.ENTER:
-            if self._payment.amount.amount_minor > 0:
-                self._fire(Signal("amount_entered"))
-            else:
-                self._payment.beep_error(None)
-        elif key is not api.Key.CANCEL and self._on_key_loading(mode, key):
+        elif key is not api.Key.CANCEL and self._taken_by_work(mode, key):
             pass  # it belongs to what is typed there
         elif key is api.Key.ENTER:
             self._fire(Signal("confirm"))
@@ -324,12 +315,9 @@ class Terminal:
         elif mode is Keys.IDLE:
             self._on_idle_key(key)
 
-    def _on_amount_key(self, key: api.Key) -> None:
-        self._answer_key(accepted=self._payment.amount.press(key))
-
-    def _on_key_loading(self, mode: Keys, key: api.Key) -> bool:
-        """Take a key while a key is being loaded; False when it means what it always means."""
-        answer = self._service.press_key(mode, key)
+    def _taken_by_work(self, mode: Keys, key: api.Key) -> bool:
+        """Offer a key to the section in charge; False when it means what it always means."""
+        answer = self._active.work.press_key(mode, key)
         if isinstance(answer, Signal):
             self._fire(answer)
         elif answer is not None:
@@ -353,54 +341,40 @@ class Terminal:
     # --- from rules to the journal, then to the world -----------------------------------------------
 
     def _fire(self, signal: Signal) -> None:
-        machine = self._terminal if signal.name in _TERMINAL_ONLY else self._active
-        events = {event.value: event for event in machine.table.events}
-        if signal.name not in events:
-            return  # the other table's business
-        rule = machine.fire(events[signal.name])
+        section = self._terminal if signal.name in _TERMINAL_ONLY else self._active
+        if not section.knows(signal):
+            return  # another table's business
+        rule = section.fire(signal)
         if rule is not None:
-            self._carry_out(machine, rule, signal.data)
+            self._carry_out(section, rule, signal.data)
         elif signal.name == "outbox_due":
             self._kernel.arm("outbox", self.parts.now_ms + self.settings.outbox_retry_ms, signal)
 
-    def _carry_out(self, machine: TableMachine, rule: Rule, data: object) -> None:
-        work, methods = self._methods[machine.table.name]
-        self._commit(work, methods, rule, data)
+    def _carry_out(self, section: Section, rule: Rule, data: object) -> None:
+        section.commit(rule, data, self.journal)
         if self._observer is not None:
-            self._observer(Transition(self.parts.now_ms, machine.table.name, rule))
-        self._enter(machine, rule)
+            self._observer(Transition(self.parts.now_ms, section.name, rule))
+        self._enter(section, rule)
         for name in rule.effects:
-            methods[name](data)
+            section.methods[name](data)
 
-    def _commit(self, work: Work, methods: Methods, rule: Rule, data: object) -> None:
-        if not _worth_a_commit(rule):
-            return
-        draft = self.journal.draft()
-        work.apply(rule, draft)
-        for name in rule.records:
-            methods[name](draft, data)
-        self.journal.commit(draft)
-
-    def _enter(self, machine: TableMachine, rule: Rule) -> None:
-        row = machine.table.by_state[rule.target]
+    def _enter(self, section: Section, rule: Rule) -> None:
+        row = section.row
         if row.state is not rule.source:
-            self._leave(rule)
-        if machine is self._transaction:
+            self._leave(section, rule)
+        if section.name == "transaction":
             self.states_passed.append(str(row.state.value))
-        if self._active is machine:
+        if self._active is section:
             self._arm_timer(row)
         if row.kind in (Kind.ENDED_WELL, Kind.ENDED_BADLY):
-            self._payment.end()
-            self._kernel.post(Signal("transaction_ended"))
+            section.work.end()
+            self._kernel.post(Signal(f"{section.name}_ended"))
 
-    def _leave(self, rule: Rule) -> None:
+    def _leave(self, section: Section, rule: Rule) -> None:
         """What holds in one state only ends with it: an armed reader, a PIN entry, an open request."""
-        if rule.source is transaction.State.CARD:
-            self.board.card_reader.disarm()
-        elif rule.source in PIN_STATES:
-            self.parts.secure.end_pin_entry()
-        elif rule.source is terminal.State.IN_TRANSACTION:
-            self._payment.end()
+        section.work.leave(rule.source)
+        if section is self._terminal and rule.source in DELEGATES:
+            self._sections[DELEGATES[rule.source]].work.end()
         self.parts.exchange.close()
 
     def _arm_timer(self, row: Row) -> None:
@@ -410,37 +384,30 @@ class Terminal:
         else:
             self._kernel.disarm("state")
 
-    def _begin_transaction(self) -> None:
-        self._payment.begin()
-        self._transaction.reset()
-        self.states_passed = [str(self._transaction.state.value)]
-        self._arm_timer(self._row)
+    def _begin_section(self, name: str) -> None:
+        """Put a section in charge: the terminal table has just entered a state that hands over to it."""
+        section = self._sections[name]
+        section.begin()
+        self._arm_timer(section.row)
+        if name == "transaction":
+            self.states_passed = [str(section.state.value)]
+            self._type_ahead()
+
+    def _type_ahead(self) -> None:
         typed_ahead, self._typed_ahead = self._typed_ahead, []
         for key in reversed(typed_ahead):
             self._kernel.post_first(Signal("key", key))  # before the keys that were typed after them
 
     def _stop_working(self, name: str) -> None:
         """Storage or keys are gone: nothing more leaves the terminal; the journal knows where it stood."""
-        self._payment.end()
+        for section in self._sections.values():
+            section.work.end()
         self._service.abandon_key(None)
         self._service.forget_sale(None)
         self._kernel.post_first(Signal(name))
 
 
 CLEARED_FIRST = (terminal.State.SIGNING_IN, terminal.State.CLEARING)  # before a sale that is wanted
-PIN_STATES = (transaction.State.PIN, transaction.State.PURCHASE_PIN)
-_TERMINAL_ONLY = frozenset({"tampered", "storage_failed", "transaction_ended", "outbox_due"})
-
-
-def _worth_a_commit(rule: Rule) -> bool:
-    """Whether a power cut right after this rule would be recovered from differently than before it."""
-    if rule.records or rule.outcome is not None or rule.reason.value:
-        return True
-    recoveries = {state: row.recovery for state, row in transaction.TABLE.by_state.items()}
-    source, target = (recoveries.get(state, Recovery.NOT_JOURNALLED) for state in (rule.source, rule.target))
-    return source is not target
-
-
-def _bound(table: Table, work: Work) -> Methods:
-    """The methods for every record and effect of a table; TableError for a name that has none."""
-    return resolve(table, "records", work) | resolve(table, "effects", work)
+_TERMINAL_ONLY = frozenset(
+    {"tampered", "storage_failed", "outbox_due", *(f"{name}_ended" for name in DELEGATES.values())}
+)

@@ -22,7 +22,7 @@ from firmware.secure.errors import SecureError
 from firmware.secure.memory import wipe
 from firmware.secure.scheme import KeyScheme
 from firmware.txn.schema import Keys
-from firmware.work import Parts, Signal, Work
+from firmware.work import Guards, Parts, Signal, Work
 from hal.api import Key
 
 
@@ -142,10 +142,11 @@ class KeyLoadingWork(Work):
         self.parts.kernel.post_first(Signal("key_refused"))
 
 
-class KeyLoadingGuards:
+class KeyLoadingGuards(Guards):
     """The terminal table's questions about keys."""
 
     def __init__(self, keys: KeyLoadingWork) -> None:
+        super().__init__()
         self._keys = keys
 
     def maintenance_allowed(self) -> bool:

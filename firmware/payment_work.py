@@ -8,6 +8,7 @@ Each name in the table is a method here; the machine refuses to be built when on
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import Enum
 from typing import Any
 
 from firmware import messages
@@ -18,9 +19,12 @@ from firmware.messages import CardData
 from firmware.records import Flow, Outcome, OutgoingKind, OutgoingState, Payment, ReversalReason, SlipCopy
 from firmware.secure.errors import SecureError
 from firmware.txn.plans import AUTHORISATION, COMPLETION, PIN_VERIFICATION, PURCHASE, REVERSAL_MTI
-from firmware.txn.schema import Rule
-from firmware.work import Parts, Signal, Work, outgoing_of
-from hal.api import CardRead, CardReadFailed
+from firmware.txn.schema import Keys, Rule
+from firmware.txn.transaction import State
+from firmware.work import Guards, Parts, Signal, Work, outgoing_of
+from hal.api import CardRead, CardReadFailed, Key
+
+PIN_STATES = (State.PIN, State.PURCHASE_PIN)
 
 
 class PaymentWork(Work):
@@ -49,6 +53,21 @@ class PaymentWork(Work):
         self.parts.secure.end_pin_entry()
         self.parts.exchange.close()
         self.parts.board.card_reader.disarm()
+
+    def leave(self, state: Enum) -> None:
+        """An armed reader and a PIN entry end with their state."""
+        if state is State.CARD:
+            self.parts.board.card_reader.disarm()
+        elif state in PIN_STATES:
+            self.parts.secure.end_pin_entry()
+
+    def press_key(self, mode: Keys, key: Key) -> Signal | bool | None:
+        """The keys that type the amount."""
+        if mode is not Keys.AMOUNT:
+            return None
+        if key is not Key.ENTER:
+            return self.amount.press(key)
+        return Signal("amount_entered") if self.amount.amount_minor > 0 else False
 
     @property
     def payment(self) -> Payment:
@@ -268,12 +287,12 @@ class PaymentWork(Work):
         self.send_stored(entry.mti, entry.fields)
 
 
-class PaymentGuards:
+class PaymentGuards(Guards):
     """The transaction table's questions."""
 
     def __init__(self, work: PaymentWork) -> None:
+        super().__init__()
         self._work = work
-        self.answer: Answer | None = None  # what the event brought, for the guards that ask about it
 
     def authorises_first(self) -> bool:
         """The flow is the seven steps."""

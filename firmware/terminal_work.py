@@ -23,10 +23,10 @@ LANGUAGES = ("en", "zh")
 class TerminalWork(KeyLoadingWork):
     """Carries out the terminal table."""
 
-    def __init__(self, parts: Parts, *, begin_transaction: Callable[[], None]) -> None:
+    def __init__(self, parts: Parts, *, begin_section: Callable[[str], None]) -> None:
         super().__init__(parts)
         self.reports: list[boot.DeviceReport] = []
-        self._begin_transaction = begin_transaction
+        self._begin_section = begin_section
         self.sale_wanted = False
         self.signed_in_again = False  # once per round: a bank that refuses new keys too is not asked for ever
         self.recovered = Recovery.ENDED
@@ -146,7 +146,7 @@ class TerminalWork(KeyLoadingWork):
         self.sale_wanted = False
         self.signed_in_again = False
         self.recovered = Recovery.ENDED
-        self._begin_transaction()
+        self._begin_section("transaction")
 
     def send_sign_in(self, _data: object) -> None:
         """0800: working keys, batch, time.
@@ -208,7 +208,6 @@ class TerminalGuards(KeyLoadingGuards):
     def __init__(self, work: TerminalWork) -> None:
         super().__init__(work)
         self._work = work
-        self.answer: Answer | None = None  # what the event brought, for the guards that ask about it
         self.sign_in_demanded = False  # by the bank, in the header of an answer
 
     def must_sign_in(self) -> bool:

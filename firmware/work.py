@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 from firmware.exchange import Answer, HostExchange
 from firmware.journal import Draft, Journal
@@ -13,8 +14,8 @@ from firmware.receipt import continued, slip
 from firmware.records import OutgoingKind, Payment, SlipCopy
 from firmware.secure.module import SecureModule
 from firmware.settings import TerminalSettings
-from firmware.txn.schema import Rule
-from hal.api import Beep
+from firmware.txn.schema import Keys, Rule
+from hal.api import Beep, Key
 from hal.board import Board
 from host_link.session import Session
 
@@ -51,11 +52,35 @@ class Parts:
         return self.journal.counters.language or self.settings.language
 
 
+class Guards:
+    """A table's questions: one method without arguments for each guard's name."""
+
+    def __init__(self) -> None:
+        self.answer: Answer | None = None  # what the event brought, for the guards that ask about it
+
+
 class Work:
-    """The records and effects that both state tables use. A record changes a draft, an effect the world."""
+    """The records and effects that the state tables share. A record changes a draft, an effect the world."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
+
+    def begin(self) -> None:
+        """Get ready: the table starts anew."""
+
+    def end(self) -> None:
+        """The table has ended, or the terminal stops working: forget what must not outlive it."""
+
+    def leave(self, state: Enum) -> None:
+        """The table leaves `state`: end what holds in it only."""
+
+    def press_key(self, mode: Keys, key: Key) -> Signal | bool | None:
+        """A key that is not CANCEL: what comes of it, or whether it counts; None: as always."""
+        del mode, key
+        return None
+
+    def apply(self, rule: Rule, draft: Draft) -> None:
+        """What every rule of the table commits, besides its records."""
 
     def send(self, mti: str, fields: Mapping[int, str | bytes], *, wait_for_link: bool = False) -> None:
         """Send a request; when it cannot leave, the table hears so at once."""
@@ -88,11 +113,7 @@ class Work:
             items, continued=continued(payment, language=parts.language, columns=columns)
         )
 
-    def apply(self, rule: Rule, draft: Draft) -> None:
-        """What every rule of the table commits, besides its records."""
-        raise NotImplementedError
-
-    # --- effects that both tables use ----------------------------------------------------------------
+    # --- effects that several tables use ----------------------------------------------------------------
 
     def connect(self, _data: object) -> None:
         """Report the link as up when it is; otherwise its coming up will be heard."""

@@ -11,6 +11,7 @@ from firmware.exchange import Verdict
 from firmware.payment_work import PaymentGuards, PaymentWork
 from firmware.records import Reason
 from firmware.screens import SCREEN_NAMES
+from firmware.section import DELEGATES
 from firmware.terminal_work import TerminalGuards, TerminalWork
 from firmware.texts import LANGUAGES, catalogue
 from firmware.txn import terminal, transaction
@@ -102,5 +103,6 @@ def test_every_event_of_a_table_can_be_posted() -> None:
         if isinstance(node, ast.Constant)
     }
     answers = {f"host_{verdict.value}" for verdict in Verdict}  # put together from the verdict
+    answers |= {f"{name}_ended" for name in DELEGATES.values()}  # and from the section's name
     events = {event.value for table, _, _ in MACHINES.values() for event in table.events}
     assert events <= written | answers

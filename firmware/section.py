@@ -1,0 +1,86 @@
+"""One state table with the work that carries it out: a section of the terminal.
+
+The terminal table is the section that is always there. In some of its states it hands over to another section
+(`DELEGATES`) and waits for the end of that one: a payment, say, has a table of its own. While a section is in
+charge, its row says what is shown, how long the state lasts and what the keys mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any
+
+from firmware.journal import Journal
+from firmware.txn import terminal, transaction
+from firmware.txn.machine import TableMachine, resolve
+from firmware.txn.schema import Recovery, Row, Rule, Table
+from firmware.work import Guards, Signal, Work
+
+TERMINAL = "terminal"
+DELEGATES: Mapping[Enum, str] = {terminal.State.IN_TRANSACTION: "transaction"}
+"""Which section is in charge in a state of the terminal table; in every other state it is the terminal's own.
+
+The end of a section is the event `<name>_ended` of the terminal table.
+"""
+
+_RECOVERY = {state: row.recovery for state, row in transaction.TABLE.by_state.items()}
+
+
+class Section:
+    """A table, its machine, its work and its guards.
+
+    Raises TableError when the table is not whole, or a name in it has no method.
+    """
+
+    def __init__(self, table: Table, work: Work, guards: Guards) -> None:
+        self.name = table.name
+        self.work = work
+        self.guards = guards
+        self.machine = TableMachine(table, guards)
+        self.methods: Mapping[str, Callable[..., Any]] = {
+            **resolve(table, "records", work),
+            **resolve(table, "effects", work),
+        }
+        self._events = {event.value: event for event in table.events}
+
+    @property
+    def state(self) -> Enum:
+        """The state now."""
+        return self.machine.state
+
+    @property
+    def row(self) -> Row:
+        """The row of the state now."""
+        return self.machine.table.by_state[self.machine.state]
+
+    def knows(self, signal: Signal) -> bool:
+        """Whether the table has an event of that name."""
+        return signal.name in self._events
+
+    def begin(self) -> None:
+        """Start the table anew, with its work ready for it."""
+        self.work.begin()
+        self.machine.reset()
+
+    def fire(self, signal: Signal) -> Rule | None:
+        """Take the rule for a signal that the table knows; None when it is ignored here."""
+        return self.machine.fire(self._events[signal.name])
+
+    def commit(self, rule: Rule, data: object, journal: Journal) -> None:
+        """Make durable what the rule says. Raises StorageFailed: nothing changed."""
+        if not worth_a_commit(rule):
+            return
+        draft = journal.draft()
+        self.work.apply(rule, draft)
+        for name in rule.records:
+            self.methods[name](draft, data)
+        journal.commit(draft)
+
+
+def worth_a_commit(rule: Rule) -> bool:
+    """Whether a power cut right after this rule would be recovered from differently than before it."""
+    if rule.records or rule.outcome is not None or rule.reason.value:
+        return True
+    before, after = (_RECOVERY.get(state, Recovery.NOT_JOURNALLED) for state in (rule.source, rule.target))
+    return before is not after
