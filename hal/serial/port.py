@@ -1,21 +1,12 @@
-"""The line to the host link over a real serial port, or over TCP to whatever plays one.
+"""A serial port that comes back: the line to the host link, and to every device behind a serial port.
 
-pyserial opens and sets up the port. Reading and writing is done on its file descriptor: pyserial's own
-non-blocking write spins while the operating system's buffer is full, and its socket:// sleeps when it is
-closed. So a port is anything with `fileno()` and `close()`, and a TCP connection is one as well.
+`hal.serial.opening` opens it. Here is what happens to it over time: bytes that wait, the port vanishing, the
+port found again.
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import os
-import select
-import socket
-import termios
 from collections.abc import Callable, Sequence
-from typing import Protocol
-from urllib.parse import urlsplit
 
 from hal.api import (
     BytesReceived,
@@ -28,50 +19,51 @@ from hal.api import (
     SelfTest,
 )
 from hal.device import QuietDevice
+from hal.serial.opening import FlowControl, LineSettings, ModemLines, OpenPort, Parity, open_port
 
-_SOCKET_SCHEME = "socket://"
-_READ_BYTES_MAX = 4096
 _OUTGOING_BYTES_MAX = 262_144  # more than twice what the link ever has on its way
 _WRITE_AGAIN_MS = 5  # how soon to try again when the operating system's buffer was full
+_LOOK_AGAIN_MS = 10  # how often to look into a port without a descriptor
+_PACED_BYTES = 16  # written at once under DTR/DSR pacing: a device that lowers its line takes this many more
 _RETRY_FIRST_MS, _RETRY_MAX_MS = 500, 8_000
 _CONNECT_TIMEOUT_S = 3.0
 _RECONNECT_TIMEOUT_S = 0.1  # happens inside poll(): a gateway on the same machine or LAN answers faster
 
-_ADVICE = {
-    errno.EACCES: "no permission: add your user to the port's group (often 'dialout') and log in again",
-    errno.EAGAIN: "another process uses it: stop that one ('fuser -v PORT' names it), or take another port",
-    errno.EBUSY: "another process uses it: stop that one ('fuser -v PORT' names it), or take another port",
-}
-
-
-class _Port(Protocol):
-    """What is needed of an open port."""
-
-    def fileno(self) -> int: ...
-
-    def close(self) -> None: ...
-
 
 class PyserialPort(QuietDevice):
-    """hal.api.SerialPort on a device path (`/dev/ttyUSB0`) or `socket://HOST:PORT`.
+    """hal.api.SerialPort on whatever `hal.serial.opening.open_port` opens.
 
     The port is taken for this process alone where the system can do that. When it vanishes, PortLost is
-    reported once, and `poll` tries to open it again after 0.5 s, 1 s, 2 s … 8 s. Over TCP such a try may hold
-    `poll` up for 0.1 s. Bytes that the system does not take at once wait here; over 256 KiB they are dropped.
+    reported once, and `poll` tries to open it again after 0.5 s, 1 s, 2 s … 8 s; a USB adapter named by its
+    identity is found wherever it is plugged in then. Over TCP such a try may hold `poll` up for 0.1 s. Bytes
+    that the system does not take at once wait here; over 256 KiB they are dropped.
+
+    Flow control: XON/XOFF and RTS/CTS are the operating system's. "dsrdtr": nothing is sent while the other
+    side has its DTR (our DSR) low, as receipt printers do it.
     """
 
-    def __init__(self, url: str, clock: Clock, *, bits_per_s: int = 115_200) -> None:
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        *,
+        bits_per_s: int = 115_200,
+        parity: Parity = "none",
+        data_bits: int = 8,
+        stop_bits: int = 1,
+        flow_control: FlowControl = "none",
+    ) -> None:
         super().__init__()
-        if bits_per_s <= 0:
-            raise ValueError(f"a line rate is positive, not {bits_per_s}")
+        self.url = url
+        self.settings = LineSettings(bits_per_s, parity, data_bits, stop_bits, flow_control)
         self.bits_per_s = bits_per_s
         self.dropped_bytes = 0
         """How many bytes given to `write` were dropped: port lost, or nobody took them."""
-        self._url = url
         self._clock = clock
-        self._port: _Port | None = None
+        self._port: OpenPort | None = None
         self._outgoing = bytearray()
         self._events: list[DeviceEvent] = []
+        self._host_lines: dict[str, bool] = {}
         self._retry_at_ms = 0
         self._retry_after_ms = _RETRY_FIRST_MS
 
@@ -79,7 +71,7 @@ class PyserialPort(QuietDevice):
         """Take the port. Raises DeviceMissing: not there, no permission, in use, or a rate it cannot do."""
         if self._is_open:
             return
-        self._port = _open_port(self._url, self.bits_per_s, _CONNECT_TIMEOUT_S)
+        self._port = open_port(self.url, self.settings, connect_timeout_s=_CONNECT_TIMEOUT_S)
         super().open()
 
     def close(self) -> None:
@@ -91,7 +83,9 @@ class PyserialPort(QuietDevice):
     def self_test(self) -> SelfTest:
         """Report whether the port is there now."""
         there = self._port is not None
-        return SelfTest(ok=there, detail="" if there else f"serial port {self._url} is not there")
+        return SelfTest(ok=there, detail="" if there else f"serial port {self.url} is not there")
+
+    # --- bytes ---
 
     def write(self, data: bytes) -> None:
         """Send, or queue what the system does not take at once. While the port is lost, drop."""
@@ -99,6 +93,11 @@ class PyserialPort(QuietDevice):
         self._outgoing += data[:room]
         self.dropped_bytes += len(data[room:])
         self._work(self._send)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How many bytes given to `write` the system has not taken yet."""
+        return len(self._outgoing)
 
     def poll(self) -> Sequence[DeviceEvent]:
         """Send what waits, return what came in; look for the port again when it is due."""
@@ -110,115 +109,81 @@ class PyserialPort(QuietDevice):
         return events
 
     def deadline_ms(self) -> int | None:
-        """When to look for the port again, or to offer waiting bytes again."""
+        """When to look for the port again, to offer waiting bytes again, or to look for bytes."""
         if self._is_open and self._port is None:
             return self._retry_at_ms
-        return self._clock.monotonic_ms() + _WRITE_AGAIN_MS if self._outgoing else None
+        if self._outgoing:
+            return self._clock.monotonic_ms() + _WRITE_AGAIN_MS
+        needs_looking = self._port is not None and self._port.fileno() is None
+        return self._clock.monotonic_ms() + _LOOK_AGAIN_MS if needs_looking else None
 
     def filenos(self) -> Sequence[int]:
-        """The port's file descriptor; none while the port is lost."""
-        return () if self._port is None else (self._port.fileno(),)
+        """The port's file descriptor; none while the port is lost, or where it has none."""
+        fileno = self._port.fileno() if self._port is not None else None
+        return () if fileno is None else (fileno,)
 
-    def _work(self, action: Callable[[int], None]) -> None:
+    # --- control lines ---
+
+    def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> bool:
+        """Drive our control lines, now and whenever the port comes back; False where the port has none."""
+        self._host_lines |= {name: value for name, value in (("dtr", dtr), ("rts", rts)) if value is not None}
+        driven: list[bool] = []
+        self._work(lambda port: driven.append(port.set_lines(dtr=dtr, rts=rts)))
+        return driven == [True]
+
+    def modem_lines(self) -> ModemLines | None:
+        """The other side's control lines; None where the port has none, or is not there."""
+        found: list[ModemLines | None] = [None]
+        self._work(lambda port: found.append(port.lines()))
+        return found[-1]
+
+    # --- its parts ---
+
+    def _work(self, action: Callable[[OpenPort], object]) -> None:
         """Do something with the open port, and note its loss."""
         if self._port is None:
             return
         try:
-            action(self._port.fileno())
-        except BlockingIOError:
-            return  # later
+            action(self._port)
         except (OSError, PortGone):
             self._release()
             self._events.append(PortLost())
             self._retry_after_ms = _RETRY_FIRST_MS
             self._retry_at_ms = self._clock.monotonic_ms() + self._retry_after_ms
 
-    def _send(self, fileno: int) -> None:
+    def _send(self, port: OpenPort) -> None:
         while self._outgoing:
-            del self._outgoing[: os.write(fileno, self._outgoing)]
+            if self.settings.flow_control == "dsrdtr":
+                lines = port.lines()
+                if lines is not None and not lines.dsr:
+                    return
+                taken = port.write(self._outgoing[:_PACED_BYTES])
+            else:
+                taken = port.write(self._outgoing)
+            if not taken:
+                return
+            del self._outgoing[:taken]
 
-    def _receive(self, fileno: int) -> None:
-        if not _readable(fileno):
-            return
-        data = os.read(fileno, _READ_BYTES_MAX)
-        if not data:  # readable and empty: the far side is gone
-            raise PortGone(f"serial port {self._url} is gone")
-        self._events.append(BytesReceived(data))
+    def _receive(self, port: OpenPort) -> None:
+        if data := port.read():
+            self._events.append(BytesReceived(data))
 
     def _try_again(self) -> None:
         now_ms = self._clock.monotonic_ms()
         if now_ms < self._retry_at_ms:
             return
         try:
-            self._port = _open_port(self._url, self.bits_per_s, _RECONNECT_TIMEOUT_S)
+            self._port = open_port(self.url, self.settings, connect_timeout_s=_RECONNECT_TIMEOUT_S)
         except DeviceMissing:
             self._retry_after_ms = min(2 * self._retry_after_ms, _RETRY_MAX_MS)
             self._retry_at_ms = now_ms + self._retry_after_ms
         else:
             self._events.append(PortRestored())
+            self.set_lines(**self._host_lines)
 
     def _release(self) -> None:
         port, self._port = self._port, None
         self.dropped_bytes += len(self._outgoing)
         self._outgoing.clear()
         if port is not None:
-            with contextlib.suppress(OSError, termios.error):  # a vanished port may refuse even this
-                port.close()
-
-
-def _readable(fileno: int) -> bool:
-    poller = select.poll()
-    poller.register(fileno, select.POLLIN)
-    return bool(poller.poll(0))
-
-
-def _open_port(url: str, bits_per_s: int, connect_timeout_s: float) -> _Port:
-    if url.startswith(_SOCKET_SCHEME):
-        return _connect(url, connect_timeout_s)
-    if "://" in url:
-        raise DeviceMissing(f"serial port {url}: give a device path or {_SOCKET_SCHEME}HOST:PORT")
-    return _open_device(url, bits_per_s)
-
-
-def _open_device(path: str, bits_per_s: int) -> _Port:
-    try:
-        import serial
-    except ImportError:
-        raise DeviceMissing("serial ports need pyserial: pip install pyserial") from None
-    try:
-        return serial.Serial(path, bits_per_s, timeout=0, exclusive=True)
-    except (ValueError, OverflowError):
-        raise DeviceMissing(
-            f"serial port {path}: it cannot do {bits_per_s} bit/s: set a rate such as 9600 or 115200"
-        ) from None
-    except (OSError, termios.error) as error:
-        number = getattr(error, "errno", None)
-        if number == errno.ENOENT:
-            raise DeviceMissing(f"serial port {path}: it is not there: {_ports_that_are_there()}") from None
-        advice = _ADVICE.get(number or 0, "it cannot be set up as a serial port: is it one?")
-        raise DeviceMissing(f"serial port {path}: {advice}") from None
-
-
-def _ports_that_are_there() -> str:
-    from serial.tools import list_ports
-
-    names = ", ".join(sorted(port.device for port in list_ports.comports()))
-    return f"plug it in, or take one of {names}" if names else "plug it in (there is no serial port at all)"
-
-
-def _connect(url: str, timeout_s: float) -> _Port:
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port = None, None
-    if not host or not port:
-        raise DeviceMissing(f"serial port {url}: write it as {_SOCKET_SCHEME}HOST:PORT")
-    try:
-        connection = socket.create_connection((host, port), timeout=timeout_s)
-    except OSError as error:
-        reason = error.strerror or "no answer"
-        raise DeviceMissing(f"serial port {url}: {reason}: start the other side first") from None
-    connection.setblocking(False)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connection
+            port.close()
