@@ -7,7 +7,8 @@ from datetime import datetime
 from firmware.boot import SECURE, first_failure
 from firmware.payment_work import PaymentWork
 from firmware.records import Payment, Reason, SlipCopy
-from firmware.screens import ScreenValues, render
+from firmware.screen_elements import ScreenValues
+from firmware.screens import render
 from firmware.terminal_work import TerminalWork
 from firmware.txn import terminal, transaction
 from firmware.txn.schema import Recovery, Row

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from firmware.records import Outgoing, OutgoingKind, OutgoingState, Payment
@@ -52,6 +52,7 @@ class Draft:
     payment: Payment | None
     outbox: dict[int, Outgoing]
     older: dict[int, Payment]  # earlier payments that change too
+    extra: list[Change] = field(default_factory=list)  # of other tables: durable with the rest, or not at all
 
     def next_stan(self) -> str:
         """Use up a trace: 000001 to 999999, then again from 000001 (iso8583-pos section 3.1)."""
@@ -136,6 +137,7 @@ class Journal:
             if self.counters == Counters():
                 yield Put("terminal", "journal_version", b"%d" % SCHEMA_VERSION)
             yield Put("terminal", "counters", _pack(asdict(draft.counters)))
+        yield from draft.extra
 
 
 def _key(number: int) -> str:

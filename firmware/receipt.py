@@ -9,15 +9,14 @@ looks like one is refused.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+from firmware.paper import Paper
 from firmware.records import Outcome, Payment, SlipCopy
 from firmware.settings import TerminalSettings
-from firmware.texts import response_code, text
-from firmware.texts.cells import columns_of, printable, wrap
-from hal.api import Align, PrintCut, PrintFeed, PrintItem, PrintPair, PrintRule, PrintText
+from firmware.texts import response_code
+from hal.api import PrintCut, PrintFeed, PrintItem, PrintRule
 from wire.money import currency
 
 # How the card was read, by the first two digits of F22. Source: iso8583-pos sections 2.3 and 11.
@@ -60,7 +59,7 @@ def slip(
     one that has been reversed, and for one whose card number is not masked.
     """
     _refuse_unless_printable(payment)
-    paper = _Paper(language, columns)
+    paper = Paper(language, columns, "slip")
     return (
         *_heading(paper, copy, duplicate=duplicate),
         *_merchant(paper, payment, settings),
@@ -77,7 +76,7 @@ def slip(
 
 def continued(payment: Payment, *, language: str, columns: int) -> tuple[PrintItem, ...]:
     """The mark on top of the rest of a slip, on new paper: says to which slip the rest belongs."""
-    paper = _Paper(language, columns)
+    paper = Paper(language, columns, "slip")
     return (*paper.centred("continued", bold=True), *paper.field("voucher_no", payment.stan), PrintRule())
 
 
@@ -90,43 +89,7 @@ def _refuse_unless_printable(payment: Payment) -> None:
         raise SlipRefusedError("the card number of this payment is not masked: nothing was printed")
 
 
-@dataclass(frozen=True, slots=True)
-class _Paper:
-    """The language and the width, and how text is set on them."""
-
-    language: str
-    columns: int
-
-    def text(self, key: str) -> str:
-        return text(self.language, f"slip.{key}")
-
-    def centred(self, key: str, *, bold: bool = False, large: bool = False) -> list[PrintItem]:
-        """Centred lines; `large` is twice as high, and twice as wide where the width allows it."""
-        words = self.text(key)
-        wide = large and 2 * columns_of(words) <= self.columns
-        return [
-            PrintText(line, Align.CENTRE, bold=bold, double_width=wide, double_height=large)
-            for line in wrap(words, self.columns)
-        ]
-
-    def field(self, key: str, value: str, *, bold: bool = False, large: bool = False) -> list[PrintItem]:
-        """A label and its value on one line, or below each other where they do not fit beside each other."""
-        label, value = self.text(key), printable(value)
-        if columns_of(label) + 1 + columns_of(value) <= self.columns:
-            return [PrintPair(label, value, bold=bold or large, double_height=large)]
-        return [
-            PrintText(label),
-            *(
-                PrintText(line, Align.RIGHT, bold=bold or large, double_height=large)
-                for line in wrap(value, self.columns)
-            ),
-        ]
-
-    def paragraph(self, words: str) -> list[PrintItem]:
-        return [PrintText(line) for part in words.split("\n") for line in wrap(printable(part), self.columns)]
-
-
-def _heading(paper: _Paper, copy: SlipCopy, *, duplicate: bool) -> list[PrintItem]:
+def _heading(paper: Paper, copy: SlipCopy, *, duplicate: bool) -> list[PrintItem]:
     return [
         *paper.centred("title", bold=True, large=True),
         *paper.centred(f"copy.{copy.value}"),
@@ -135,7 +98,7 @@ def _heading(paper: _Paper, copy: SlipCopy, *, duplicate: bool) -> list[PrintIte
     ]
 
 
-def _merchant(paper: _Paper, payment: Payment, settings: TerminalSettings) -> list[PrintItem]:
+def _merchant(paper: Paper, payment: Payment, settings: TerminalSettings) -> list[PrintItem]:
     name = settings.merchant_name_zh if paper.language == "zh" else settings.merchant_name
     return [
         *paper.field("merchant_name", name),
@@ -145,7 +108,7 @@ def _merchant(paper: _Paper, payment: Payment, settings: TerminalSettings) -> li
     ]
 
 
-def _transaction(paper: _Paper, payment: Payment, printed_at: datetime) -> list[PrintItem]:
+def _transaction(paper: Paper, payment: Payment, printed_at: datetime) -> list[PrintItem]:
     card = payment.pan_masked + _ENTRY_SUFFIX.get(payment.entry_mode, _NO_CARD)
     expiry = payment.expiry_yymm
     return [
@@ -183,7 +146,7 @@ def _host_moment(payment: Payment, printed_at: datetime) -> datetime:
     return datetime.fromisoformat(payment.started_at) if payment.started_at else printed_at
 
 
-def _remarks(paper: _Paper, payment: Payment) -> list[PrintItem]:
+def _remarks(paper: Paper, payment: Payment) -> list[PrintItem]:
     """What the bank wants on the slip: its texts (F63), and the words of an answer that is not a plain 00."""
     lines = [part for part in re.split(r"\s{2,}", payment.host_text.strip()) if part]
     if payment.response_code not in {"", "00"}:
@@ -197,7 +160,7 @@ def _remarks(paper: _Paper, payment: Payment) -> list[PrintItem]:
     ]
 
 
-def _signature(paper: _Paper) -> list[PrintItem]:
+def _signature(paper: Paper) -> list[PrintItem]:
     return [
         *paper.paragraph(paper.text("signature")),
         PrintFeed(2),
@@ -207,6 +170,6 @@ def _signature(paper: _Paper) -> list[PrintItem]:
     ]
 
 
-def _footer(paper: _Paper, copy: SlipCopy) -> list[PrintItem]:
+def _footer(paper: Paper, copy: SlipCopy) -> list[PrintItem]:
     thanks = paper.centred("thanks") if copy is SlipCopy.CARDHOLDER else []
     return [*paper.centred("keep"), *thanks]

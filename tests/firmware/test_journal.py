@@ -273,3 +273,17 @@ def test_a_record_that_is_none_is_refused(
     with pytest.raises(JournalDamaged, match=f"record {table}/{key} is damaged"):
         loaded(storage)
     assert storage.snapshot() == before
+
+
+def test_changes_of_other_tables_are_durable_with_the_rest_or_not_at_all(storage: MemoryStorage) -> None:
+    journal = loaded(storage)
+    draft = journal.draft()
+    sell(draft)
+    draft.extra.append(Put("operator", "01", b"x"))
+    storage.fail_at(1)
+    with pytest.raises(StorageFailed):
+        journal.commit(draft)
+    assert storage.get("operator", "01") is None
+    journal.commit(draft)
+    assert storage.get("operator", "01") == b"x"
+    assert journal.payment == draft.payment

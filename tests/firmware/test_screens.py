@@ -9,7 +9,8 @@ from itertools import pairwise
 import pytest
 
 from firmware.records import Reason, SlipCopy
-from firmware.screens import ELEMENTS, LAYOUTS, SCREEN_NAMES, ScreenValues, UnknownScreenError, render
+from firmware.screen_elements import ELEMENTS, ScreenValues
+from firmware.screens import LAYOUTS, SCREEN_NAMES, UnknownScreenError, render
 from firmware.texts import catalogue, response_codes
 from firmware.texts.cells import columns_of
 from hal.api import PrinterStatus, ReadFailure, Screen

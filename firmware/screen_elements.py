@@ -1,0 +1,312 @@
+"""What a screen is made of: elements, each of which turns the values of the moment into words.
+
+An element (`ELEMENTS`) gives the words that it would like to show, the fullest form first; the shortest forms
+fit 16 columns. Which elements a screen has is in `texts/screens.toml`, how they are laid out in
+`firmware/screens.py`. Pure: the same values give the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from firmware import texts
+from firmware.records import Reason, SlipCopy
+from firmware.secure.component_entry import COMPONENT_DIGITS
+from firmware.texts import text
+from firmware.texts.cells import columns_of, printable, wrap
+from hal.api import PrinterStatus, ReadFailure
+from wire.money import currency, format_amount
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenValues:
+    """What screens may tell. A value that is not known stays at its default, and its element is left out."""
+
+    amount_minor: int | None = None
+    currency: str = "156"  # ISO 4217, numeric or alphabetic
+    pin_digits: int = 0  # how many, never which
+    tries_left: int = 0  # of the PIN
+    swipes_left: int = 0
+    response_code: str = ""
+    authorisation_code: str = ""
+    pan_masked: str = ""
+    reason: Reason = Reason.NONE
+    detail: str = ""  # one line in English, from a self-test or a device
+    now: datetime | None = None
+    signed_in: bool = False
+    link_up: bool = False
+    pending: int = 0  # messages that still have to reach the bank
+    merchant_name: str = ""
+    printer_status: PrinterStatus | None = None
+    read_failure: ReadFailure | None = None
+    slip_copy: SlipCopy | None = None
+    terminal_id: str = ""
+    key_index: int | None = None  # of the key being loaded
+    is_transport_key: bool = False  # it is a transport key, not a master key
+    component_number: int = 0  # which of its components, from 1
+    component_digits: int = 0  # how many are typed, never which
+    check_value: str = ""  # hexadecimal: as typed so far, or as the secure room answered
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What an element is made of: the screen, the values, the language, and whether there is a header."""
+
+    screen: str
+    values: ScreenValues
+    language: str
+    has_header: bool = False
+
+    def text(self, key: str, **values: object) -> str:
+        """The words for "screen." and `key`."""
+        return text(self.language, f"screen.{key}", **values)
+
+    def forms(self, key: str, **values: object) -> Saying:
+        """The full and the brief words for `key`."""
+        return Saying((self.text(f"{key}.full", **values), self.text(f"{key}.brief", **values)))
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What an element would like to show: its forms, the fullest first.
+
+    `wraps`: a form may take several lines. `clips`: and may end in "..." where the rows end.
+    """
+
+    forms: tuple[str, ...] = ()
+    wraps: bool = False
+    clips: bool = False
+
+    def fit(self, columns: int, rows: int) -> tuple[str, ...]:
+        """The lines of the first form that fits into `rows` of `columns`; no lines when none does."""
+        rows_max = rows if self.wraps or self.clips else min(rows, 1)
+        for form in self.forms:
+            lines = wrap(form, columns)
+            if len(lines) <= rows_max:
+                return lines
+            if self.clips and rows_max:
+                return (*lines[: rows_max - 1], clipped(" ".join(lines[rows_max - 1 :]), columns))
+        return ()
+
+
+_NOTHING = Saying()
+
+
+def clipped(line: str, columns: int) -> str:
+    """`line`, cut to `columns` with "..." at its end where it is longer."""
+    if columns_of(line) <= columns:
+        return line
+    while columns_of(line) > columns - 3:
+        line = line[:-1]
+    return line.rstrip() + "..."
+
+
+def _title(moment: Moment) -> Saying:
+    """Not "ready" while something must reach the bank first: until then no sale starts."""
+    waits = moment.screen == "idle" and moment.values.pending
+    return Saying((moment.text(f"{moment.screen}.{'title_pending' if waits else 'title'}"),))
+
+
+def _verdict(moment: Moment) -> Saying:
+    """The title with the response code behind it, which the merchant reads to the hotline."""
+    title = moment.text(f"{moment.screen}.title")
+    code = _telling_code(moment)
+    return Saying((f"{title} {code}", title)) if code else Saying((title,))
+
+
+def _say(moment: Moment) -> Saying:
+    return moment.forms(moment.screen)
+
+
+def _again(moment: Moment) -> Saying:
+    return _say(moment) if moment.values.tries_left > 0 else moment.forms("element.no_tries")
+
+
+def _amount(moment: Moment) -> Saying:
+    amount_minor = moment.values.amount_minor
+    return _NOTHING if amount_minor is None else _priced(moment, amount_minor)
+
+
+def _entry(moment: Moment) -> Saying:
+    """The amount while it is being typed: 0.00 before the first digit."""
+    return _priced(moment, moment.values.amount_minor or 0)
+
+
+def _priced(moment: Moment, amount_minor: int) -> Saying:
+    money = currency(moment.values.currency)
+    number = format_amount(amount_minor, money.exponent)
+    forms = (f"{money.symbol} {number}", f"{money.sign} {number}", number)
+    return Saying(forms if moment.language == "en" else forms[1:])
+
+
+def _pin(moment: Moment) -> Saying:
+    stars = "*" * moment.values.pin_digits + "_"
+    return Saying((moment.text("element.pin", stars=stars), stars))
+
+
+def _tries(moment: Moment) -> Saying:
+    return _tries_left(moment, moment.values.tries_left)
+
+
+def _swipes(moment: Moment) -> Saying:
+    return _tries_left(moment, moment.values.swipes_left if moment.values.read_failure else 0)
+
+
+def _tries_left(moment: Moment, count: int) -> Saying:
+    return Saying((moment.text("element.tries_left", count=count),)) if count > 0 else _NOTHING
+
+
+def _failure(moment: Moment) -> Saying:
+    failure = moment.values.read_failure
+    return moment.forms(f"read_failure.{failure.value}") if failure else _NOTHING
+
+
+def _response(moment: Moment) -> Saying:
+    """The bank's answer in words, unless the reason says it better."""
+    code = _telling_code(moment)
+    if not code or moment.values.reason is Reason.PIN_TRIES:
+        return _NOTHING
+    return Saying((texts.response_code(code).text(moment.language),), wraps=True)
+
+
+def _telling_code(moment: Moment) -> str:
+    """The response code, if there is one that says more than "approved"."""
+    code = printable(moment.values.response_code)
+    return "" if code == "00" else code
+
+
+def _action(moment: Moment) -> Saying:
+    action = texts.response_code(_telling_code(moment)).action
+    return _NOTHING if action is texts.Action.NONE else moment.forms(f"action.{action.value}")
+
+
+def _reason(moment: Moment) -> Saying:
+    """Why it ended so, unless title or response code have said it."""
+    reason = moment.values.reason
+    said = reason.value == moment.screen or (reason is Reason.BANK_DECLINED and _telling_code(moment))
+    return _NOTHING if reason is Reason.NONE or said else moment.forms(f"reason.{reason.value}")
+
+
+def _notice(moment: Moment) -> Saying:
+    """After a power cut in the middle of a payment."""
+    cut_off = moment.values.reason is Reason.POWER_CUT
+    return moment.forms(f"reason.{Reason.POWER_CUT.value}") if cut_off else _NOTHING
+
+
+def _money_taken(moment: Moment) -> Saying:
+    """What the merchant wants to know most after a failure: a reversal may still have to reach the bank."""
+    return moment.forms(
+        "element.money.will_be_undone" if moment.values.pending else "element.money.none_taken"
+    )
+
+
+def _alert(moment: Moment) -> Saying:
+    """The worse of what is wrong between terminal and bank."""
+    if not moment.values.link_up:
+        return moment.forms("element.alert.no_link")
+    if not moment.values.signed_in and moment.screen != "not_signed_in":
+        return moment.forms("element.alert.not_signed_in")
+    return _NOTHING
+
+
+def _pending(moment: Moment) -> Saying:
+    count = moment.values.pending
+    return moment.forms("element.alert.pending", count=count) if count else _NOTHING
+
+
+def _printer(moment: Moment) -> Saying:
+    status = moment.values.printer_status
+    return moment.forms(f"printer.{status.value}") if status else _NOTHING
+
+
+def _copy(moment: Moment) -> Saying:
+    copy = moment.values.slip_copy
+    return Saying((moment.text(f"copy.{copy.value}"),)) if copy else _NOTHING
+
+
+def _authorisation(moment: Moment) -> Saying:
+    code = printable(moment.values.authorisation_code)
+    return Saying((moment.text("element.authorisation", code=code), code)) if code else _NOTHING
+
+
+def _card(moment: Moment) -> Saying:
+    masked = moment.values.pan_masked
+    return Saying((masked, f"*{masked[-4:]}")) if masked else _NOTHING
+
+
+def _detail(moment: Moment) -> Saying:
+    detail = printable(moment.values.detail)
+    return Saying((detail,), clips=True) if detail else _NOTHING
+
+
+def _clock(moment: Moment) -> Saying:
+    now = moment.values.now
+    return _NOTHING if now is None or moment.has_header else Saying((f"{now:%Y/%m/%d %H:%M}",))
+
+
+def _terminal(moment: Moment) -> Saying:
+    terminal_id = moment.values.terminal_id
+    return Saying((moment.text("element.terminal", terminal_id=terminal_id),)) if terminal_id else _NOTHING
+
+
+def _key(moment: Moment) -> Saying:
+    index = moment.values.key_index
+    kind = "transport_key" if moment.values.is_transport_key else "key"
+    return _NOTHING if index is None else Saying((moment.text(f"element.{kind}", index=f"{index:02}"),))
+
+
+def _custodian(moment: Moment) -> Saying:
+    number = moment.values.component_number
+    return Saying((moment.text("element.component", number=number),)) if number else _NOTHING
+
+
+def _component(moment: Moment) -> Saying:
+    """As many stars as digits; on a narrow display those of the eight digits at hand."""
+    count = moment.values.component_digits
+    told = f"{count}/{COMPONENT_DIGITS}"
+    few = (count - 1) % 8 + 1 if count else 0
+    return Saying((f"{'*' * count} {told}".strip(), f"{'*' * few} {told}".strip()))
+
+
+def _typing(moment: Moment) -> Saying:
+    return Saying((f"{moment.values.check_value}_",))
+
+
+def _check_value(moment: Moment) -> Saying:
+    value = moment.values.check_value
+    return Saying((moment.text("element.check_value", value=value), value)) if value else _NOTHING
+
+
+ELEMENTS: Mapping[str, Callable[[Moment], Saying]] = {
+    "action": _action,
+    "again": _again,
+    "alert": _alert,
+    "amount": _amount,
+    "authorisation": _authorisation,
+    "card": _card,
+    "check_value": _check_value,
+    "clock": _clock,
+    "component": _component,
+    "copy": _copy,
+    "custodian": _custodian,
+    "detail": _detail,
+    "entry": _entry,
+    "failure": _failure,
+    "key": _key,
+    "money": _money_taken,
+    "notice": _notice,
+    "pending": _pending,
+    "pin": _pin,
+    "printer": _printer,
+    "reason": _reason,
+    "response": _response,
+    "say": _say,
+    "swipes": _swipes,
+    "terminal": _terminal,
+    "title": _title,
+    "tries": _tries,
+    "typing": _typing,
+    "verdict": _verdict,
+}
