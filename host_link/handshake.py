@@ -13,7 +13,8 @@ two nonces together are the session. Three rules keep ghosts out:
     not established  own nonce in it: established         bind to it; own nonce in it: established
     established      nothing changes                      PEER RESTARTED: new own nonce, bind to it
 
-In every state a HELLO that wants an answer gets one.
+In every state a HELLO that wants an answer gets one. An established end that hears nothing for long asks with
+one: a HELLO that the line gave again late may have put the two ends into different sessions.
 
 Paired ends (host_link.pairing) ask for more. A HELLO must bear a good proof; else it is refused, and so is
 that of an end that is not paired. A recorded HELLO has a good proof too: so an established end believes in a
@@ -83,13 +84,13 @@ class Handshake:
         self._pairing = pairing
         self._peer_salt = bytes(SALT_BYTES)
 
-    def hello(self) -> Hello:
-        """The HELLO to send now."""
+    def hello(self, *, asks: bool = False) -> Hello:
+        """The HELLO to send now. `asks`: an answer is wanted though the session stands."""
         hello = Hello(
             nonce=self.nonce,
             peer_nonce=self.peer_nonce,
             from_gateway=self.role is Role.GATEWAY,
-            answer_wanted=not self.established,
+            answer_wanted=asks or not self.established,
             version_max=VERSION_MAX,
             version_min=VERSION_MIN,
             body_bytes_max=FRAME_BODY_BYTES_MAX,

@@ -59,7 +59,8 @@ __all__ = [
 HELLO_INTERVAL_US = 50_000
 KEEP_ALIVE_US = 1_000_000
 SILENCE_US = 2_500_000
-"""So long may the peer be silent before the link counts as down."""
+"""So long may the peer be silent before the link counts as down, and between two HELLOs from then on."""
+_ASK_SHARE = 16  # a HELLO to a silent peer takes at most this part of the line
 _HELLO_FRAME_BYTES = 27
 _PAIRED_HELLO_FRAME_BYTES = 67
 
@@ -99,6 +100,9 @@ class Session:
         self._transport = Transport(Channel, self._pace)
         hello_bytes = _PAIRED_HELLO_FRAME_BYTES if pairing else _HELLO_FRAME_BYTES
         self._hello = HelloTimer(max(HELLO_INTERVAL_US, self._pace.duration_us(4 * hello_bytes)))
+        self._ask_interval_us = max(SILENCE_US, self._pace.duration_us(_ASK_SHARE * hello_bytes))
+        self._asked_us = 0  # when a silent peer was asked last who it is
+        self._asks = False
         self._in_session = False
         self._farewell = b""  # the CLOSE of the session that was ended last
         self._farewell_due_us: int | None = None
@@ -310,7 +314,7 @@ class Session:
         moments = [self._hello.due_us, self._farewell_due_us]
         if self._in_session:
             moments += [self._transport.deadline_us(), self._keep_alive_us()]
-            moments += [self._heard_us + SILENCE_US] if self.is_up else []
+            moments.append(self._heard_us + SILENCE_US if self.is_up else self._ask_due_us)
         first_us = min((moment for moment in moments if moment is not None), default=None)
         return None if first_us is None else -(-first_us // 1000)
 
@@ -326,6 +330,18 @@ class Session:
         if self.is_up and self._heard_us + SILENCE_US <= now_us:
             self._counters.outages += 1
             self._go_down(DownReason.SILENCE)
+        if not self.is_up and self._ask_due_us <= now_us:
+            self._ask(now_us)
+
+    @property
+    def _ask_due_us(self) -> int:
+        return max(self._heard_us + SILENCE_US, self._asked_us + self._ask_interval_us)
+
+    def _ask(self, now_us: int) -> None:
+        """Ask a silent peer who it is: it may be in another session, and take all that is sent for noise."""
+        self._asked_us = now_us
+        self._asks = True
+        self._hello.answer(now_us)
 
     def _keep_alive_us(self) -> int | None:
         """When to ask whether the peer is still there; None while an answer is awaited anyway."""
@@ -342,7 +358,10 @@ class Session:
             out += self._farewell
             self._counters.frames_sent += 1
         if self._hello.due_us is not None and self._hello.due_us <= now_us:
-            hello = self._pace.boundary(now_us) + encode_frame(encode_body(self._handshake.hello()))
+            hello = self._pace.boundary(now_us) + encode_frame(
+                encode_body(self._handshake.hello(asks=self._asks))
+            )
+            self._asks = False
             out += hello
             self._counters.frames_sent += 1
             sent_us = self._pace.occupy(len(hello), now_us)

@@ -8,14 +8,14 @@ step by step.
 Time is left out: a timer may fire whenever it runs. The line may lose a frame, which is what damage comes
 to, or give it twice; with `late_doubles` the second time may come after later frames. An end may reboot,
 close and open at any moment, with frames of its past still on the line. A frame for which there is no room
-is lost.
+is lost. With `paired` both ends have the same pairing key; nobody else is on the line.
 
 Nonces only ever meet as equal or different, so states that differ in the names of their nonces are one
 state: `named` gives them the same names. So the number of states is finite, though reboots may go on for
 ever. An end's traffic has a life of its own (`End.traffic`), which begins with each reboot and each
 forgetting. It is not sent: by it the model knows whose traffic a frame really is.
 
-    python -m tests.host_link.handshake_model 3      the same with more frames on their way (minutes)
+    python -m tests.host_link.handshake_model 3      all of it, paired or not, late doubles or not (minutes)
 """
 
 from __future__ import annotations
@@ -23,14 +23,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from typing import NamedTuple
 
 from host_link.frames import Hello
-from host_link.handshake import Handshake, HelloOutcome, Role
+from host_link.handshake import Agreement, Handshake, HelloOutcome, Role
+from host_link.pairing import PAIRING_KEY_BYTES, SALT_BYTES, Pairing
 
 ROLES = (Role.TERMINAL, Role.GATEWAY)
 FRESH = 0x40000000  # a nonce that nobody has had: the names of nonces in use are small numbers
 FORGOTTEN = 0x20000000
+SALTS = {Role.TERMINAL: b"T" * SALT_BYTES, Role.GATEWAY: b"G" * SALT_BYTES}
+"""Of paired ends. Nonces never come again here, so salts need not change to tell two starts apart."""
 
 
 class End(NamedTuple):
@@ -81,6 +85,19 @@ class Ghost(AssertionError):
     """The session rules have let something pass that they must not."""
 
 
+class PairedHandshake(Handshake):
+    """With good proofs only, which are not made and not looked at: they would take most of the time."""
+
+    def __init__(self, role: Role, nonce: int) -> None:
+        super().__init__(role, nonce, Pairing(bytes(PAIRING_KEY_BYTES), SALTS[role]))
+
+    def _is_proven(self, hello: Hello) -> bool:
+        return hello.salts is not None
+
+    def _bind(self, peer_nonce: int, peer_salt: bytes, agreement: Agreement) -> None:
+        self.peer_nonce, self._peer_salt, self.agreement = peer_nonce, peer_salt, agreement
+
+
 START = State(
     (End(True, 1, 0, False, 1, None), End(True, 1, 0, False, 1, None)),
     ((), ()),
@@ -95,7 +112,14 @@ class Model:
     in_flight_max: int
     late_doubles: bool = False
     """Whether the line may give a frame again after later ones, not just twice in a row."""
+    paired: bool = False
+    closes: bool = True
+    """Whether users close and open; without that a search is a fifth as long."""
     handshake: Callable[[Role, int], Handshake] = Handshake
+
+    def __post_init__(self) -> None:
+        if self.paired:
+            self.handshake = PairedHandshake
 
     # --- one end ---
 
@@ -115,7 +139,7 @@ class Model:
 
     def _receive_hello(self, role: Role, end: End, frame: Frame) -> tuple[End, list[Frame]]:
         handshake = self._handshake(role, end)
-        outcome = handshake.accept(as_hello(role.peer, frame))
+        outcome = handshake.accept(as_hello(role.peer, frame, paired=self.paired))
         traffic = end.traffic + FORGOTTEN if outcome is HelloOutcome.PEER_RESTARTED else end.traffic
         after = End(True, handshake.nonce, handshake.peer_nonce, handshake.established, traffic, None)
         return after, [hello(after)] if frame.wanted or not after.established else []
@@ -134,6 +158,8 @@ class Model:
     def _handshake(self, role: Role, end: End) -> Handshake:
         handshake = self.handshake(role, end.nonce)
         handshake.peer_nonce, handshake.established = end.peer_nonce, end.established
+        if self.paired and end.peer_nonce:
+            handshake._peer_salt = SALTS[role.peer]
         return handshake
 
     @staticmethod
@@ -156,7 +182,12 @@ class Model:
                     yield Action("double", index, fault=True)
             if end.is_open and has_room:
                 yield Action("send", index, fault=False)
-            yield Action("close", index, fault=True) if end.is_open else Action("open", index, fault=False)
+                if end.established:
+                    yield Action("ask", index, fault=False)
+            if self.closes:
+                yield (
+                    Action("close", index, fault=True) if end.is_open else Action("open", index, fault=False)
+                )
             yield Action("reboot", index, fault=True)
 
     def after(self, state: State, action: Action) -> State:
@@ -176,6 +207,8 @@ class Model:
                 queue = (*queue, queue[0]) if self.late_doubles else (queue[0], *queue)
             case "send":
                 sent = [traffic(end) if end.established else hello(end)]
+            case "ask":
+                sent = [hello(end)._replace(wanted=True)]
             case "close":
                 end, sent = self.close(ROLES[index], end)
             case "open":
@@ -206,8 +239,9 @@ def farewells(end: End) -> list[Frame]:
     return [Frame("close", *end.farewell)] if end.farewell else []
 
 
-def as_hello(sender: Role, frame: Frame) -> Hello:
-    """A HELLO of the model as the link has it."""
+def as_hello(sender: Role, frame: Frame, *, paired: bool = False) -> Hello:
+    """A HELLO of the model as the link has it, without its proof."""
+    heard = SALTS[sender.peer] if frame.peer_nonce else bytes(SALT_BYTES)
     return Hello(
         nonce=frame.nonce,
         peer_nonce=frame.peer_nonce,
@@ -217,6 +251,7 @@ def as_hello(sender: Role, frame: Frame) -> Hello:
         version_min=1,
         body_bytes_max=1024,
         window_bytes=16384,
+        salts=(SALTS[sender], heard) if paired else None,
     )
 
 
@@ -263,10 +298,12 @@ def named(state: State) -> State:
 # --- what must hold ----------------------------------------------------------------------------------
 
 
-def refuse_ghosts(state: State) -> None:
-    """Raise Ghost where two ends are in different sessions, or traffic was taken for that of another life."""
-    terminal, gateway = state.ends
-    if terminal.established and gateway.established and not together(state):
+def refuse_ghosts(state: State, *, apart_is_one: bool = True) -> None:
+    """Raise Ghost where traffic was taken for that of another life, or two ends are up in different sessions.
+
+    The latter only with `apart_is_one`: a line that gives frames again late can bring it about, for a while.
+    """
+    if apart_is_one and both_up(state) and not together(state):
         raise Ghost(f"both ends are up, in different sessions: {state}")
     for receiver in (0, 1):
         pairs = [(sent, taken) for index, sent, taken in state.taken if index == receiver]
@@ -274,14 +311,16 @@ def refuse_ghosts(state: State) -> None:
             raise Ghost(f"traffic of one life was taken for that of another: {state}")
 
 
+def both_up(state: State) -> bool:
+    """Both ends are up, in whatever session."""
+    return all(end.established for end in state.ends)
+
+
 def together(state: State) -> bool:
     """Both ends are up in one session."""
     terminal, gateway = state.ends
-    return (
-        terminal.established
-        and gateway.established
-        and (terminal.nonce, terminal.peer_nonce) == (gateway.peer_nonce, gateway.nonce)
-    )
+    one_session = (terminal.nonce, terminal.peer_nonce) == (gateway.peer_nonce, gateway.nonce)
+    return both_up(state) and one_session
 
 
 def shown(state: State) -> str:
@@ -306,8 +345,8 @@ class Search:
     model: Model
     states: dict[State, int] = field(default_factory=dict)
     step_count: int = 0
-    before: list[list[int]] = field(default_factory=list)
-    """By state: the states from which an action without a fault leads to it."""
+    before: list[list[tuple[int, str]]] = field(default_factory=list)
+    """By state: the states from which an action without a fault leads to it, and the action's name."""
     reached_by: list[tuple[State, Action] | None] = field(default_factory=list)
     """By state: the state and the action that led to it first."""
 
@@ -323,7 +362,7 @@ class Search:
                 if number == known:
                     waiting.append(self._enter(following, (state, action)))
                 if not action.fault:
-                    self.before[number].append(self.states[state])
+                    self.before[number].append((self.states[state], action.name))
         return self
 
     def _enter(self, state: State, reached_by: tuple[State, Action] | None) -> State:
@@ -331,7 +370,7 @@ class Search:
         self.before.append([])
         self.reached_by.append(reached_by)
         try:
-            refuse_ghosts(state)
+            refuse_ghosts(state, apart_is_one=not self.model.late_doubles)
         except Ghost as ghost:
             raise Ghost(f"{ghost}, reached by {self.told(state)}") from None
         return state
@@ -357,14 +396,17 @@ class Search:
                 steps.setdefault((action, state.ends[action.end], queue[:1]), (state, action))
         return list(steps.values())
 
-    def dead_ends(self) -> list[State]:
-        """States from which, the weather being fair from now on, the two ends never get together."""
+    def dead_ends(self, *, without: str = "") -> list[State]:
+        """States from which, the weather being fair from now on, the two ends never get together.
+
+        `without`: the name of an action that never happens.
+        """
         by_number = list(self.states)
         alive = {number for number, state in enumerate(by_number) if together(state)}
         waiting = list(alive)
         for number in waiting:
-            for earlier in self.before[number]:
-                if earlier not in alive:
+            for earlier, name in self.before[number]:
+                if earlier not in alive and name != without:
                     alive.add(earlier)
                     waiting.append(earlier)
         return [state for number, state in enumerate(by_number) if number not in alive]
@@ -392,11 +434,16 @@ class Search:
         for index in (step % 2, 1 - step % 2):
             if state.queues[index]:
                 return Action("deliver", index, fault=False)
+        if both_up(state) and not together(state):
+            return Action("ask", step % 2, fault=False)
         asking = [index for index in (0, 1) if not state.ends[index].established] or [step % 2]
         return Action("send", asking[step % len(asking)], fault=False)
 
 
 if __name__ == "__main__":
-    search = Search(Model(int(sys.argv[1]) if len(sys.argv) > 1 else 3)).run()
-    print(f"{len(search.states)} states, {search.step_count} steps, {len(search.dead_ends())} dead ends")
-    print(f"{search.fair_steps(search.states, 60)} steps of fair weather at most")
+    for paired, late_doubles in product((False, True), repeat=2):
+        model = Model(int(sys.argv[1]) if len(sys.argv) > 1 else 3, late_doubles, paired)
+        search = Search(model).run()
+        print(f"{paired=} {late_doubles=}: {len(search.states)} states, {search.step_count} steps,", end=" ")
+        print(f"{len(search.dead_ends())} dead ends,", end=" ", flush=True)
+        print(f"{search.fair_steps(search.states, 60)} steps of fair weather at most")

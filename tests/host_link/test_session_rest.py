@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
+from host_link.frames import Hello, decode_body
+from host_link.framing import FrameDecoder, FrameReceived
 from host_link.handshake import Role
 from host_link.session import Channel, LinkUp, MessageReceived, Session
 from tests.host_link.virtual_link import VirtualLink
@@ -85,6 +89,43 @@ def test_on_a_cut_line_it_asks_as_seldom_as_lets_traffic_flow_again_in_time(
     link.run_until(began + 2_000, stop=lambda: any(isinstance(e, MessageReceived) for e in link.events["b"]))
     round_trip_ms = 2 * latency_ms + 6
     assert link.now_ms - began <= max(100, 4 * round_trip_ms)
+
+
+def test_a_silent_peer_is_asked_who_it_is_now_and_then() -> None:
+    link = VirtualLink()
+    link.run_until(1_000)
+    link.line.cut(link.now_ms)
+    session = link.sessions["a"]
+    asked = []
+    for now_ms in range(1_001, 20_000):
+        session.on_deadline(now_ms=now_ms)
+        for event in FrameDecoder().feed(session.bytes_to_send(now_ms=now_ms)):
+            if isinstance(event, FrameReceived) and not event.in_session:
+                body = decode_body(event.body)
+                assert isinstance(body, Hello)
+                assert body.answer_wanted
+                asked.append(now_ms)
+    gaps = [later - earlier for earlier, later in pairwise(asked)]
+    assert 2_500 <= asked[0] <= 3_500
+    assert gaps
+    assert set(gaps) == {2_500}
+
+
+def test_ends_that_a_late_hello_has_put_into_different_sessions_find_each_other() -> None:
+    """The terminal restarts; its HELLO of before comes again when the line gives nothing else."""
+    link = VirtualLink()
+    recorded = link.sessions["a"].bytes_to_send(now_ms=0)
+    link.run_until(1_000)
+    link.boot("a")
+    link.run_until(2_000)
+    link.line.cut(link.now_ms)
+    link.sessions["b"].receive(recorded, now_ms=link.now_ms)
+    link.run_until(2_100)
+    link.line.mend(link.now_ms)
+    link.sessions["a"].send(Channel.HOST, b"request", now_ms=link.now_ms)
+    link.run_until(10_000)
+    assert all(session.is_up for session in link.sessions.values())
+    assert link.sessions["b"].counters.peer_restarts == 2
 
 
 def writes(link: VirtualLink, duration_ms: int) -> int:
