@@ -9,12 +9,32 @@ from typing import Final
 
 from bank.request import FieldValue
 from wire.iso8583 import IsoMessage, response_mti, swap_tpdu
+from wire.iso8583.profile import Profile, profile
 from wire.pan import Pan
 
 APPROVED: Final = "00"
+SUCCESSES: Final = frozenset({"00", "10", "11", "A2", "A4", "A5", "A6"})
+"""The plain success, the partial one and the flawed ones: each of them is done (section 12)."""
 
 _ECHOED: Final = (2, 3, 4, 11, 14, 23, 25, 41, 42, 49, 53, 60)
 """Fields that an answer repeats. F2 only if it was sent: a swiped card's number need not travel again."""
+
+
+_SETTLEMENT: Final = "0500"
+"""The one request whose answer has no F39: its field 48 says how it went (section 8.1)."""
+
+_STAMPED: Final[Mapping[tuple[str, str], frozenset[int]]] = {
+    ("0820", "301"): frozenset({12, 13}),
+    **{
+        (mti, code): frozenset()
+        for mti, codes in (
+            ("0820", ("362", "372", "373", "382")),
+            ("0800", ("360", "361", "364", "370", "371", "380", "381")),
+        )
+        for code in codes
+    },
+}
+"""(MTI, 60.3) -> which of F12 F13 F32 F37 the answer has, where that is not all of them (section 4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,27 +50,31 @@ class BankPolicy:
     issuer_remark: str = "POSTERM DEMO BANK"
     """Issuer's part of field 63.2, at most 20 bytes in GBK; printed on the slip as a remark."""
     hold_lifetime: timedelta = timedelta(days=1)
-    """How long an authorised amount stays set aside when nothing more is heard."""
+    """How long an amount stays set aside whose PIN is still to come; a pre-authorisation lasts longer."""
     pin_formats: str = "0134"
     """The ISO 9564-1 formats of PIN blocks that are taken; any other is answered with 99."""
-    completion_percent_max: int = 100
-    """The largest completion, in percent of the authorised amount."""
+    profile: Profile = field(default_factory=profile)
+    """What acquirers do differently, shared with the terminals."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the bank decided: field 39 and what goes with it."""
+    """What the bank decided: field 39 and what goes with it.
+
+    `moved_minor`: what was really moved or held, where that is not the amount asked for.
+    """
 
     code: str
     auth_code: str | None = None
     pan: Pan | None = None
     original_id: int | None = None
+    moved_minor: int | None = None
     fields: Mapping[int, FieldValue] = field(default_factory=dict)
 
     @property
     def approved(self) -> bool:
-        """Whether the code is the plain success."""
-        return self.code == APPROVED
+        """Whether it was done: the plain success, or one of the others."""
+        return self.code in SUCCESSES
 
 
 def answer_envelope(request: IsoMessage) -> tuple[str, str]:
@@ -65,9 +89,15 @@ def answer_message(
     fields: dict[int, FieldValue] = {
         number: request.fields[number] for number in _ECHOED if number in request.fields
     }
-    fields |= {12: now.strftime("%H%M%S"), 13: now.strftime("%m%d"), 39: outcome.code}
-    fields |= {32: policy.acquirer_code, 37: rrn}
-    if request.mti[1] in "124":
+    stamps = {12: now.strftime("%H%M%S"), 13: now.strftime("%m%d"), 32: policy.acquirer_code, 37: rrn}
+    network_code = str(request.fields.get(60, ""))[8:11]
+    stamped = _STAMPED.get((request.mti, network_code), stamps.keys())
+    fields |= {number: value for number, value in stamps.items() if number in stamped}
+    if request.mti == _SETTLEMENT:
+        fields[15] = now.strftime("%m%d")
+    else:
+        fields[39] = outcome.code
+    if request.mti[1] in "1246":
         fields[15] = now.strftime("%m%d")
         fields[44] = policy.issuer_code.ljust(11) + policy.acquirer_code.ljust(11)
         fields[63] = _remark(policy) if outcome.approved else policy.scheme

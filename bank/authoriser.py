@@ -15,7 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
-from bank.answers import BankPolicy, Outcome, answer_envelope, answer_message
+from bank.answers import APPROVED, SUCCESSES, BankPolicy, Outcome, answer_envelope, answer_message
+from bank.batches import Batches
 from bank.cards import Card, Cards
 from bank.entropy import Entropy
 from bank.errors import FrameError, HsmError
@@ -24,15 +25,22 @@ from bank.hsm import Hsm, MessageKeys
 from bank.ledger import Account, Audit, Hold, HoldState, Ledger, Posting
 from bank.management import MANAGEMENT
 from bank.merchants import Merchants, MerchantStatus, Terminal
+from bank.office import Office
 from bank.payments import Payment, Payments, PaymentState
+from bank.plans import Plan, plan_of
 from bank.request import Request, read_request, security_data
+from bank.reversals import reverse
+from bank.schemes import organisation_of
 from bank.settlement import BatchTotals, batch_totals
+from bank.settling import refused_settlement
 from bank.store import BankStore
-from bank.transactions import TRANSACTIONS, Office, TransactionType, reverse
+from bank.transactions import carry_out
 from wire.errors import CodecError
 from wire.iso8583 import Dialect, IsoMessage, dialect
 
 _REVERSAL: Final = "0400"
+_SETTLEMENT: Final = "0500"
+_PARTIAL: Final = "10"
 _MASTER_KEY_MARK: Final = "master key mark"
 
 
@@ -79,11 +87,19 @@ class Bank:
         self.cards = Cards(store, self.ledger, self.hsm)
         self.merchants = Merchants(store, self.ledger, self.hsm)
         self.payments = Payments(store)
+        self.batches = Batches(store)
         self.policy = policy or BankPolicy()
         self.faults = faults if faults is not None else BankFaults()
         self._dialect: Dialect = dialect(dialect_name)
         self._office = Office(
-            self.ledger, self.cards, self.merchants, self.payments, self.hsm, entropy, self.policy
+            self.ledger,
+            self.cards,
+            self.merchants,
+            self.payments,
+            self.batches,
+            self.hsm,
+            entropy,
+            self.policy,
         )
         self._check_master_key()
 
@@ -159,9 +175,9 @@ class Bank:
         merchant = self.merchants.find(request.mid)
         terminal = self.merchants.find_terminal(request.mid, request.tid)
         if merchant is None or merchant.status is not MerchantStatus.ACTIVE:
-            return self._answer(iso, Outcome("03"), rrn, now)
+            return self._answer(iso, _stranger(request, "03"), rrn, now)
         if terminal is None:
-            return self._answer(iso, Outcome("97"), rrn, now)
+            return self._answer(iso, _stranger(request, "97"), rrn, now)
         if not request.is_financial:
             return self._answer(iso, self._manage(request, terminal), rrn, now)
         if not self._mac_is_right(iso, raw, terminal):
@@ -172,13 +188,14 @@ class Bank:
         handler = MANAGEMENT.get((request.mti, request.network_code))
         if handler is None:
             return Outcome("12")
-        return self._forced(request) or handler(self._office, request, terminal)
+        forced = self._forced(request)
+        return Outcome(forced) if forced else handler(self._office, request, terminal)
 
     def _decide_financial(self, request: Request, terminal: Terminal, rrn: str) -> bytes:
         found = self.payments.find(request.mid, request.tid, request.batch, request.trace)
         if request.mti == _REVERSAL:
-            refusal = Outcome("30") if request.lacks(frozenset({39})) else self._forced(request)
-            outcome = refusal or reverse(self._office, request, found, rrn=rrn)
+            forced = "30" if request.lacks(frozenset({39})) else self._forced(request)
+            outcome = Outcome(forced) if forced else reverse(self._office, request, found, rrn=rrn)
             return self._answer(request.message, outcome, rrn, request.now, terminal)
         if found is None:
             return self._decide_new(request, terminal, rrn)
@@ -191,26 +208,40 @@ class Bank:
         return self._answer(request.message, outcome, rrn, request.now, terminal)
 
     def _decide_new(self, request: Request, terminal: Terminal, rrn: str) -> bytes:
-        kind = TRANSACTIONS.get(request.selector)
-        if kind is None:
+        plan = plan_of(request)
+        if plan is None:
             return self._answer(request.message, Outcome("40"), rrn, request.now, terminal)
-        payment_id = self.payments.begin(request, kind.kind, rrn=rrn)
-        outcome = self._forced(request) or self._carry_out(kind, request, terminal, payment_id)
+        payment_id = self.payments.begin(request, plan.kind, rrn=rrn)
+        outcome = self._carry_out(plan, request, terminal, payment_id)
         answer = self._answer(request.message, outcome, rrn, request.now, terminal)
-        pan_sealed = self.hsm.seal_pan(outcome.pan) if outcome.pan else None
-        self.payments.finish(payment_id, outcome, pan_sealed=pan_sealed, reply=answer)
+        self.payments.finish(
+            payment_id,
+            outcome,
+            pan_sealed=self.hsm.seal_pan(outcome.pan) if outcome.pan else None,
+            organisation=organisation_of(outcome.pan) if outcome.pan else "",
+            moved_minor=request.amount_minor if outcome.moved_minor is None else outcome.moved_minor,
+            reply=answer,
+        )
         return answer
 
-    def _carry_out(
-        self, kind: TransactionType, request: Request, terminal: Terminal, payment_id: int
-    ) -> Outcome:
-        if request.lacks(kind.required):
-            return Outcome("30")
-        return kind.handle(self._office, request, terminal, payment_id)
+    def _carry_out(self, plan: Plan, request: Request, terminal: Terminal, payment_id: int) -> Outcome:
+        """What the plan says; or the code that a fault wants: instead of it, or, a success, in its place."""
+        is_late = self.batches.is_closed(request.mid, request.tid, request.batch)
+        if is_late and not self.policy.profile.closed_batch_takes_payments:
+            return Outcome("22")
+        forced = self._forced(request)
+        if forced and forced not in SUCCESSES:
+            return Outcome(forced)
+        outcome = carry_out(
+            self._office, plan, request, terminal, payment_id, part=forced == _PARTIAL and plan.partial
+        )
+        is_plain = outcome.code == APPROVED and forced and forced != _PARTIAL
+        return replace(outcome, code=forced) if is_plain else outcome
 
-    def _forced(self, request: Request) -> Outcome | None:
+    def _forced(self, request: Request) -> str:
+        """The response code that a fault wants, "" for none."""
         fault = self.faults.take(FaultKind.RESPONSE_CODE, request.mti, request.text(3))
-        return Outcome(fault.value) if fault else None
+        return fault.value if fault else ""
 
     # --- answers and their MACs ------------------------------------------------------------------
 
@@ -275,13 +306,13 @@ class Bank:
     def payment_ledger(self, tid: str, mid: str, batch: str, trace: str) -> PaymentLedger:
         """What the payment that began with this message (authorisation or purchase) left in the books.
 
-        Its postings, those of its completions and of its reversal, and its open holds (0 or 1). A payment
-        that the bank never saw has none of either.
+        Its postings, those of everything that refers to it and of their reversals, and its open holds (0 or
+        1). A payment that the bank never saw has none of either.
         """
         payment = self.payments.find(mid, tid, batch, trace)
         if payment is None:
             return PaymentLedger((), 0)
-        related = [payment, *self.payments.referring_to(payment.payment_id)]
+        related = self.payments.family(payment)
         postings = [p for one in related for p in self.ledger.postings(payment_id=one.payment_id)]
         hold = self.ledger.hold_of(payment.payment_id)
         return PaymentLedger(tuple(postings), int(hold is not None and hold.state is HoldState.OPEN))
@@ -314,6 +345,11 @@ class Bank:
     def is_empty(self) -> bool:
         """Whether the bank has neither cards nor merchants yet."""
         return not self.cards.cards() and not self.merchants.merchants()
+
+
+def _stranger(request: Request, code: str) -> Outcome:
+    """The refusal of somebody whom the bank does not serve; a settlement has its own form for it."""
+    return refused_settlement(request) if request.mti == _SETTLEMENT else Outcome(code)
 
 
 def _keys_of(request: IsoMessage, terminal: Terminal | None) -> MessageKeys | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
 
+from bank.answers import APPROVED, SUCCESSES
 from bank.errors import RecordError
 from bank.hsm import Hsm
 from bank.ledger import AccountKind, Ledger
@@ -40,7 +41,11 @@ REFUSALS = {
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A card of this bank. `pan` masks itself; `pin_offset` is no PIN, but is kept out of the repr too."""
+    """A card of this bank. `pan` masks itself; `pin_offset` is no PIN, but is kept out of the repr too.
+
+    `approval_code`: what its approvals say in F39, 00 or a flawed success. `partial_approval`: whether a
+    part of an amount is approved where all of it is not there, if the terminal takes that.
+    """
 
     pan: Pan
     name: str
@@ -54,6 +59,8 @@ class Card:
     pin_tries_limit: int
     amount_limit_minor: int | None
     account_id: int
+    approval_code: str = APPROVED
+    partial_approval: bool = False
 
     def __repr__(self) -> str:
         return f"Card({self.name!r}, {self.pan.masked}, {self.status.value})"
@@ -108,6 +115,8 @@ class Cards:
         amount_limit_minor: int | None = None,
         pin_required: bool = True,
         pin_tries_limit: int = PIN_TRIES_LIMIT,
+        approval_code: str = APPROVED,
+        partial_approval: bool = False,
     ) -> Card:
         """Issue a card with an account of its own, funded from clearing. The PIN is kept as an offset only.
 
@@ -116,6 +125,8 @@ class Cards:
         self._check(name, pan, expiry_yymm, service_code)
         if balance_minor < 0 or pin_tries_limit < 1:
             raise RecordError(f'card "{name}" cannot start with a negative balance or without PIN tries')
+        if approval_code not in SUCCESSES:
+            raise RecordError(f'card "{name}": an approval says one of {", ".join(sorted(SUCCESSES))}')
         account_id = self._ledger.open_account(f"card {name}", AccountKind.CARDHOLDER)
         if balance_minor:
             self._ledger.transfer(
@@ -126,7 +137,9 @@ class Cards:
                 now=now,
             )
         self._store.execute(
-            "INSERT INTO card VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
+            "INSERT INTO card (pan_sealed, name, holder, expiry_yymm, service_code, status, pin_offset,"
+            " pin_required, pin_tries_limit, amount_limit_minor, account_id, approval_code, partial_approval)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 self._hsm.seal_pan(pan),
                 name,
@@ -139,6 +152,8 @@ class Cards:
                 pin_tries_limit,
                 amount_limit_minor,
                 account_id,
+                approval_code,
+                int(partial_approval),
             ),
         )
         return self.named(name)
@@ -184,6 +199,17 @@ class Cards:
         self.named(name)
         self._store.execute("UPDATE card SET status = ? WHERE name = ?", (status.value, name))
 
+    def set_approval(self, card: Card, *, code: str | None = None, partial: bool | None = None) -> None:
+        """Change what the card's approvals say, and whether a part of an amount is approved."""
+        self._store.execute(
+            "UPDATE card SET approval_code = ?, partial_approval = ? WHERE name = ?",
+            (
+                code or card.approval_code,
+                int(card.partial_approval if partial is None else partial),
+                card.name,
+            ),
+        )
+
     def set_pin_tries_used(self, card: Card, tries_used: int) -> None:
         """Write the count of wrong PINs; 0 after a right one."""
         self._store.execute("UPDATE card SET pin_tries_used = ? WHERE name = ?", (tries_used, card.name))
@@ -202,4 +228,6 @@ class Cards:
             pin_tries_limit=row["pin_tries_limit"],
             amount_limit_minor=row["amount_limit_minor"],
             account_id=row["account_id"],
+            approval_code=row["approval_code"],
+            partial_approval=bool(row["partial_approval"]),
         )

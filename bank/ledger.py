@@ -73,7 +73,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Money set aside for a payment that was authorised."""
+    """Money set aside for a payment that was authorised. `completion_max_minor`: what may be completed."""
 
     hold_id: int
     account_id: int
@@ -84,6 +84,7 @@ class Hold:
     pin_state: PinState
     opened_at: str
     expires_at: str
+    completion_max_minor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,13 +242,30 @@ class Ledger:
     # --- holds -----------------------------------------------------------------------------------
 
     def place_hold(
-        self, account_id: int, payment_id: int, amount_minor: int, *, now: datetime, expires_at: datetime
-    ) -> None:
-        """Set `amount_minor` aside for a payment. Whether it is available is the caller's question."""
-        self._store.insert(
-            "INSERT INTO hold (account_id, payment_id, amount_minor, state, opened_at, expires_at)"
-            " VALUES (?, ?, ?, 'open', ?, ?)",
-            (account_id, payment_id, amount_minor, clock_text(now), clock_text(expires_at)),
+        self,
+        account_id: int,
+        payment_id: int,
+        amount_minor: int,
+        *,
+        completion_max_minor: int,
+        now: datetime,
+        expires_at: datetime,
+    ) -> int:
+        """Set `amount_minor` aside for a payment; the hold's number.
+
+        Whether it is available is the caller's question.
+        """
+        return self._store.insert(
+            "INSERT INTO hold (account_id, payment_id, amount_minor, completion_max_minor, state, opened_at,"
+            " expires_at) VALUES (?, ?, ?, ?, 'open', ?, ?)",
+            (
+                account_id,
+                payment_id,
+                amount_minor,
+                completion_max_minor,
+                clock_text(now),
+                clock_text(expires_at),
+            ),
         )
 
     def hold_of(self, payment_id: int) -> Hold | None:
@@ -259,8 +277,8 @@ class Ledger:
         """All holds that still lower an account's available money, oldest first."""
         return [_hold(row) for row in self._store.rows(f"{_HOLDS} WHERE state = 'open' ORDER BY hold_id")]
 
-    def close_hold(self, hold_id: int, state: HoldState) -> None:
-        """End a hold: completed (by a posting) or released (by a reversal)."""
+    def set_hold(self, hold_id: int, state: HoldState) -> None:
+        """End a hold, completed by a posting or released; or open it again, when that end is reversed."""
         self._store.execute("UPDATE hold SET state = ? WHERE hold_id = ?", (state.value, hold_id))
 
     def note_pin(self, hold_id: int, pin_state: PinState) -> None:

@@ -1,4 +1,4 @@
-"""Network management: sign-in, sign-out, echo. These messages carry no MAC and are not remembered."""
+"""Network management: sign-in, sign-out, echo, downloads, settlement. These messages carry no MAC."""
 
 from __future__ import annotations
 
@@ -8,8 +8,17 @@ from typing import Final
 from bank.answers import APPROVED, Outcome
 from bank.hsm import KEY_LAYOUTS, KeyLayout
 from bank.merchants import Terminal
+from bank.office import Office
+from bank.parameters import end_download, send_parameters, take_status
 from bank.request import Request
-from bank.transactions import Office
+from bank.settling import (
+    end_upload,
+    settle,
+    take_advice,
+    take_certificate,
+    take_details,
+    take_failed,
+)
 
 _LONG_MAK: Final = frozenset({"x9.19", "cmac"})
 """MAC algorithms whose MAK has 16 bytes, sent whole in the bundle (section 6.2, "host profile option")."""
@@ -68,5 +77,18 @@ MANAGEMENT: Final[Mapping[tuple[str, str], ManagementHandler]] = {
     ("0800", "006"): sign_in_without_keys,
     ("0820", "002"): sign_out,
     ("0820", "301"): echo,
+    ("0820", "362"): take_status,
+    ("0800", "360"): send_parameters,
+    ("0800", "364"): send_parameters,
+    ("0800", "361"): end_download,
+    ("0500", "201"): settle,
+    ("0320", "201"): take_details,
+    ("0320", "000"): take_advice,
+    ("0320", "203"): take_certificate,
+    ("0320", "205"): take_certificate,
+    ("0320", "204"): take_failed,
+    ("0320", "206"): take_failed,
+    ("0320", "202"): end_upload,
+    ("0320", "207"): end_upload,
 }
 """(MTI, 60.3) -> management message. iso8583-pos section 5.0."""

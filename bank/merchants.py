@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from typing import Final
 
 from bank.errors import RecordError
 from bank.hsm import KEY_SCHEMES, MAC_ALGORITHMS, Hsm, MessageKeys, WorkingKeys
 from bank.ledger import AccountKind, Ledger
-from bank.store import BankStore
+from bank.store import BankStore, clock_text
 
 _PRINTABLE: Final = range(0x20, 0x7F)
 
@@ -165,6 +166,21 @@ class Merchants:
         self._store.execute(
             "UPDATE terminal SET batch = ? WHERE mid = ? AND tid = ?", (batch, terminal.mid, terminal.tid)
         )
+
+    def take_status(self, terminal: Terminal, status: str, *, now: datetime) -> None:
+        """Keep what the terminal says of its devices and parameters, over what it said before."""
+        self._store.execute(
+            "INSERT OR REPLACE INTO terminal_status VALUES (?, ?, ?, ?)",
+            (terminal.mid, terminal.tid, clock_text(now), status),
+        )
+
+    def status_of(self, terminal: Terminal) -> tuple[str, str] | None:
+        """When the terminal said last how it is, and what it said; or None."""
+        row = self._store.row(
+            "SELECT received_at, status FROM terminal_status WHERE mid = ? AND tid = ?",
+            (terminal.mid, terminal.tid),
+        )
+        return (row["received_at"], row["status"]) if row else None
 
     def sign_out(self, terminal: Terminal) -> None:
         """Forget the working keys: until the next sign-in everything with a MAC is refused."""

@@ -24,10 +24,18 @@ class PaymentKind(Enum):
     """What was asked for. `UNKNOWN`: a reversal came, and its original never did."""
 
     AUTHORISATION = "authorisation"
+    AUTHORISATION_CANCEL = "authorisation cancel"
     PIN_VERIFICATION = "pin verification"
-    COMPLETION = "completion"
+    COMPLETION = "completion"  # by advice
+    COMPLETION_REQUEST = "completion request"
+    COMPLETION_VOID = "completion void"
     PURCHASE = "purchase"
+    PURCHASE_VOID = "purchase void"
+    REFUND = "refund"
+    OFFLINE_SALE = "offline sale"
+    ADJUSTMENT = "adjustment"
     BALANCE = "balance"
+    SCRIPT_RESULT = "script result"
     UNKNOWN = "unknown"
 
 
@@ -42,7 +50,11 @@ class PaymentState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One row of the register. `reply`: the answer as it was sent, to be sent again to a repeat."""
+    """One row of the register. `reply`: the answer as it was sent, to be sent again to a repeat.
+
+    `amount_minor` is what was asked for, `moved_minor` what was moved or held (0 unless approved).
+    `organisation`: the card's, as field 63.1 names it.
+    """
 
     payment_id: int
     mid: str
@@ -62,6 +74,8 @@ class Payment:
     original_id: int | None
     digest: bytes
     reply: bytes
+    moved_minor: int = 0
+    organisation: str = ""
 
     def __repr__(self) -> str:
         return f"Payment({self.payment_id}, {self.kind.value}, {self.batch}/{self.trace}, {self.state.value})"
@@ -100,12 +114,30 @@ class Payments:
         )
         return _payment(row) if row else None
 
+    def find_by_rrn(self, mid: str, rrn: str) -> Payment | None:
+        """The newest payment at any terminal of a merchant that was answered with this reference, or None."""
+        row = self._store.row(
+            "SELECT * FROM payment WHERE mid = ? AND rrn = ? ORDER BY payment_id DESC", (mid, rrn)
+        )
+        return _payment(row) if row else None
+
+    def standing(self, payment_id: int) -> list[Payment]:
+        """What refers to a payment, was approved, and was not reversed; oldest first."""
+        return [one for one in self.referring_to(payment_id) if one.state is PaymentState.APPROVED]
+
     def referring_to(self, payment_id: int) -> list[Payment]:
-        """The verifications and completions of a payment, oldest first."""
+        """Everything that refers to a payment, such as its verifications and completions, oldest first."""
         rows = self._store.rows(
             "SELECT * FROM payment WHERE original_id = ? ORDER BY payment_id", (payment_id,)
         )
         return [_payment(row) for row in rows]
+
+    def family(self, payment: Payment) -> list[Payment]:
+        """A payment, everything that refers to it, and everything that refers to that; oldest first."""
+        family = [payment]
+        for one in family:
+            family += self.referring_to(one.payment_id)
+        return sorted(family, key=lambda one: one.payment_id)
 
     def of_batch(self, mid: str, tid: str, batch: str) -> list[Payment]:
         """Everything a terminal asked for in one batch, in the order of arrival."""
@@ -124,11 +156,14 @@ class Payments:
         return str(row["trace"] or "") if row else ""
 
     def unused_batch(self, mid: str, tid: str, *, after: str) -> str:
-        """The first batch after this one, 999999 being followed by 000000, in which nothing was asked for."""
+        """The first batch after this one (000000 after 999999) that is neither used nor settled."""
         batch = after
         while True:
             batch = f"{(int(batch) + 1) % _BATCH_COUNT:06d}"
-            if not self.highest_trace(mid, tid, batch):
+            was_settled = self._store.row(
+                "SELECT 1 FROM batch WHERE mid = ? AND tid = ? AND batch = ?", (mid, tid, batch)
+            )
+            if not was_settled and not self.highest_trace(mid, tid, batch):
                 return batch
 
     def begin(self, request: Request, kind: PaymentKind, *, rrn: str) -> int:
@@ -162,18 +197,29 @@ class Payments:
             ),
         )
 
-    def finish(self, payment_id: int, outcome: Outcome, *, pan_sealed: bytes | None, reply: bytes) -> None:
+    def finish(
+        self,
+        payment_id: int,
+        outcome: Outcome,
+        *,
+        pan_sealed: bytes | None,
+        organisation: str,
+        moved_minor: int,
+        reply: bytes,
+    ) -> None:
         """Write the decision and the answer behind a request."""
         state = PaymentState.APPROVED if outcome.approved else PaymentState.DECLINED
         self._store.execute(
             "UPDATE payment SET response_code = ?, state = ?, auth_code = ?, pan_sealed = ?, original_id = ?,"
-            " reply = ? WHERE payment_id = ?",
+            " organisation = ?, moved_minor = ?, reply = ? WHERE payment_id = ?",
             (
                 outcome.code,
                 state.value,
                 outcome.auth_code,
                 pan_sealed,
                 outcome.original_id,
+                organisation,
+                moved_minor if outcome.approved else 0,
                 reply,
                 payment_id,
             ),

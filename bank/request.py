@@ -25,7 +25,7 @@ _DIGIT_FIELDS: Final[Mapping[int, int]] = {3: 6, 4: 12, 11: 6, 14: 4, 22: 3, 23:
 SM4_PIN_USAGE: Final = b"22\x00\x10"
 """How field 62 begins when it holds an SM4 PIN block: usage 22, tag 00, length 16 (section 3.4)."""
 
-_FINANCIAL_CLASSES: Final = frozenset("124")
+_FINANCIAL_CLASSES: Final = frozenset("1246")
 """Second digit of the MTI of messages that carry a MAC and are remembered."""
 
 
@@ -36,6 +36,10 @@ class OriginalReference:
     batch: str
     trace: str
     date_mmdd: str
+
+    def names_day(self, date_mmdd: str) -> bool:
+        """Whether this may be the day: it is given and the same, or not given."""
+        return self.date_mmdd in {"", "0000", date_mmdd}
 
     @property
     def names_a_message(self) -> bool:
@@ -65,6 +69,7 @@ class Request:
     batch: str
     network_code: str
     ic_condition: str
+    takes_partial: bool = False
 
     @property
     def mti(self) -> str:
@@ -73,13 +78,13 @@ class Request:
 
     @property
     def is_financial(self) -> bool:
-        """Whether it must carry a MAC: 01xx, 02xx and 04xx."""
+        """Whether it must carry a MAC: 01xx, 02xx, 04xx and 06xx."""
         return self.mti[1] in _FINANCIAL_CLASSES
 
     @property
-    def selector(self) -> tuple[str, str, str]:
-        """What decides the transaction: MTI, processing code (F3), transaction type (60.1)."""
-        return (self.mti, self.text(3), self.type_code)
+    def selector(self) -> tuple[str, str, str, str]:
+        """What decides the transaction: MTI, processing code (F3), condition (F25), type (60.1)."""
+        return (self.mti, self.text(3), self.text(25), self.type_code)
 
     @property
     def amount_minor(self) -> int:
@@ -101,6 +106,11 @@ class Request:
     def is_swiped(self) -> bool:
         """Whether the card was read from its stripe (entry mode 02x)."""
         return self.text(22).startswith("02")
+
+    @property
+    def names_card(self) -> bool:
+        """Whether the message itself says which card: track 2, clear or protected, or field 2."""
+        return bool(self.text(35) or self.text(2) or security_data(self.message).track2)
 
     @property
     def original(self) -> OriginalReference | None:
@@ -148,7 +158,7 @@ def security_data(message: IsoMessage) -> SecurityData:
 def read_request(message: IsoMessage, now: datetime) -> Request | None:
     """The request in `message`, or None if a field has not the form that the table above or F60/F61 ask for.
 
-    F60 is read by its length: 60.1 to 60.3 (11 digits) always, 60.4 and 60.5 when they are there.
+    F60 is read by its length: 60.1 to 60.3 (11 digits) always, 60.4 to 60.6 when they are there.
     """
     fields = message.fields
     if any(
@@ -171,6 +181,7 @@ def read_request(message: IsoMessage, now: datetime) -> Request | None:
         batch=private[2:8],
         network_code=private[8:11],
         ic_condition=private[12:13] or "0",
+        takes_partial=private[13:14] == "1",
     )
     if request.is_financial and request.lacks(frozenset({3, 11, 41, 42})):
         return None

@@ -1,5 +1,8 @@
 """The bank's memory: one SQLite file, written ahead and flushed at every commit.
 
+Its layout is what `schema/001.sql`, `002.sql` and so on make of an empty file, one after the other. A file of
+an earlier version is brought forward by those that it lacks; one of a later version is refused.
+
 The rule of this room: a request is one transaction, and its answer leaves only after the commit returned.
 So after a power cut the bank knows everything that it ever told a terminal, and perhaps one thing more.
 """
@@ -18,7 +21,7 @@ from typing import Final
 
 from bank.errors import StoreError, StoreVersionError
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 MEMORY: Final = ":memory:"
 
 SqlValue = str | int | bytes | None
@@ -45,8 +48,9 @@ class BankStore:
     def open(cls, path: Path | str, *, create: bool = True) -> BankStore:
         """Open the database at `path`, or ":memory:"; lay out the tables in an empty one.
 
-        Raises StoreError if there is no such file (with `create=False`) or it is no database, and
-        StoreVersionError if it has another schema version; the file is then as it was.
+        A database of an earlier schema version is brought forward. Raises StoreError if there is no such
+        file (with `create=False`) or it is no database, and StoreVersionError if it has a later version or
+        cannot be brought forward; the file is then as it was.
         """
         name = str(path)
         if name != MEMORY and not create and not Path(name).is_file():
@@ -78,8 +82,7 @@ class BankStore:
     def _prepare(self) -> None:
         version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
         table_count = int(self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
-        is_new = version == 0 and table_count == 0
-        if not is_new and version != SCHEMA_VERSION:
+        if version > SCHEMA_VERSION or (version == 0 and table_count > 0):
             raise StoreVersionError(
                 f"{self.path} has schema version {version}, this program works with {SCHEMA_VERSION}: "
                 "use the program that wrote it, or start a new database with `posterm bank init`"
@@ -87,14 +90,24 @@ class BankStore:
         self._connection.row_factory = sqlite3.Row
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
+        for step in range(version + 1, SCHEMA_VERSION + 1):
+            self._bring_forward_to(step)
         self._connection.execute("PRAGMA foreign_keys = ON")
-        if is_new:
-            schema = resources.files("bank").joinpath("schema.sql").read_text(encoding="utf-8")
-            self._connection.executescript(
-                f"BEGIN IMMEDIATE;\n{schema}\nPRAGMA user_version = {SCHEMA_VERSION};\nCOMMIT;"
-            )
-        additions = resources.files("bank").joinpath("schema_security.sql").read_text(encoding="utf-8")
-        self._connection.executescript(additions)
+
+    def _bring_forward_to(self, step: int) -> None:
+        """Carry out one step whole or not at all. References are checked at its end, not in between."""
+        script = resources.files("bank").joinpath("schema", f"{step:03}.sql").read_text(encoding="utf-8")
+        try:
+            self._connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {step};")
+            if self._connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
+                raise StoreVersionError(
+                    f"{self.path} cannot be brought to schema version {step}: a row refers to one that is "
+                    "not there; the file is as it was"
+                )
+            self._connection.execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
     def close(self) -> None:
         """Close the file; may be called twice."""

@@ -1,331 +1,301 @@
-"""What the bank does for each transaction: the rules of steps 3, 6 and 7 of a payment, and of a purchase.
+"""How a plan is carried out: the card, the original, the PIN, the money, and then what it does to the books.
 
-Each function takes the office (the bank's registers), the request, its terminal and the number of its row,
-and returns an Outcome. It may hold and post money; the caller's store transaction makes that and the answer
-one. The order of the checks is iso8583-pos section 13.
+One flow for every type of transaction (iso8583-pos section 13, steps 6 to 11); what differs from type to
+type is the row of `bank.plans`. It may hold and post money; the caller's store transaction makes that and the
+answer one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final
 
-from bank.answers import APPROVED, BankPolicy, Outcome
-from bank.cards import Card, Cards, is_expired
-from bank.entropy import Entropy
-from bank.errors import HsmError
-from bank.hsm import Hsm, PinFormatError
-from bank.ledger import Hold, HoldState, Ledger, PinState
-from bank.merchants import Merchants, Terminal
-from bank.payments import Payment, PaymentKind, Payments, PaymentState
-from bank.request import Request, read_card, security_data
+from bank.answers import APPROVED, Outcome
+from bank.cards import Card
+from bank.checks import amount_refusal, card_in, pin_refusal, standing_refusal
+from bank.ledger import Hold, HoldState, PinState
+from bank.merchants import Terminal
+from bank.office import Office
+from bank.originals import find_original
+from bank.payments import Payment, PaymentKind
+from bank.plans import AmountRule, CardFrom, Effect, PinRule, Plan
+from bank.request import Request
 
-CURRENCY: Final = "156"
-CHIP_SERVICE: Final = "26"  # first digit of the service code of a card that has a chip
-
-
-@dataclass(frozen=True, slots=True)
-class Office:
-    """The registers and the rules of one bank, as the transactions use them."""
-
-    ledger: Ledger
-    cards: Cards
-    merchants: Merchants
-    payments: Payments
-    hsm: Hsm
-    entropy: Entropy
-    policy: BankPolicy
-
-
-Handler = Callable[[Office, Request, Terminal, int], Outcome]
+_PARTIAL: Final = "10"
+_TIP_DIGITS: Final = 12
+_ENDED: Final = frozenset({HoldState.COMPLETED, HoldState.RELEASED})
 
 
 @dataclass(frozen=True, slots=True)
-class TransactionType:
-    """One row of the dispatch table: what it is, what it must carry (beside F3 11 41 42 60 64), who acts."""
+class Case:
+    """A request that passed the questions asked so far. `amount_minor`: what is to be moved or held."""
 
-    kind: PaymentKind
-    required: frozenset[int]
-    handle: Handler
+    office: Office
+    plan: Plan
+    request: Request
+    payment_id: int
+    amount_minor: int
+    card: Card | None = None
+    original: Payment | None = None
+    hold: Hold | None = None
 
-
-# --- step 3: the card is checked, the money is held --------------------------------------------------
-
-
-def authorise(office: Office, request: Request, terminal: Terminal, payment_id: int) -> Outcome:
-    """Check the card and set the amount aside; the answer carries an authorisation code."""
-    card, refusal = _card_of(office, request, terminal)
-    if card is None or refusal is not None:
-        return Outcome(refusal or "14", pan=card.pan if card else None)
-    refusal = _pin_refusal(office, request, terminal, card) if request.pin_block is not None else None
-    refusal = refusal or _funds_refusal(office, request, card)
-    if refusal is not None:
-        return Outcome(refusal, pan=card.pan)
-    office.ledger.place_hold(
-        card.account_id,
-        payment_id,
-        request.amount_minor,
-        now=request.now,
-        expires_at=request.now + office.policy.hold_lifetime,
-    )
-    if request.pin_block is not None:
-        hold = office.ledger.hold_of(payment_id)
-        assert hold is not None
-        office.ledger.note_pin(hold.hold_id, PinState.VERIFIED)
-    return Outcome(
-        APPROVED, auth_code=office.payments.new_auth_code(request.mid, office.entropy), pan=card.pan
-    )
+    def refused(self, code: str) -> Outcome:
+        """The outcome of a case that goes no further."""
+        pan = self.card.pan if self.card else None
+        return Outcome(code, pan=pan, original_id=self.original.payment_id if self.original else None)
 
 
-# --- step 6: the PIN is verified ---------------------------------------------------------------------
+def carry_out(
+    office: Office, plan: Plan, request: Request, terminal: Terminal, payment_id: int, *, part: bool = False
+) -> Outcome:
+    """Judge one request and, if nothing refuses it, do what its plan says.
 
-
-def verify_pin(office: Office, request: Request, terminal: Terminal, _payment_id: int) -> Outcome:
-    """Verify the PIN of an authorised payment, whose card is known from the authorisation."""
-    original, hold, refusal = _held_original(office, request)
-    if original is None or hold is None or refusal is not None:
-        return Outcome(refusal or "25", original_id=original.payment_id if original else None)
-    card = office.cards.find_sealed(original.pan_sealed)
-    assert card is not None, "an approved authorisation has a card of this bank"
-    refusal = "22" if hold.state is not HoldState.OPEN else _pin_refusal(office, request, terminal, card)
-    if refusal in {None, "55"}:
-        office.ledger.note_pin(hold.hold_id, PinState.WRONG if refusal else PinState.VERIFIED)
-    return Outcome(
-        refusal or APPROVED, auth_code=original.auth_code, pan=card.pan, original_id=original.payment_id
-    )
-
-
-# --- step 7: the hold becomes a posting --------------------------------------------------------------
-
-
-def complete(office: Office, request: Request, _terminal: Terminal, payment_id: int) -> Outcome:
-    """Turn a hold into a posting. A repeat never gets here: it is answered from the register.
-
-    A hold whose last PIN was wrong is not completed. One that expired still is, if the money is there.
+    `part`: approve one half of the amount only, as a bank that is told to misbehave does.
     """
-    original, hold, refusal = _held_original(office, request)
-    if original is None or hold is None or refusal is not None:
-        return Outcome(refusal or "25", original_id=original.payment_id if original else None)
-    refusal = _completion_refusal(office, request, hold)
-    card = office.cards.find_sealed(original.pan_sealed)
-    pan = card.pan if card else None
-    if refusal is not None:
-        return Outcome(refusal, pan=pan, original_id=original.payment_id)
-    office.ledger.close_hold(hold.hold_id, HoldState.COMPLETED)
-    _pay_merchant(office, request, "completion", hold.account_id, payment_id)
-    return Outcome(APPROVED, auth_code=original.auth_code, pan=pan, original_id=original.payment_id)
+    case = Case(office, plan, request, payment_id, request.amount_minor)
+    if request.lacks(plan.required):
+        return case.refused("30")
+    case, refusal = _with_card_and_original(case, terminal)
+    refusal = refusal or _pin(case, terminal) or _amount(case) or ""
+    if refusal:
+        return case.refused(refusal)
+    case, refusal = _with_funds(case, part=part)
+    return case.refused(refusal) if refusal else _EFFECTS[plan.effect](case)
 
 
-def _completion_refusal(office: Office, request: Request, hold: Hold) -> str | None:
-    if hold.state in {HoldState.COMPLETED, HoldState.RELEASED}:
-        return "22"
-    if hold.pin_state is PinState.WRONG:
-        return "55"
-    if not 0 < request.amount_minor <= hold.amount_minor * office.policy.completion_percent_max // 100:
-        return "64"
-    held_minor = hold.amount_minor if hold.state is HoldState.OPEN else 0
-    available_minor = office.ledger.account(hold.account_id).available_minor + held_minor
-    return "51" if request.amount_minor > available_minor else None
+# --- which card, which original -----------------------------------------------------------------------
 
 
-# --- one message does it all -------------------------------------------------------------------------
-
-
-def purchase(office: Office, request: Request, terminal: Terminal, payment_id: int) -> Outcome:
-    """Check card and PIN and post at once."""
-    card, refusal = _card_of(office, request, terminal)
-    if card is None or refusal is not None:
-        return Outcome(refusal or "14", pan=card.pan if card else None)
-    refusal = _pin_refusal(office, request, terminal, card) or _funds_refusal(office, request, card)
-    if refusal is not None:
-        return Outcome(refusal, pan=card.pan)
-    _pay_merchant(office, request, "purchase", card.account_id, payment_id)
-    return Outcome(
-        APPROVED, auth_code=office.payments.new_auth_code(request.mid, office.entropy), pan=card.pan
-    )
-
-
-def balance(office: Office, request: Request, terminal: Terminal, _payment_id: int) -> Outcome:
-    """Tell the available balance in field 54: account 00, amount type 02, currency, C or D, twelve digits."""
-    card, refusal = _card_of(office, request, terminal)
-    if card is None or refusal is not None:
-        return Outcome(refusal or "14", pan=card.pan if card else None)
-    refusal = _pin_refusal(office, request, terminal, card)
-    if refusal is not None:
-        return Outcome(refusal, pan=card.pan)
-    available_minor = office.ledger.account(card.account_id).available_minor
-    sign = "C" if available_minor >= 0 else "D"
-    return Outcome(APPROVED, pan=card.pan, fields={54: f"0002{CURRENCY}{sign}{abs(available_minor):012d}"})
-
-
-# --- a reversal undoes any of the reversible ---------------------------------------------------------
-
-
-def reverse(office: Office, request: Request, original: Payment | None, *, rrn: str) -> Outcome:
-    """Undo the request that had this key (section 7.2).
-
-    00: undone, also the second time. 12: it was declined. 25: unknown, and remembered from now on.
-    64: another amount or kind than the original's. 22: too late, or nothing that can be reversed.
-    """
-    if original is None:
-        office.payments.forestall(request, rrn=rrn)
-        return Outcome("25")
-    if original.state is PaymentState.FORESTALLED:
-        return Outcome("25")
-    if (original.processing_code, original.amount_minor) != (request.text(3), request.amount_minor):
-        return Outcome("64")
-    if original.state is PaymentState.REVERSED:
-        return Outcome(APPROVED)
-    if original.state is PaymentState.DECLINED:
-        return Outcome("12")
+def _with_card_and_original(case: Case, terminal: Terminal) -> tuple[Case, str]:
+    """The case with both, and the code that refuses it ("" for none)."""
+    office, plan, request = case.office, case.plan, case.request
+    card, refusal = None, ""
+    if plan.card is CardFrom.MESSAGE or request.names_card:
+        card, data, refusal = card_in(office, request, terminal)
+        case = replace(case, card=card)
+        if card is not None and data is not None and plan.standing:
+            refusal = standing_refusal(request, card, data) or ""
+    if refusal or plan.original is None:
+        return case, refusal
+    original, refusal = find_original(office, plan.original, request, card.pan if card else None)
+    if original is None or refusal:
+        return replace(case, original=original), refusal
     hold = office.ledger.hold_of(original.payment_id)
-    is_reversible = original.kind in {PaymentKind.AUTHORISATION, PaymentKind.PURCHASE}
-    if not is_reversible or (hold is not None and hold.state is HoldState.COMPLETED):
-        return Outcome("22")
-    if hold is not None:
-        office.ledger.close_hold(hold.hold_id, HoldState.RELEASED)
-    office.ledger.reverse_postings(original.payment_id, now=request.now)
-    office.payments.mark_reversed(original.payment_id, request.text(39))
-    return Outcome(APPROVED)
+    card = card or office.cards.find_sealed(original.pan_sealed)
+    case = replace(case, original=original, hold=hold, card=card)
+    return case, _hold_refusal(plan, hold)
 
 
-# --- the questions they share ------------------------------------------------------------------------
+def _hold_refusal(plan: Plan, hold: Hold | None) -> str:
+    if plan.effect not in {Effect.RELEASE, Effect.COMPLETE, Effect.NOTE_PIN}:
+        return ""
+    assert hold is not None, "an approved authorisation has a hold"
+    is_over = hold.state is not HoldState.OPEN if plan.needs_open_hold else hold.state in _ENDED
+    if is_over:
+        return "22"
+    return "55" if plan.effect is Effect.COMPLETE and hold.pin_state is PinState.WRONG else ""
 
 
-def _card_of(office: Office, request: Request, terminal: Terminal) -> tuple[Card | None, str | None]:
-    """The bank's record of the card in the request, and the code that refuses it (None: it may go on)."""
-    track2, refusal = _clear_track2(office, request, terminal)
-    if refusal is not None:
-        return None, refusal
-    data = read_card(request, track2)
-    card = office.cards.find(data.pan) if data else None
-    if data is None or card is None:
-        return None, "14"
-    refusal = card.refusal(request.now)
-    if refusal is None and data.expiry_yymm and data.expiry_yymm != card.expiry_yymm:
-        # An earlier plastic of the same account, or a forged one.
-        refusal = "54" if is_expired(data.expiry_yymm, request.now) else "14"
-    if (
-        refusal is None
-        and request.is_swiped
-        and request.ic_condition == "0"
-        and data.service_code[:1] in set(CHIP_SERVICE)
-    ):
-        refusal = "45"
-    return card, refusal
+# --- the PIN and the money ----------------------------------------------------------------------------
 
 
-def _clear_track2(office: Office, request: Request, terminal: Terminal) -> tuple[str, str | None]:
-    """Track 2 in clear ("" when none was sent), and the code if it cannot be deciphered."""
-    protected = security_data(request.message)
-    keys = terminal.message_keys(protected.ksn)
-    if protected.track2:
-        try:
-            return office.hsm.decrypt_whole_track(keys, protected.track2), None
-        except HsmError:
-            return "", "30"
-    track2 = request.text(35)
-    if not track2 or request.text(53)[2:3] != "1":
-        return track2, None
-    if terminal.tdk_sealed is None:
-        return "", "99"
-    try:
-        return office.hsm.decrypt_track(keys, track2), None
-    except HsmError:
-        return "", "30"
-
-
-def _pin_refusal(office: Office, request: Request, terminal: Terminal, card: Card) -> str | None:
-    """What is wrong with the PIN: 55 wrong or missing, 75 tries used up, 99 no PIN block, 30 no F53; or None.
-
-    Only a wrong PIN counts as a try; a right one clears the count; after the last one none is looked at.
-    """
-    if request.pin_block is None:
-        return "55" if card.pin_required else None
-    if request.text(53)[:1] not in {"1", "2"}:
-        return "30"
-    if card.pin_is_blocked:
-        return "75"
-    # F53 says whether the block is mixed with the card number (section 2.6): format 1 is not.
-    fitting = "1" if request.text(53)[:1] == "1" else "034"
-    formats = "".join(one for one in fitting if one in office.policy.pin_formats)
-    keys = terminal.message_keys(security_data(request.message).ksn)
-    try:
-        is_right = office.hsm.pin_is_right(
-            keys, request.pin_block, card.pan, card.pin_offset, formats=formats
-        )
-    except PinFormatError:
-        return "99"
-    except HsmError:
-        return "30"
-    office.cards.set_pin_tries_used(card, 0 if is_right else card.pin_tries_used + 1)
-    return None if is_right else "55"
-
-
-def _funds_refusal(office: Office, request: Request, card: Card) -> str | None:
-    """13 no amount, 12 another currency, 61 above the card's limit, 51 not enough; or None."""
-    account = office.ledger.account(card.account_id)
-    if request.amount_minor == 0:
-        return "13"
-    if request.text(49) != account.currency:
-        return "12"
-    if card.amount_limit_minor is not None and request.amount_minor > card.amount_limit_minor:
-        return "61"
-    return "51" if request.amount_minor > account.available_minor else None
-
-
-def _held_original(office: Office, request: Request) -> tuple[Payment | None, Hold | None, str | None]:
-    """The authorisation that F61 (or F38 and the card) names, its hold, and the code if it cannot serve."""
-    original = _find_original(office, request)
-    if original is None or original.kind is not PaymentKind.AUTHORISATION:
-        return None, None, "22" if original and original.state is PaymentState.FORESTALLED else "25"
-    if original.state is PaymentState.DECLINED:
-        return original, None, "12"
-    if original.auth_code != request.text(38):
-        return original, None, "25"
-    return (
-        original,
-        office.ledger.hold_of(original.payment_id),
-        ("22" if original.state is PaymentState.REVERSED else None),
-    )
-
-
-def _find_original(office: Office, request: Request) -> Payment | None:
-    reference = request.original
-    if reference is not None and reference.names_a_message:
-        found = office.payments.find(request.mid, request.tid, reference.batch, reference.trace)
-        return found if found and reference.date_mmdd in {"", "0000", found.date_mmdd} else None
-    data = read_card(request, request.text(35))
-    if data is None:
+def _pin(case: Case, terminal: Terminal) -> str | None:
+    rule, card = case.plan.pin, case.card
+    if rule is PinRule.NONE or card is None:
         return None
-    return office.payments.find_authorisation(request.mid, request.text(38), office.hsm.seal_pan(data.pan))
+    if case.request.pin_block is None:
+        is_needed = rule is PinRule.NEEDED or (rule is PinRule.CARD_DECIDES and card.pin_required)
+        return "55" if is_needed else None
+    refusal = pin_refusal(case.office, case.request, terminal, card)
+    if case.plan.effect is Effect.NOTE_PIN and case.hold is not None and refusal in {None, "55"}:
+        case.office.ledger.note_pin(case.hold.hold_id, PinState.WRONG if refusal else PinState.VERIFIED)
+    return refusal
 
 
-def _pay_merchant(office: Office, request: Request, kind: str, account_id: int, payment_id: int) -> None:
-    merchant = office.merchants.find(request.mid)
-    assert merchant is not None, "the authoriser has looked the merchant up"
-    office.ledger.transfer(
-        kind,
-        debit=account_id,
-        credit=merchant.account_id,
-        amount_minor=request.amount_minor,
-        now=request.now,
-        payment_id=payment_id,
+def _amount(case: Case) -> str | None:
+    """What F4 may be: by the card where the plan looks at funds, and compared with the original."""
+    if case.plan.funds:
+        assert case.card is not None
+        return amount_refusal(case.office, case.request, case.card)
+    if case.plan.original is None or case.original is None:
+        return None
+    return _AMOUNTS[case.plan.original.amount](case, case.original)
+
+
+def _full(case: Case, original: Payment) -> str | None:
+    return None if case.request.amount_minor == original.moved_minor else "64"
+
+
+def _within_hold(case: Case, _original: Payment) -> str | None:
+    assert case.hold is not None
+    return None if 0 < case.request.amount_minor <= case.hold.completion_max_minor else "64"
+
+
+def _rest(case: Case, original: Payment) -> str | None:
+    standing = case.office.payments.standing(original.payment_id)
+    tips = sum(one.moved_minor for one in standing if one.kind is PaymentKind.ADJUSTMENT)
+    refunded = sum(one.moved_minor for one in standing if one.kind is PaymentKind.REFUND)
+    return None if 0 < case.request.amount_minor <= original.moved_minor + tips - refunded else "64"
+
+
+def _with_tip(case: Case, original: Payment) -> str | None:
+    tip_minor = _tip_minor(case.request)
+    if tip_minor is None:
+        return "30"
+    profile = case.office.policy.profile
+    base_minor = original.moved_minor if profile.adjustment_amount == "total" else 0
+    if case.request.amount_minor != base_minor + tip_minor or tip_minor == 0:
+        return "64"
+    return "61" if tip_minor * 100 > original.moved_minor * profile.tip_percent_max else None
+
+
+def _tip_minor(request: Request) -> int | None:
+    """Field 48 of an adjustment: twelve digits; None when it is something else."""
+    text = request.text(48)
+    return int(text) if len(text) == _TIP_DIGITS and text.isascii() and text.isdigit() else None
+
+
+_AMOUNTS: Final[Mapping[AmountRule, Callable[[Case, Payment], str | None]]] = {
+    AmountRule.FREE: lambda _case, _original: None,
+    AmountRule.FULL: _full,
+    AmountRule.WITHIN_HOLD: _within_hold,
+    AmountRule.REST: _rest,
+    AmountRule.WITH_TIP: _with_tip,
+}
+
+
+def _with_funds(case: Case, *, part: bool) -> tuple[Case, str]:
+    """The case with the amount that is really there, and 51 when it is not enough."""
+    if case.plan.effect is Effect.TIP:
+        case = replace(case, amount_minor=_tip_minor(case.request) or 0)
+    takes_money = case.plan.effect in {Effect.HOLD, Effect.COMPLETE, Effect.DEBIT, Effect.TIP}
+    if not takes_money or case.card is None:
+        return case, ""
+    available_minor = case.office.ledger.account(case.card.account_id).available_minor
+    if case.plan.effect is Effect.COMPLETE and case.hold and case.hold.state is HoldState.OPEN:
+        available_minor += case.hold.amount_minor
+    if part and case.amount_minor > 1:
+        return replace(case, amount_minor=case.amount_minor // 2), ""
+    if case.amount_minor <= available_minor:
+        return case, ""
+    may_be_part = case.plan.partial and case.request.takes_partial and case.card.partial_approval
+    if may_be_part and available_minor > 0:
+        return replace(case, amount_minor=available_minor), ""
+    return case, "51"
+
+
+# --- what an approval does ----------------------------------------------------------------------------
+
+
+def _nothing(case: Case) -> Outcome:
+    return _approved(case)
+
+
+def _tell_balance(case: Case) -> Outcome:
+    """Field 54: account 00, amount type 02 (available), currency, C or D, twelve digits."""
+    assert case.card is not None
+    account = case.office.ledger.account(case.card.account_id)
+    sign = "C" if account.available_minor >= 0 else "D"
+    text = f"0002{account.currency}{sign}{abs(account.available_minor):012d}"
+    return Outcome(APPROVED, pan=case.card.pan, fields={54: text})
+
+
+def _hold(case: Case) -> Outcome:
+    """Set the amount aside: for long, or until the PIN comes, if one is needed and was not sent yet."""
+    assert case.card is not None
+    profile, has_pin = case.office.policy.profile, case.request.pin_block is not None
+    is_final = has_pin or not case.card.pin_required
+    lifetime = timedelta(days=profile.preauth_valid_days) if is_final else case.office.policy.hold_lifetime
+    percent = profile.completion_percent_max if is_final else 100
+    hold_id = case.office.ledger.place_hold(
+        case.card.account_id,
+        case.payment_id,
+        case.amount_minor,
+        completion_max_minor=case.amount_minor * percent // 100,
+        now=case.request.now,
+        expires_at=case.request.now + lifetime,
+    )
+    if has_pin:
+        case.office.ledger.note_pin(hold_id, PinState.VERIFIED)
+    return _approved(case)
+
+
+def _release(case: Case) -> Outcome:
+    assert case.hold is not None
+    case.office.ledger.set_hold(case.hold.hold_id, HoldState.RELEASED)
+    return _approved(case)
+
+
+def _complete(case: Case) -> Outcome:
+    """Turn a hold into a posting. One that expired too, if the money is there."""
+    assert case.hold is not None
+    case.office.ledger.set_hold(case.hold.hold_id, HoldState.COMPLETED)
+    return _debit(case)
+
+
+def _debit(case: Case) -> Outcome:
+    assert case.card is not None
+    _move(case, debit=case.card.account_id, credit=_merchant_account(case))
+    return _approved(case)
+
+
+def _credit(case: Case) -> Outcome:
+    assert case.card is not None
+    _move(case, debit=_merchant_account(case), credit=case.card.account_id)
+    return _approved(case)
+
+
+def _approved(case: Case) -> Outcome:
+    code, fields = APPROVED, {}
+    if case.amount_minor < case.request.amount_minor and case.plan.partial:
+        code, fields = _PARTIAL, {4: f"{case.amount_minor:012d}"}
+    elif case.plan.standing and case.card is not None:
+        code = case.card.approval_code
+    return Outcome(
+        code,
+        auth_code=_auth_code(case),
+        pan=case.card.pan if case.card else None,
+        original_id=case.original.payment_id if case.original else None,
+        moved_minor=case.amount_minor,
+        fields=fields,
     )
 
 
-TRANSACTIONS: Final[Mapping[tuple[str, str, str], TransactionType]] = {
-    ("0100", "030000", "10"): TransactionType(
-        PaymentKind.AUTHORISATION, frozenset({4, 22, 25, 49}), authorise
-    ),
-    ("0100", "330000", "01"): TransactionType(
-        PaymentKind.PIN_VERIFICATION, frozenset({22, 25, 38, 52, 53, 61}), verify_pin
-    ),
-    ("0220", "000000", "24"): TransactionType(
-        PaymentKind.COMPLETION, frozenset({4, 22, 25, 38, 49, 61}), complete
-    ),
-    ("0200", "000000", "22"): TransactionType(PaymentKind.PURCHASE, frozenset({4, 22, 25, 49}), purchase),
-    ("0200", "310000", "01"): TransactionType(PaymentKind.BALANCE, frozenset({22, 25}), balance),
+def _auth_code(case: Case) -> str | None:
+    if case.plan.gives_code:
+        return case.office.payments.new_auth_code(case.request.mid, case.office.entropy)
+    return case.original.auth_code if case.original else case.request.text(38) or None
+
+
+def _merchant_account(case: Case) -> int:
+    merchant = case.office.merchants.find(case.request.mid)
+    assert merchant is not None, "the authoriser has looked the merchant up"
+    return merchant.account_id
+
+
+def _move(case: Case, *, debit: int, credit: int) -> None:
+    case.office.ledger.transfer(
+        _POSTING_KINDS.get(case.plan.kind, case.plan.kind.value),
+        debit=debit,
+        credit=credit,
+        amount_minor=case.amount_minor,
+        now=case.request.now,
+        payment_id=case.payment_id,
+    )
+
+
+_POSTING_KINDS: Final = {PaymentKind.COMPLETION_REQUEST: "completion"}
+
+_EFFECTS: Final[Mapping[Effect, Callable[[Case], Outcome]]] = {
+    Effect.NOTHING: _nothing,
+    Effect.TELL_BALANCE: _tell_balance,
+    Effect.HOLD: _hold,
+    Effect.NOTE_PIN: _nothing,
+    Effect.RELEASE: _release,
+    Effect.COMPLETE: _complete,
+    Effect.DEBIT: _debit,
+    Effect.CREDIT: _credit,
+    Effect.TIP: _debit,
 }
-"""(MTI, F3, 60.1) -> transaction. iso8583-pos section 2.2; PIN verification is this project's own."""

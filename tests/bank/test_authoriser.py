@@ -106,7 +106,7 @@ def test_strangers_are_told_so(till: Till, mid: str, tid: str, code: str) -> Non
 
 def test_what_the_bank_does_not_do(till: Till) -> None:
     fields = till.purchase_fields()
-    assert till.ask("0200", {**fields, 3: "200000", 60: f"23{till.batch}00020"}).text(39) == "40"
+    assert till.ask("0200", {**fields, 25: "64", 60: f"22{till.batch}00020"}).text(39) == "40"
     assert till.ask("0800", {11: till.next_trace(), 60: f"00{till.batch}999"}, mac=False).text(39) == "12"
 
 

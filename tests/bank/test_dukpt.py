@@ -13,7 +13,6 @@ from bank.entropy import SeededEntropy
 from bank.errors import HsmError, RecordError
 from bank.hsm import Hsm, MessageKeys, PinFormatError, decode_pin_block
 from bank.provision import DEMO_MID, DEMO_TID, demo_bank, provision_of
-from bank.store import BankStore
 from tests.bank.test_hsm import cases
 from tests.bank.till import NOW, Till
 from wire.pan import Pan
@@ -189,19 +188,6 @@ def test_the_bdk_is_not_in_the_database_in_clear(tmp_path: Path) -> None:
     stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert bdk not in stored
     assert bdk.hex().encode() not in stored.lower()
-
-
-def test_a_database_from_before_the_table_gets_it(tmp_path: Path) -> None:
-    path = tmp_path / "bank.db"
-    demo_bank(path, now=NOW).close()
-    old = BankStore.open(path)
-    with old.transaction():
-        old.execute("DROP TABLE terminal_security")
-    old.close()
-    bank = demo_bank(path, now=NOW)
-    terminal = bank.merchants.terminal(DEMO_MID, DEMO_TID)
-    assert (terminal.key_scheme, terminal.mac_algorithm) == ("master-session", "unionpay")
-    bank.close()
 
 
 TERMINAL = {"tid": "00000001", "tmk": "11223344556677888877665544332211"}

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from bank.errors import StoreError, StoreVersionError
+from bank.provision import DEMO_MID, DEMO_TID, demo_bank
 from bank.store import SCHEMA_VERSION, BankStore
+from tests.bank.clerk import Clerk, results
+from tests.bank.till import NOW
+from wire.iso8583.private import Totals
 
 
 def test_a_new_file_is_written_ahead_and_flushed_at_commits(tmp_path: Path) -> None:
@@ -37,6 +41,58 @@ def test_a_new_file_is_for_its_owner_only(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_made_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="No such file or directory: check that it and its folder are there"):
         BankStore.open(tmp_path / "nowhere" / "bank.db")
+
+
+VERSION_1 = (Path(__file__).parent / "databases" / "version_1.sql").read_text(encoding="utf-8")
+
+
+def of_version_1(path: Path) -> Path:
+    connection = sqlite3.connect(path)
+    connection.executescript(VERSION_1)
+    connection.close()
+    return path
+
+
+def test_a_database_of_version_1_is_brought_forward_and_goes_on(tmp_path: Path) -> None:
+    bank = demo_bank(of_version_1(tmp_path / "bank.db"), now=NOW)
+    assert bank.store.number("PRAGMA user_version") == SCHEMA_VERSION
+    assert bank.store.rows("PRAGMA foreign_key_check") == []
+    assert bank.verify().ok
+    terminal = bank.merchants.terminal(DEMO_MID, DEMO_TID)
+    assert (terminal.key_scheme, terminal.mac_algorithm) == ("master-session", "unionpay")
+    payments = bank.payments.of_batch(DEMO_MID, DEMO_TID, "000001")
+    assert [(one.trace, one.state.value, one.moved_minor, one.organisation) for one in payments] == [
+        ("000002", "approved", 1234, "CUP"),
+        ("000003", "approved", 0, "CUP"),
+        ("000004", "approved", 1234, "CUP"),
+        ("000005", "approved", 500, "CUP"),
+        ("000006", "reversed", 700, "CUP"),
+        ("000007", "declined", 0, "CUP"),
+        ("000008", "approved", 2000, "CUP"),
+        ("000009", "forestalled", 0, ""),
+    ]
+    [hold] = bank.open_holds()
+    assert (hold.amount_minor, hold.completion_max_minor) == (2000, 2000)
+    clerk = Clerk(bank, trace_count=9)
+    assert clerk.sign_in().text(39) == "00"
+    assert results(clerk.settle(Totals(1734, 2))) == (1, 1)
+    bank.close()
+
+
+def test_a_step_forward_is_taken_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = of_version_1(tmp_path / "bank.db")
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA foreign_keys = OFF")
+    connection.execute("UPDATE hold SET account_id = 999")
+    connection.commit()
+    before = list(connection.iterdump())
+    connection.close()
+    with pytest.raises(StoreVersionError, match="cannot be brought to schema version 2"):
+        BankStore.open(path)
+    connection = sqlite3.connect(path)
+    assert list(connection.iterdump()) == before
+    assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+    connection.close()
 
 
 def test_another_schema_version_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -101,6 +101,9 @@ class Till:
             plastic_card.discretionary,
         ).nibbles()
 
+    def track2_of(self, name: str) -> str:
+        return self.track2(card(name))
+
     def pin_fields(self, plastic_card: CardPlastic, pin: str) -> dict[int, str | bytes]:
         block = encode_pinblock_iso_0(pin, plastic_card.pan.reveal())
         return {26: "06", 52: des_encrypt(self.pik, block), 53: "2600000000000000"}

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wire.errors import CodecError
-from wire.iso8583.private import F44, F54, F60, F61, F48Totals, Totals
+from wire.iso8583.private import F44, F54, F60, F61, ChipUpload, Detail, F48Details, F48Totals, Totals
+from wire.pan import Pan
 
 
 @pytest.mark.parametrize(
@@ -117,3 +118,55 @@ def test_any_text_gives_a_field_or_a_codec_error(text: str, digits: str) -> None
                 kind.parse(candidate)
             except CodecError:
                 continue
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        (F48Details(()), "00"),
+        (
+            F48Details((Detail("00", "000002", Pan("6225880000000100"), 12345),)),
+            "010000000200006225880000000100000000012345",
+        ),
+        (F48Details((Detail("01", "000003", None, 1),)), "0101000003" + "0" * 20 + "000000000001"),
+    ],
+)
+def test_details_of_a_batch_upload(field: F48Details, text: str) -> None:
+    assert field.encode() == text
+    assert F48Details.parse(text) == field
+
+
+def test_eight_details_fill_field_48_and_nine_do_not_fit() -> None:
+    one = Detail("00", "000002", Pan("6225880000000100"), 12345)
+    assert len(F48Details((one,) * 8).encode()) == 322
+    with pytest.raises(CodecError):
+        F48Details((one,) * 9).encode()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "01", "0x", "01" + "0" * 39, "01" + "0" * 41, "01" + "00000002" + "1" * 9 + "x" * 23]
+)
+def test_what_are_no_details(text: str) -> None:
+    with pytest.raises(CodecError):
+        F48Details.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("field", "data"),
+    [
+        (ChipUpload("6", "00", "00", 1234), b"610000000000001234156"),
+        (ChipUpload("7", "01", "05", 99, failure="22"), b"71010500000000009915622"),
+        (ChipUpload("7", "00", "11", 1, "156", "10"), b"71001100000000000115610"),
+    ],
+)
+def test_field_62_of_a_chip_upload(field: ChipUpload, data: bytes) -> None:
+    assert field.encode() == data
+    assert ChipUpload.parse(data) == field
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"61", b"710000000000001234156", b"61000000000000123415610", b"\xff" * 21]
+)
+def test_what_is_no_chip_upload(data: bytes) -> None:
+    with pytest.raises(CodecError):
+        ChipUpload.parse(data)

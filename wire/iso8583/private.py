@@ -1,4 +1,4 @@
-"""What is inside the UnionPay fields that have an inside: 44, 48, 54, 60 and 61.
+"""What is inside the UnionPay fields that have an inside: 44, 48, 54, 60, 61 and, of chip uploads, 62.
 
 Each class is one field: `encode()` gives the field's text, `parse()` takes it apart and raises CodecError.
 Parts are texts of fixed length, one after the other; parts at the end may be absent, none in between.
@@ -11,8 +11,9 @@ from dataclasses import astuple, dataclass
 from itertools import accumulate
 from typing import Self
 
-from wire.errors import CodecError
+from wire.errors import CodecError, PanError
 from wire.money import AMOUNT_MINOR_MAX
+from wire.pan import Pan
 
 _F60_DIGITS = (2, 6, 3, 1, 1, 1, 3)
 _F61_DIGITS = (6, 6, 4, 2, 11)
@@ -153,6 +154,91 @@ class F48Totals:
         """Take field 48 of a settlement apart. Raises CodecError: bad_length, bad_character."""
         numbers = [int(part) for part in _split(48, _TOTALS_DIGITS * 2, text, at_least=10)]
         return cls(Totals(*numbers[:5]), Totals(*numbers[5:]))
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One record of a batch upload: `card_kind` 00 domestic, 01 foreign; the trace of its request.
+
+    `pan` is None, zeros on the wire, from a terminal that keeps no card numbers.
+    """
+
+    card_kind: str
+    trace: str
+    pan: Pan | None
+    amount_minor: int
+
+
+_DETAIL_DIGITS = 40
+_DETAILS_MAX = 8  # more do not fit field 48
+
+
+@dataclass(frozen=True, slots=True)
+class F48Details:
+    """Field 48 of a batch upload (0320, 201): how many records, then 40 digits each (section 8.2)."""
+
+    details: tuple[Detail, ...]
+
+    def encode(self) -> str:
+        """Return the digits: 2 and 40 for each of up to 8 records. Raises CodecError."""
+        if len(self.details) > _DETAILS_MAX:
+            raise CodecError("bad_length", 48, f"it holds up to {_DETAILS_MAX} records")
+        records = (
+            _join(48, (2, 6), (one.card_kind, one.trace), at_least=2)
+            + (one.pan.reveal() if one.pan else "").rjust(20, "0")
+            + _digits(48, one.amount_minor, 12)
+            for one in self.details
+        )
+        return _digits(48, len(self.details), 2) + "".join(records)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Take the records apart. Raises CodecError: bad_length, bad_character."""
+        count = text[:2]
+        if not (count.isascii() and count.isdigit()) or len(text) != 2 + int(count) * _DETAIL_DIGITS:
+            raise CodecError("bad_length", 48, "its length is not that of as many records as it says")
+        return cls(tuple(cls._record(text[at : at + 40]) for at in range(2, len(text), _DETAIL_DIGITS)))
+
+    @staticmethod
+    def _record(text: str) -> Detail:
+        kind, trace, pan, amount = _split(48, (2, 6, 20, 12), text, at_least=4)
+        try:
+            return Detail(kind, trace, Pan(pan.lstrip("0")) if int(pan) else None, int(amount))
+        except PanError:
+            raise CodecError("bad_format", 48, "a record of it names no card") from None
+
+
+@dataclass(frozen=True, slots=True)
+class ChipUpload:
+    """Field 62 of a chip upload (0320): usage 6, an approved transaction's certificate, or 7, a failed one.
+
+    `response`: 00 with usage 6; 11 or 13 declined offline, 05 the issuer was not authenticated (usage 7).
+    `failure`: with usage 7 the cryptogram's kind (1 AAC, 2 the issuer's) and its result (0 or 2).
+    """
+
+    usage: str
+    card_kind: str
+    response: str
+    amount_minor: int
+    currency: str = "156"
+    failure: str = ""
+
+    def encode(self) -> bytes:
+        """Return 21 bytes (usage 6) or 23 (usage 7). Raises CodecError."""
+        if (self.usage, len(self.failure)) not in {("6", 0), ("7", 2)}:
+            raise CodecError("bad_format", 62, "usage 6 has no failure, usage 7 has one of two digits")
+        parts = (f"{self.usage}1", self.card_kind, self.response, _digits(62, self.amount_minor, 12))
+        sizes = (2, 2, 2, 12, 3, 2)[: 6 if self.failure else 5]
+        return _join(62, sizes, (*parts, self.currency, *filter(None, [self.failure])), at_least=5).encode()
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Take it apart. Raises CodecError: bad_length, bad_character, bad_format."""
+        text = data.decode("ascii", errors="replace")
+        usage, kind, response, amount, currency, failure = _split(62, (2, 2, 2, 12, 3, 2), text, at_least=5)
+        if (usage, len(failure)) not in {("61", 0), ("71", 2)}:
+            raise CodecError("bad_format", 62, "it is neither a certificate nor a failed transaction")
+        return cls(usage[0], kind, response, int(amount), currency, failure)
 
 
 def _join(number: int, sizes: Sequence[int], parts: Sequence[str], *, at_least: int) -> str:

@@ -1,4 +1,4 @@
--- The bank's database, schema version 1 (see SCHEMA_VERSION in store.py).
+-- Schema version 1: cards, merchants, terminals, payments, books. Later files change it (see `bank.store`).
 -- Times are the bank's own clock face as ISO text (2026-05-21T09:30:15), so that text order is time order.
 -- Amounts are minor units. Columns called *_sealed hold values enciphered by the HSM under the master key.
 

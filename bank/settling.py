@@ -1,0 +1,166 @@
+"""The settlement of a batch: totals compared (0500), records uploaded (0320), the batch closed.
+
+None of these messages carries a MAC (iso8583-pos sections 4 and 8), so none of them moves money: what an
+upload says is set against the register, and people look at what differs. Each may come again: it is then
+answered as before, and nothing is counted twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from bank.answers import APPROVED, Outcome
+from bank.batches import Batch, BatchState, Upload, UploadKind
+from bank.merchants import Terminal
+from bank.office import Office
+from bank.request import Request
+from bank.schemes import is_domestic
+from bank.settlement import BatchTotals, blocks
+from bank.store import clock_text
+from wire.errors import CodecError
+from wire.iso8583.private import ChipUpload, F48Details, F48Totals, Totals
+
+BALANCED: Final = 1
+NOT_BALANCED: Final = 2
+ERROR: Final = 3
+
+_CARD_KINDS: Final = {True: "00", False: "01"}  # domestic, foreign
+
+
+def settle(office: Office, request: Request, terminal: Terminal) -> Outcome:
+    """0500: compare the terminal's totals with the register; the answer's field 48 has the results."""
+    claimed = _totals(request)
+    if claimed is None:
+        return refused_settlement(request)
+    known = office.batches.find(terminal.mid, terminal.tid, request.batch)
+    if known is None or known.state is not BatchState.CLOSED:
+        known = _compare(office, request, terminal, claimed)
+        office.batches.claim(known)
+    answer = F48Totals(
+        replace(claimed.domestic, result=known.domestic), replace(claimed.foreign, result=known.foreign)
+    )
+    return Outcome(APPROVED, fields={48: answer.encode(), 63: request.text(63) or "01 "})
+
+
+def refused_settlement(request: Request) -> Outcome:
+    """The answer to a settlement that is not understood, or not taken: there is no F39, but a result 3."""
+    claimed = _totals(request) or F48Totals(Totals())
+    refused = F48Totals(replace(claimed.domestic, result=ERROR), replace(claimed.foreign, result=ERROR))
+    return Outcome("30", fields={48: refused.encode(), 63: request.text(63) or "01 "})
+
+
+def _totals(request: Request) -> F48Totals | None:
+    """Field 48 of a settlement with its result digits at 0; None when it is no such field."""
+    try:
+        told = F48Totals.parse(request.text(48))
+    except CodecError:
+        return None
+    return F48Totals(replace(told.domestic, result=0), replace(told.foreign, result=0))
+
+
+def _compare(office: Office, request: Request, terminal: Terminal, claimed: F48Totals) -> Batch:
+    domestic, foreign = blocks(office.payments.of_batch(terminal.mid, terminal.tid, request.batch))
+    return Batch(
+        mid=terminal.mid,
+        tid=terminal.tid,
+        batch=request.batch,
+        state=BatchState.CLAIMED,
+        claimed=claimed.encode(),
+        booked=F48Totals(domestic.block(), foreign.block()).encode(),
+        domestic=_result(claimed.domestic, domestic),
+        foreign=_result(claimed.foreign, foreign),
+        records_told=None,
+        claimed_at=clock_text(request.now),
+        closed_at=None,
+    )
+
+
+def _result(claimed: Totals, booked: BatchTotals) -> int:
+    return BALANCED if claimed == booked.block() else NOT_BALANCED
+
+
+# --- the upload ---------------------------------------------------------------------------------------
+
+
+def take_details(office: Office, request: Request, terminal: Terminal) -> Outcome:
+    """0320, 201: up to eight records of one half of the batch."""
+    try:
+        details = F48Details.parse(request.text(48)).details
+    except CodecError:
+        return Outcome("30")
+    records = [
+        Upload(
+            UploadKind.DETAIL,
+            one.trace,
+            one.card_kind,
+            one.amount_minor,
+            office.hsm.seal_pan(one.pan) if one.pan else None,
+        )
+        for one in details
+    ]
+    return _taken(office, request, terminal, records)
+
+
+def take_advice(office: Office, request: Request, terminal: Terminal) -> Outcome:
+    """0320 with the fields of a 0220: an advice again, this time for the comparison."""
+    known = office.payments.find(terminal.mid, terminal.tid, request.batch, request.trace)
+    if not request.text(3) or request.lacks(frozenset({4, 11})):
+        return Outcome("30")
+    kind = _CARD_KINDS[is_domestic(known.organisation if known else "")]
+    record = Upload(UploadKind.ADVICE, request.trace, kind, request.amount_minor)
+    return _taken(office, request, terminal, [record])
+
+
+def take_certificate(office: Office, request: Request, terminal: Terminal) -> Outcome:
+    """0320, 203 or 205: the certificate of an approved chip transaction (field 62, usage 6)."""
+    return _take_chip(office, request, terminal, "6", UploadKind.CERTIFICATE)
+
+
+def take_failed(office: Office, request: Request, terminal: Terminal) -> Outcome:
+    """0320, 204 or 206: a chip transaction that failed (field 62, usage 7)."""
+    return _take_chip(office, request, terminal, "7", UploadKind.FAILED)
+
+
+def _take_chip(office: Office, request: Request, terminal: Terminal, usage: str, kind: UploadKind) -> Outcome:
+    try:
+        told = ChipUpload.parse(request.binary(62) or b"")
+    except CodecError:
+        return Outcome("30")
+    if told.usage != usage:
+        return Outcome("30")
+    record = Upload(kind, request.trace, told.card_kind, told.amount_minor)
+    return _taken(office, request, terminal, [record])
+
+
+def _taken(office: Office, request: Request, terminal: Terminal, records: list[Upload]) -> Outcome:
+    """Enter an upload, if the batch's totals were told before; once it is closed it changes no more."""
+    batch = office.batches.find(terminal.mid, terminal.tid, request.batch)
+    if batch is None or request.lacks(frozenset({11})):
+        return Outcome("12" if batch is None else "30")
+    if batch.state is BatchState.CLAIMED:
+        office.batches.take_upload(terminal.mid, terminal.tid, request.batch, request.trace, records)
+    return Outcome(APPROVED)
+
+
+def end_upload(office: Office, request: Request, terminal: Terminal) -> Outcome:
+    """0320, 202 or 207: close the batch. The answer has another batch number if the next is not to be +1."""
+    told = request.text(48)
+    batch = office.batches.find(terminal.mid, terminal.tid, request.batch)
+    if batch is None or not told.isdigit():
+        return Outcome("12" if batch is None else "30")
+    if batch.state is BatchState.CLAIMED:
+        office.batches.close(
+            terminal.mid, terminal.tid, request.batch, records_told=int(told), now=request.now
+        )
+        if terminal.batch == request.batch:
+            office.merchants.open_batch(terminal, _next_batch(office, terminal))
+    current = office.merchants.terminal(terminal.mid, terminal.tid).batch
+    is_next = int(current) == (int(request.batch) + 1) % 1_000_000
+    return Outcome(
+        APPROVED, fields={48: told} | ({} if is_next else {60: f"00{current}{request.network_code}"})
+    )
+
+
+def _next_batch(office: Office, terminal: Terminal) -> str:
+    return office.payments.unused_batch(terminal.mid, terminal.tid, after=terminal.batch)
