@@ -34,14 +34,19 @@ class Faceplate:
         """Show `row`'s screen with the values of this moment."""
         board = self._parts.board
         name, values = self._screen_name(row), self._values(in_transaction=in_transaction)
-        said = (name, values, self._parts.language)
+        said = (name, values, self._language)
         if said != self._said:  # laying out a screen takes longer than the rest of a turn
             self._said = said
             columns, rows = board.display.columns, board.display.rows
-            self._show(render(name, values, columns=columns, rows=rows, language=self._parts.language))
+            self._show(render(name, values, columns=columns, rows=rows, language=self._language))
         if (lit := self._lights(row)) != self._lit:
             self._lit = lit
             board.leds.set(lit)
+
+    @property
+    def _language(self) -> str:
+        """The language in force, or English where the display has no Chinese characters."""
+        return self._parts.language if self._parts.board.display.shows_chinese else "en"
 
     def _show(self, screen: Screen) -> None:
         if screen != self._screen:
@@ -87,7 +92,7 @@ class Faceplate:
 
     def _merchant_name(self) -> str:
         settings = self._parts.settings
-        return settings.merchant_name_zh if self._parts.language == "zh" else settings.merchant_name
+        return settings.merchant_name_zh if self._language == "zh" else settings.merchant_name
 
     def _amount(self, payment: Payment | None) -> int | None:
         if payment is None:

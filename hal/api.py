@@ -120,6 +120,7 @@ class ReadFailure(Enum):
     INCOMPLETE = "incomplete"  # half a track: no end sentinel
     TOO_FAST = "too_fast"
     FORMAT = "bad_format"  # read well, but not a bank card's layout
+    UNREADABLE = "unreadable"  # the reader's firmware could not decode it, and does not say why
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +256,8 @@ class Display(Device, Protocol):
 
     columns: int
     rows: int
+    shows_chinese: bool
+    """False: its characters are Latin only, and whoever writes on it should say it in English."""
 
     def show(self, screen: Screen) -> None:
         """Replace what is shown. What does not fit is cut off at the right and at the bottom."""

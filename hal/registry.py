@@ -43,6 +43,12 @@ BACKENDS: Mapping[tuple[str, str], str] = {
     ("buzzer", "virtual"): "hal.virtual.buzzer:VirtualBuzzer",
     ("card_reader", "virtual"): "hal.virtual.card_reader:VirtualCardReader",
     ("printer", "virtual"): "hal.virtual.printer:VirtualPrinter",
+    ("display", "vfd"): "hal.serial.vfd:SerialVfd",
+    ("keypad", "serial"): "hal.serial.keypad:SerialKeypad",
+    ("buzzer", "serial"): "hal.serial.buzzer:SerialBuzzer",
+    ("buzzer", "in-display"): "hal.serial.buzzer:BuzzerInDisplay",
+    ("buzzer", "in-printer"): "hal.serial.buzzer:BuzzerInPrinter",
+    ("card_reader", "serial"): "hal.serial.magstripe:SerialMagstripeReader",
     ("serial_port", "virtual"): "hal.virtual.serial_port:VirtualSerialPort",
     ("serial_port", "serial"): "hal.serial.port:PyserialPort",
 }

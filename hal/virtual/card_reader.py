@@ -7,12 +7,12 @@ driver: bits become tracks again, with all the checks that a reader's firmware m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
 
-from hal.api import CardRead, CardReadFailed, CardRemoved, DeviceEvent, ReadFailure, TrackData
+from hal.api import CardRead, CardReadFailed, CardRemoved, DeviceEvent, ReadFailure
+from hal.cores.swipe import outcome
 from hal.device import QuietDevice
 from hal.virtual.card import MagneticCard, StripePass, Swipe, VirtualCard
-from wire.track import Track1, Track2, Track3, TrackError, decode_bits
+from wire.track import TrackError, decode_bits
 
 __all__ = ["MagneticCard", "StripePass", "Swipe", "VirtualCard", "VirtualCardReader"]
 
@@ -26,8 +26,6 @@ _FAILURES = {  # the reasons of wire.track.decode_bits; every other reason is a 
     "bad_parity": ReadFailure.PARITY,
     "bad_lrc": ReadFailure.LRC,
 }
-
-_T = TypeVar("_T", Track1, Track2, Track3)
 
 
 class VirtualCardReader(QuietDevice):
@@ -107,35 +105,15 @@ class VirtualCardReader(QuietDevice):
 
 
 def _read_stripe(stripe: StripePass, *, held: bool) -> CardRead | CardReadFailed:
-    """Read what the head saw. Track 2 decides; without one, track 1 or 3 is enough; a bad track is None."""
+    """Read what the head saw: the tracks decide (`outcome`), unless the card was too fast for the head."""
     if stripe.speed_cm_per_s > SPEED_CM_PER_S_MAX:
         return CardReadFailed(ReadFailure.TOO_FAST)
-    bits1, bits2, bits3 = stripe.bits
-    track1 = _read_track(1, bits1, Track1)
-    track2 = _read_track(2, bits2, Track2)
-    track3 = _read_track(3, bits3, Track3)
-    tracks = TrackData(_good(track1), _good(track2), _good(track3))
-    readable = tracks.track2 is not None or (
-        track2 is ReadFailure.NO_DATA and (tracks.track1, tracks.track3) != (None, None)
-    )
-    if readable:
-        return CardRead(tracks, held=held)
-    failures = [track for track in (track2, track1, track3) if isinstance(track, ReadFailure)]
-    return CardReadFailed(
-        next((failure for failure in failures if failure is not ReadFailure.NO_DATA), ReadFailure.NO_DATA)
-    )
+    tracks = {number: _decoded(number, bits) for number, bits in enumerate(stripe.bits, 1)}
+    return outcome(tracks, held=held)
 
 
-def _read_track(number: int, bits: str, kind: type[_T]) -> _T | ReadFailure:
+def _decoded(number: int, bits: str) -> str | ReadFailure:
     try:
-        text = decode_bits(number, bits).text
+        return decode_bits(number, bits).text
     except TrackError as error:
         return _FAILURES.get(error.reason, ReadFailure.FORMAT)
-    try:
-        return kind.parse(text)
-    except TrackError:
-        return ReadFailure.FORMAT
-
-
-def _good(track: _T | ReadFailure) -> _T | None:
-    return None if isinstance(track, ReadFailure) else track

@@ -41,6 +41,7 @@ class VirtualDisplay(QuietDevice):
         self._grid = GRIDS[model]
         self.columns = self._grid.columns
         self.rows = self._grid.rows
+        self.shows_chinese = True
         self.screen = Screen()
         self.history: list[tuple[int, Screen]] = []
         self._clock = clock

@@ -5,11 +5,19 @@ from collections.abc import Callable
 import pytest
 
 from hal.api import Beep, Buzzer, Led, Leds
+from hal.serial.buzzer import BuzzerInDisplay, SerialBuzzer
+from hal.serial.vfd import SerialVfd
 from hal.virtual.buzzer import VirtualBuzzer
 from hal.virtual.clock import VirtualClock
 from hal.virtual.leds import VirtualLeds
 
-BUZZERS: dict[str, Callable[[], Buzzer]] = {"virtual": lambda: VirtualBuzzer(VirtualClock())}
+BUZZERS: dict[str, Callable[[], Buzzer]] = {
+    "virtual": lambda: VirtualBuzzer(VirtualClock()),
+    "serial-rts": lambda: SerialBuzzer("loop://", VirtualClock()),
+    "serial-bel": lambda: SerialBuzzer("loop://", VirtualClock(), command="bel"),
+    "serial-esc-b": lambda: SerialBuzzer("loop://", VirtualClock(), command="esc-b"),
+    "in-display": lambda: BuzzerInDisplay(SerialVfd("loop://", VirtualClock()), VirtualClock()),
+}
 LEDS: dict[str, Callable[[], Leds]] = {"virtual": lambda: VirtualLeds(VirtualClock())}
 
 
@@ -20,6 +28,7 @@ def test_plays_every_pattern_without_events(name: str) -> None:
     for beep in Beep:
         buzzer.sound(beep)
     assert list(buzzer.poll()) == []
+    buzzer.close()
 
 
 @pytest.mark.parametrize("name", LEDS)

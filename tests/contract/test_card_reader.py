@@ -1,12 +1,17 @@
 """hal.api.CardReader, for every backend. A new one adds a line to RIGS: the device, and a hand."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
 
 from hal.api import CardRead, CardReader, CardReadFailed, CardRemoved, ReadFailure, TrackData
+from hal.peripherals.magstripe import SwipeReader
+from hal.serial.magstripe import SerialMagstripeReader
 from hal.virtual.card_reader import Swipe, VirtualCard, VirtualCardReader
+from hal.virtual.clock import VirtualClock
+from tests.contract.pty_line import PtyLine
 from wire.track import Track1, Track2
 
 TRACK1 = "B6225880123456783^LI/MEI^30122010000000000000000123000000"
@@ -21,9 +26,13 @@ class ReaderRig:
     swipe: Callable[[Swipe], None]
     insert: Callable[[Swipe], None]
     remove: Callable[[], None]
+    tells_why: bool = True  # why a card was not read
+
+    def reason(self, reason: ReadFailure) -> ReadFailure:
+        return reason if self.tells_why else ReadFailure.UNREADABLE
 
 
-def _virtual() -> ReaderRig:
+def _virtual(_stack: ExitStack) -> ReaderRig:
     reader = VirtualCardReader()
     return ReaderRig(
         reader,
@@ -33,15 +42,39 @@ def _virtual() -> ReaderRig:
     )
 
 
-RIGS: dict[str, Callable[[], ReaderRig]] = {"virtual": _virtual}
+def _serial(stack: ExitStack) -> ReaderRig:
+    far = SwipeReader(has_sensor=True)
+    line = PtyLine(far, stack)
+    reader = SerialMagstripeReader(line.path, VirtualClock(), suffix="\r", has_sensor=True)
+
+    def hand(do: Callable[[tuple[str, str, str], int], None], quality: Swipe) -> None:
+        stripe = CARD.swipe(quality)
+        do(stripe.bits, stripe.speed_cm_per_s)
+        line.deliver(reader)
+
+    def remove() -> None:
+        far.remove()
+        line.deliver(reader)
+
+    return ReaderRig(
+        reader,
+        swipe=lambda quality: hand(lambda bits, speed: far.swipe(bits, speed_cm_per_s=speed), quality),
+        insert=lambda quality: hand(lambda bits, speed: far.insert(bits, speed_cm_per_s=speed), quality),
+        remove=remove,
+        tells_why=False,
+    )
+
+
+RIGS: dict[str, Callable[[ExitStack], ReaderRig]] = {"virtual": _virtual, "serial": _serial}
 
 
 @pytest.fixture(params=RIGS)
 def rig(request: pytest.FixtureRequest) -> Iterator[ReaderRig]:
-    rig = RIGS[request.param]()
-    rig.reader.open()
-    yield rig
-    rig.reader.close()
+    with ExitStack() as stack:
+        rig = RIGS[request.param](stack)
+        rig.reader.open()
+        stack.callback(rig.reader.close)
+        yield rig
 
 
 @pytest.mark.parametrize("quality", [Swipe.GOOD, Swipe.BACKWARDS])
@@ -64,7 +97,7 @@ def test_says_why_a_card_was_not_read(rig: ReaderRig, quality: Swipe, reason: Re
     rig.reader.arm()
     rig.swipe(quality)
     rig.swipe(Swipe.GOOD)
-    assert list(rig.reader.poll()) == [CardReadFailed(reason), CardRead(TRACKS)]
+    assert list(rig.reader.poll()) == [CardReadFailed(rig.reason(reason)), CardRead(TRACKS)]
 
 
 def test_is_disarmed_at_first_and_after_disarm(rig: ReaderRig) -> None:
@@ -95,6 +128,8 @@ def test_an_inserted_card_stays_until_removed(
 ) -> None:
     rig.reader.arm()
     rig.insert(quality)
+    if isinstance(event, CardReadFailed):
+        event = CardReadFailed(rig.reason(event.reason))
     assert list(rig.reader.poll()) == [event]
     assert rig.reader.card_present
     rig.reader.disarm()

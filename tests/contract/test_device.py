@@ -7,22 +7,43 @@ from pathlib import Path
 import pytest
 
 from hal.api import Device
-from hal.profile import load_profile
+from hal.profile import Profile, load_profile
 from hal.registry import BACKENDS, build_device
 
-SERIAL = ("serial_port", "serial")
+PTY = "a pseudo-terminal"
+
+OPTIONS: dict[tuple[str, str], dict[str, str]] = {
+    ("serial_port", "serial"): {"url": PTY},
+    ("display", "vfd"): {"url": PTY},
+    ("keypad", "serial"): {"url": PTY},
+    ("card_reader", "serial"): {"url": PTY},
+    ("buzzer", "serial"): {"url": PTY, "command": "bel"},
+}
+"""What a backend must be told."""
+
+CARRIERS: dict[tuple[str, str], tuple[str, str]] = {("buzzer", "in-display"): ("display", "vfd")}
+"""Backends that live inside another one."""
+
+SKIPPED = {("buzzer", "in-printer"): "the printer with a serial port has its own suite"}
+
+
+def profile_of(kind: str, backend: str, pty: str) -> Profile:
+    """A profile with this backend, told what it must be told."""
+    profile = load_profile("virtual")
+    for one in filter(None, (CARRIERS.get((kind, backend)), (kind, backend))):
+        options = {name: pty if value is PTY else value for name, value in OPTIONS.get(one, {}).items()}
+        profile = profile.with_device(*one, **options)
+    return profile
 
 
 @pytest.fixture(params=BACKENDS, ids=".".join)
 def device(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Device]:
     """Each registered backend, made as a profile makes it, not opened."""
     kind, backend = request.param
-    profile = load_profile("virtual").with_device(kind, backend)
-    descriptors: tuple[int, ...] = ()
-    if (kind, backend) == SERIAL:
-        descriptors = os.openpty()
-        profile = profile.with_options(kind, url=os.ttyname(descriptors[1]))
-    device = build_device(profile, kind, state_folder=tmp_path)
+    if (kind, backend) in SKIPPED:
+        pytest.skip(SKIPPED[kind, backend])
+    descriptors = os.openpty()
+    device = build_device(profile_of(kind, backend, os.ttyname(descriptors[1])), kind, state_folder=tmp_path)
     yield device
     device.close()
     for descriptor in descriptors:

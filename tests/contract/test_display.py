@@ -1,16 +1,28 @@
 """hal.api.Display, over all backends."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from hal.api import Align, Display, Screen, ScreenLine
+from hal.peripherals.vfd import CommandSet, Vfd
+from hal.serial.vfd import SerialVfd
 from hal.virtual.clock import VirtualClock
 from hal.virtual.display import VirtualDisplay
+from tests.contract.pty_line import PtyLine
 
-DISPLAYS: dict[str, Callable[[], Display]] = {
-    "virtual-mono128x64": lambda: VirtualDisplay(clock=VirtualClock(), model="mono128x64"),
-    "virtual-colour320x240": lambda: VirtualDisplay(clock=VirtualClock(), model="colour320x240"),
+
+def _vfd(stack: ExitStack, command_set: CommandSet) -> Display:
+    line = PtyLine(Vfd(command_set), stack)
+    return SerialVfd(line.path, VirtualClock(), command_set=command_set)
+
+
+DISPLAYS: dict[str, Callable[[ExitStack], Display]] = {
+    "virtual-mono128x64": lambda _: VirtualDisplay(clock=VirtualClock(), model="mono128x64"),
+    "virtual-colour320x240": lambda _: VirtualDisplay(clock=VirtualClock(), model="colour320x240"),
+    "vfd-cd5220": lambda stack: _vfd(stack, "cd5220"),
+    "vfd-epson": lambda stack: _vfd(stack, "epson"),
 }
 
 SCREENS = {
@@ -31,16 +43,19 @@ SCREENS = {
 
 
 @pytest.fixture(params=DISPLAYS)
-def display(request: pytest.FixtureRequest) -> Display:
-    device = DISPLAYS[request.param]()
-    device.open()
-    return device
+def display(request: pytest.FixtureRequest) -> Iterator[Display]:
+    with ExitStack() as stack:
+        device = DISPLAYS[request.param](stack)
+        device.open()
+        stack.callback(device.close)
+        yield device
 
 
 def test_can_show_a_short_prompt(display: Display) -> None:
-    """The firmware's screens need 16 columns and 4 rows."""
+    """The firmware's screens need 16 columns and 2 rows."""
     assert display.columns >= 16
-    assert display.rows >= 4
+    assert display.rows >= 2
+    assert isinstance(display.shows_chinese, bool)
 
 
 @pytest.mark.parametrize("name", SCREENS)

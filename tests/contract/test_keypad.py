@@ -1,13 +1,18 @@
 """hal.api.Keypad, for every backend. A new one adds a line to RIGS: the device, and how to press a key."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
 
 from hal.api import Key, Keypad, KeyPressed
+from hal.peripherals.keypad import Keypad as FarKeypad
+from hal.peripherals.keypad import KeypadProtocol
+from hal.serial.keypad import SerialKeypad
 from hal.virtual.clock import VirtualClock
 from hal.virtual.keypad import VirtualKeypad
+from tests.contract.pty_line import PtyLine
 
 
 @dataclass
@@ -16,22 +21,40 @@ class KeypadRig:
     press: Callable[[Key], None]
 
 
-def _virtual() -> KeypadRig:
+def _virtual(_stack: ExitStack) -> KeypadRig:
     keypad = VirtualKeypad(VirtualClock())
     return KeypadRig(keypad, keypad.press)
 
 
-RIGS: dict[str, Callable[[], KeypadRig]] = {"virtual": _virtual}
+def _serial(stack: ExitStack, protocol: KeypadProtocol) -> KeypadRig:
+    far, clock = FarKeypad(protocol), VirtualClock()
+    line = PtyLine(far, stack)
+    keypad = SerialKeypad(line.path, clock, protocol=protocol)
+
+    def press(key: Key) -> None:
+        far.press(key.value)
+        clock.advance(100)  # until the finger is up again
+        line.deliver(keypad, clock.monotonic_ms())
+
+    return KeypadRig(keypad, press)
+
+
+RIGS: dict[str, Callable[[ExitStack], KeypadRig]] = {
+    "virtual": _virtual,
+    "serial-ascii": lambda stack: _serial(stack, "ascii"),
+    "serial-scancodes": lambda stack: _serial(stack, "scancodes"),
+}
 
 PIN_KEYS = (Key.DIGIT_1, Key.DIGIT_2, Key.CLEAR, Key.ENTER)
 
 
 @pytest.fixture(params=RIGS)
 def rig(request: pytest.FixtureRequest) -> Iterator[KeypadRig]:
-    rig = RIGS[request.param]()
-    rig.keypad.open()
-    yield rig
-    rig.keypad.close()
+    with ExitStack() as stack:
+        rig = RIGS[request.param](stack)
+        rig.keypad.open()
+        stack.callback(rig.keypad.close)
+        yield rig
 
 
 def _press_all(rig: KeypadRig, keys: tuple[Key, ...]) -> None:

@@ -212,7 +212,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("installed")
 def test_an_installed_backend_is_known_and_given_what_it_asks_for(tmp_path: Path) -> None:
-    assert known_backends("card_reader") == ["acme", "virtual"]
+    assert {"acme", "virtual"} < set(known_backends("card_reader"))
     since = datetime.fromisoformat("2030-01-01 00:00:00")
     profile = VIRTUAL.with_device("card_reader", "acme", port="/dev/x", speed=2, mode=3, since=since)
     board = build_board(profile, state_folder=tmp_path)

@@ -171,7 +171,7 @@ def test_the_keypad_is_free_again_when_the_card_is_taken_out_at_the_pin(flow: Fl
     assert shop.reach(state, Purchase(inserted=True))
     shop.station.press("1", "2")
     shop.station.remove()
-    assert shop.station.devices.keypad._sink is None
+    assert not shop.station.devices.keypad._keys.is_secure
     shop.go_on()
     assert shop.outcome is Outcome.CANCELLED
     check(shop)

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from bank.errors import RecordError
+from hal.cores.swipe import Swipe, SwipeFormat, SwipeStream, outcome
+from hal.peripherals.vfd import Vfd
 from hal.profile import ProfileError, parse_profile
 from host_link.control import BankReport
 from host_link.diagnostics import answer_to, read_report
@@ -207,6 +209,41 @@ def qr(data: bytes) -> None:
             continue
 
 
+# --- devices behind serial ports ---------------------------------------------------------------------
+
+
+def swipes(data: bytes) -> None:
+    """What a swipe reader sends: the same swipes in one piece and byte by byte, and none shows its card."""
+    for form in (
+        SwipeFormat(),
+        SwipeFormat("\x02", "\r", has_lrc=True),
+        SwipeFormat(suffix="\r", has_sensor=True),
+    ):
+        whole, bytewise = SwipeStream(form), SwipeStream(form)
+        whole.feed(data, 0)
+        for byte in data:
+            bytewise.feed(bytes([byte]), 0)
+        whole.settle(10_000)
+        bytewise.settle(10_000)
+        found = whole.take()
+        assert bytewise.take() == found
+        assert whole.deadline_ms() is None
+        for item in found:
+            if isinstance(item, Swipe):
+                outcome(item.tracks, held=item.held)
+
+
+def customer_display(data: bytes) -> None:
+    """What a POS program sends to a customer display: two rows, the same in one piece and byte by byte."""
+    for command_set in ("cd5220", "epson"):
+        whole, bytewise = Vfd(command_set), Vfd(command_set)
+        whole.receive(data, 0)
+        for byte in data:
+            bytewise.receive(bytes([byte]), 0)
+        assert whole.rows == bytewise.rows
+        assert [len(row) for row in whole.rows] == [20, 20]
+
+
 # --- files that people write -------------------------------------------------------------------------
 
 
@@ -256,6 +293,8 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
         chip,
         tracks,
         qr,
+        swipes,
+        customer_display,
         profile,
         config,
         scenario,
