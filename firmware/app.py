@@ -162,10 +162,13 @@ class Terminal:
 
     def step(self) -> None:
         """Take in what has happened, and handle it until nothing is left to do at this moment."""
+        happened = False
         while self._turn():
+            happened = True
             self._flush()
         self._flush()
-        self._faceplate.show(self._row, in_transaction=self.in_transaction)
+        if happened or self._faceplate.is_outdated():
+            self._faceplate.show(self._row, in_transaction=self.in_transaction)
 
     def _turn(self) -> bool:
         """Poll once and handle what came of it; whether anything did."""

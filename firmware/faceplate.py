@@ -29,10 +29,21 @@ class Faceplate:
         self._said: tuple[str, ScreenValues, str] | None = None  # what the screen was made of
         self._screen: Screen | None = None
         self._lit: frozenset[Led] | None = None
+        self._seen: tuple[object, ...] = ()  # what changes without a signal, as it was then
+
+    def is_outdated(self) -> bool:
+        """Whether something has changed since `show` that no signal tells of."""
+        return self._unannounced() != self._seen
+
+    def _unannounced(self) -> tuple[object, ...]:
+        """The minute, the state of the printer, the digits of a PIN."""
+        board = self._parts.board
+        return self._minute(board.clock.wall()), board.printer.status, self._payment.pin_digits
 
     def show(self, row: Row, *, in_transaction: bool) -> None:
         """Show `row`'s screen with the values of this moment."""
         board = self._parts.board
+        self._seen = self._unannounced()
         name, values = self._screen_name(row), self._values(in_transaction=in_transaction)
         said = (name, values, self._language)
         if said != self._said:  # laying out a screen takes longer than the rest of a turn

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
+from operator import attrgetter
 
 from hal import api
 
@@ -26,8 +27,7 @@ class Board:
 
     def devices(self) -> Iterator[tuple[str, api.Device]]:
         """Every device with its kind, in the order in which they are opened."""
-        for item in fields(self):
-            yield item.name, getattr(self, item.name)
+        return zip(_KINDS, _all_of(self), strict=True)
 
     def open(self) -> None:
         """Open all devices. Raises DeviceMissing; what was opened before it is closed again."""
@@ -48,9 +48,13 @@ class Board:
 
     def poll(self) -> list[api.DeviceEvent]:
         """What happened on any device since the last call, device by device."""
-        return [event for _, device in self.devices() for event in device.poll()]
+        return [event for device in _all_of(self) for event in device.poll()]
 
     def deadline_ms(self) -> int | None:
         """The earliest moment at which some device wants to be polled."""
-        deadlines = [at_ms for _, device in self.devices() if (at_ms := device.deadline_ms()) is not None]
+        deadlines = [at_ms for device in _all_of(self) if (at_ms := device.deadline_ms()) is not None]
         return min(deadlines, default=None)
+
+
+_KINDS = tuple(item.name for item in fields(Board))
+_all_of: Callable[[Board], tuple[api.Device, ...]] = attrgetter(*_KINDS)

@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from functools import partial
+from functools import lru_cache, partial
 from importlib import import_module
 from typing import NamedTuple
 from zlib import crc32
@@ -49,6 +49,7 @@ def crcmod_is_fast() -> bool:
     return bool(import_module("crcmod.crcmod")._usingExtension)  # noqa: SLF001
 
 
+@lru_cache(maxsize=1024)  # asked for with every frame
 def session_tag(sender: str, terminal_nonce: int, gateway_nonce: int) -> int:
     """The tag of what `sender` ("terminal" or "gateway") sends in the session of two 32-bit nonces."""
     nonces = terminal_nonce.to_bytes(4, "big") + gateway_nonce.to_bytes(4, "big")

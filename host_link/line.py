@@ -94,6 +94,8 @@ class Line:
         self._burst_left_bits = 0
         self._slips = _Faults(slip_rate, rng)
         self._framing_errors = _Faults(framing_error_rate, rng)
+        rates = (bit_error_rate, drop_rate, insert_rate, burst_rate, slip_rate, framing_error_rate)
+        self._is_perfect = not any(rates)
         self._latency_ns = latency_ms * _NS_PER_MS
         self._jitter_ms = jitter_ms
         self._block_ms = block_ms
@@ -122,6 +124,9 @@ class Line:
 
     def read(self, now_ms: int) -> bytes:
         """The bytes that have arrived by now."""
+        if not self._pieces:
+            self._collisions.clear()
+            return b""
         out = bytearray()
         horizon_ns = now_ms // self._block_ms * self._block_ms * _NS_PER_MS - self._latency_ns
         while self._pieces and self._pieces[0][0] <= horizon_ns:
@@ -171,6 +176,8 @@ class Line:
                 line._collisions.append((begin_ns, end_ns))  # noqa: SLF001
 
     def _damage(self, data: bytes) -> bytes:
+        if self._is_perfect:
+            return bytes(data)
         damaged = bytearray(data)
         for bit in self._flips.positions(8 * len(data)) + self._burst_flips(8 * len(data)):
             damaged[bit >> 3] ^= 1 << (bit & 7)
@@ -259,5 +266,7 @@ class DuplexLine:
 
     def deadline_ms(self) -> int | None:
         """When the next piece in either direction will have arrived."""
-        moments = [line.deadline_ms() for line in (self.a_to_b, self.b_to_a)]
-        return min((moment for moment in moments if moment is not None), default=None)
+        there, back = self.a_to_b.deadline_ms(), self.b_to_a.deadline_ms()
+        if there is None or back is None:
+            return back if there is None else there
+        return min(there, back)

@@ -39,7 +39,7 @@ from host_link.hello_timer import HelloTimer
 from host_link.inbox import Inbox
 from host_link.pairing import Pairing
 from host_link.streams import MESSAGE_BYTES_MAX
-from host_link.transport import Pace, Transport
+from host_link.transport import Pace, Transport, earliest
 
 __all__ = [
     "Channel",
@@ -110,11 +110,14 @@ class Session:
         self._rejected_nonce = 0
         self._last_message_id = 0
         self._inbox = Inbox()
+        self._at_rest = False  # nothing has been called since `bytes_to_send` that could change what is due
+        self._rest_ends_ms: int | None = None
 
     # --- what the user does ---
 
     def open(self, *, now_ms: int) -> None:
         """Start to look for the peer. An open session stays as it is."""
+        self._at_rest = False
         if not self._open:
             self._open = True
             self._decoder.tag = self._handshake.tag(self._handshake.role.peer)
@@ -122,12 +125,14 @@ class Session:
 
     def line_returned(self, *, now_ms: int) -> None:
         """The port is there again: look for the peer at once, whether it was known or not."""
+        self._at_rest = False
         if self._hello.due_us is not None:
             self._hello.begin(now_ms * 1000)
         self._transport.ping_wanted = self._in_session
 
     def close(self, reason: DownReason = DownReason.CLOSED, *, now_ms: int) -> None:
         """End the session and tell the peer. Whatever was not delivered is reported as unconfirmed."""
+        self._at_rest = False
         if self._open:
             tag = self._decoder.tag
             self._end(reason, now_us=now_ms * 1000)
@@ -144,6 +149,7 @@ class Session:
             raise SessionClosed("the link is closed: open it before sending")
         if len(payload) > MESSAGE_BYTES_MAX:
             raise MessageTooLong(f"a message of {len(payload)} bytes: the link takes {MESSAGE_BYTES_MAX}")
+        self._at_rest = False
         self._last_message_id += 1
         self._transport.queue(channel, self._last_message_id, payload)
         self._counters.messages_sent += 1
@@ -151,17 +157,22 @@ class Session:
 
     def next_event(self) -> LinkEvent | None:
         """The oldest event not yet asked for."""
-        return self._inbox.take()
+        event = self._inbox.take()
+        if event is not None:
+            self._at_rest = False  # there is room for more
+        return event
 
     def pause(self, channel: Channel) -> None:
         """Keep the channel's messages back; when enough of them wait, the peer's sender stops.
 
         Other channels go on. To be followed by `bytes_to_send`, as is `resume`.
         """
+        self._at_rest = False
         self._inbox.pause(channel)
 
     def resume(self, channel: Channel) -> None:
         """Give the channel's messages again, those that were kept back first."""
+        self._at_rest = False
         self._inbox.resume(channel)
 
     def backlog_bytes(self, channel: Channel) -> int:
@@ -180,6 +191,7 @@ class Session:
 
     def receive(self, data: bytes, *, now_ms: int) -> None:
         """Take bytes from the line, in pieces of any size."""
+        self._at_rest = self._at_rest and not data
         self._counters.bytes_received += len(data)
         for event in self._decoder.frames(data):  # one by one: a HELLO changes the tag of the next frame
             if isinstance(event, NoiseSkipped):
@@ -311,16 +323,19 @@ class Session:
 
         After those two calls it lies in the future.
         """
-        moments = [self._hello.due_us, self._farewell_due_us]
+        return self._rest_ends_ms if self._at_rest else self._soonest_ms()
+
+    def _soonest_ms(self) -> int | None:
+        first_us = earliest(self._hello.due_us, self._farewell_due_us)
         if self._in_session:
-            moments += [self._transport.deadline_us(), self._keep_alive_us()]
-            moments.append(self._heard_us + SILENCE_US if self.is_up else self._ask_due_us)
-        first_us = min((moment for moment in moments if moment is not None), default=None)
+            first_us = earliest(first_us, earliest(self._transport.deadline_us(), self._keep_alive_us()))
+            first_us = earliest(first_us, self._heard_us + SILENCE_US if self.is_up else self._ask_due_us)
         return None if first_us is None else -(-first_us // 1000)
 
     def on_deadline(self, *, now_ms: int) -> None:
         """Do what has become due by now. Calling it early does nothing."""
         now_us = now_ms * 1000
+        self._at_rest = False
         if not self._in_session:
             return
         self._transport.on_deadline(now_us=now_us)
@@ -351,6 +366,8 @@ class Session:
 
     def bytes_to_send(self, *, now_ms: int) -> bytes:
         """The bytes for the line now. They count as handed over: write them all, or let them be lost."""
+        if self._at_rest and (self._rest_ends_ms is None or now_ms < self._rest_ends_ms):
+            return b""  # asked at every turn of whoever drives it: most of the time there is nothing to do
         now_us = now_ms * 1000
         out = bytearray()
         if self._farewell_due_us is not None:
@@ -372,6 +389,7 @@ class Session:
                 out += frame
                 self._counters.frames_sent += 1
         self._counters.bytes_sent += len(out)
+        self._at_rest, self._rest_ends_ms = True, self._soonest_ms()
         return bytes(out)
 
     @property

@@ -111,7 +111,8 @@ class SendStream:
     @property
     def has_sendable(self) -> bool:
         """Whether `take` would give something."""
-        return bool(self._to_send) and self._to_send.first[0] < self._limit
+        to_send = self._to_send
+        return bool(to_send) and to_send.first[0] < self._limit
 
     @property
     def backlog_bytes(self) -> int:
@@ -203,11 +204,6 @@ class ReceiveStream:
         self._ahead = bytearray()  # bytes from _expected on; only what _held names is real
         self._held = Ranges()
         self._joined = bytearray()  # in order, not yet a whole message
-
-    @property
-    def is_held(self) -> bool:
-        """Whether the sender was told to stop."""
-        return self.limit is not None
 
     def hold(self) -> int:
         """Take one more window of bytes and no more; returns the limit."""

@@ -10,7 +10,7 @@ A Transport lives as long as a session. It decides which frame goes out next:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from host_link.arq import PINGS_REMEMBERED, Fates, Flight, FrameSizer, Receipts, SentFrame
 from host_link.credit import HOLD_BYTES, LINK_CHANNEL, Go, Hold, decode_credit, encode_credit
@@ -39,6 +39,13 @@ PAYLOAD_BYTES_LEAST = 58
 INITIAL_ROUND_TRIP_US = 50_000
 _SHORT_FRAME_BYTES = 16
 _OWN_MESSAGE_ID = 0  # of the link's own messages: nobody asks what became of them
+
+
+def earliest(one: int | None, other: int | None) -> int | None:
+    """The earlier of two moments, either of which may be missing."""
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
 
 
 class Pace:
@@ -120,9 +127,10 @@ class Transport:
         """
         for channel, stream in self._incoming.items():
             waiting = waiting_bytes(channel)
-            if not stream.is_held and waiting >= HOLD_BYTES:
-                self._tell(Hold(channel, stream.hold() & 0xFFFF))
-            elif stream.is_held and not waiting:
+            if stream.limit is None:
+                if waiting >= HOLD_BYTES:
+                    self._tell(Hold(channel, stream.hold() & 0xFFFF))
+            elif not waiting:
                 stream.limit = None
                 self._tell(Go(channel))
 
@@ -188,13 +196,10 @@ class Transport:
 
     def deadline_us(self) -> int | None:
         """When to call `on_deadline` and `next_frame` again; a moment that has passed means at once."""
-        moments: Sequence[int | None] = (
-            self._receipts.ack_due_us,
-            self.flight.deadline_us(),
-            0 if self.ping_wanted else None,
-            self._pace.free_us - AHEAD_US if self._next_stream() else None,
-        )
-        return min((moment for moment in moments if moment is not None), default=None)
+        if self.ping_wanted:
+            return 0
+        sendable_us = self._pace.free_us - AHEAD_US if self._next_stream() else None
+        return earliest(earliest(self._receipts.ack_due_us, self.flight.deadline_us()), sendable_us)
 
     def on_deadline(self, *, now_us: int) -> None:
         """Send again, or ask, what has been waiting too long for an answer."""
@@ -224,9 +229,10 @@ class Transport:
     def _next_stream(self) -> tuple[int, SendStream] | None:
         if not self.flight.may_send:
             return None
-        return next(
-            ((number, stream) for number, stream in self._outgoing.items() if stream.has_sendable), None
-        )
+        for number, stream in self._outgoing.items():
+            if stream.has_sendable:
+                return number, stream
+        return None
 
     def _ack(self) -> Ack:
         echo, self._echo = self._echo, 0

@@ -149,17 +149,20 @@ class VirtualDrive:
 
     def pump(self, terminal: Terminal | None) -> None:
         """Do everything that can be done at this moment."""
-        moved = True
-        while moved:
-            if terminal is not None:
+        now_ms = self.now_ms()
+        terminal_has_news = gateway_has_news = True
+        while terminal_has_news or gateway_has_news:
+            if terminal_has_news and terminal is not None:
                 terminal.step()
-            moved = self._carry("terminal", self._port.take_output(), self.line.a_to_b)
-            heard = self.line.a_to_b.read(self.now_ms())
-            self._session.receive(heard, now_ms=self.now_ms())
-            moved |= bool(heard) | self._turn_gateway()
-            said = self.line.b_to_a.read(self.now_ms())
-            self._port.feed(said)
-            moved |= bool(said)
+            self._carry("terminal", self._port.take_output(), self.line.a_to_b)
+            heard = self.line.a_to_b.read(now_ms)
+            if heard:
+                self._session.receive(heard, now_ms=now_ms)
+            gateway_has_news = self._turn_gateway() or bool(heard)
+            said = self.line.b_to_a.read(now_ms)
+            if said:
+                self._port.feed(said)
+            terminal_has_news = bool(said)
 
     def wait(self, terminal: Terminal | None, until_ms: int) -> None:
         """Jump to the next moment at which anything is due."""

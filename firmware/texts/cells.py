@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 # A line must not begin with a closing mark, so such a mark stays with the character before it.
 _CLOSING = "，。、；：？！）》”,.;:?!)"
@@ -20,9 +21,12 @@ def columns_of(text: str) -> int:
 
     Source: Unicode Standard Annex 11, classes W and F; Chinese fonts draw the enclosed numbers wide as well.
     """
+    if text.isascii():  # most lines, and each is measured many times
+        return len(text)
     return sum(2 if _is_wide(character) else 1 for character in text)
 
 
+@lru_cache(maxsize=4096)
 def _is_wide(character: str) -> bool:
     return unicodedata.east_asian_width(character) in "WF" or "①" <= character <= "⒛"
 
@@ -35,6 +39,7 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text).strip()
 
 
+@lru_cache(maxsize=1024)  # the same words are laid out for every payment
 def wrap(text: str, columns: int) -> tuple[str, ...]:
     """`text` in lines of at most `columns`, broken at spaces and between Chinese characters.
 
