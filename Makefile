@@ -10,7 +10,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 # What tests need besides Python. A test whose package is missing is skipped and says so.
-TEST_PACKAGES := socat tshark
+TEST_PACKAGES := socat tshark libzbar0 tesseract-ocr tesseract-ocr-chi-sim
 WORKERS_MAX := 8
 SECONDS ?= 60
 

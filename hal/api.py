@@ -355,6 +355,38 @@ class PrintQr:
     data: str
 
 
+class Symbology(Enum):
+    """The bar codes that receipt printers draw."""
+
+    UPC_A = "UPC-A"
+    UPC_E = "UPC-E"
+    EAN13 = "EAN-13"
+    EAN8 = "EAN-8"
+    CODE39 = "CODE39"
+    ITF = "ITF"
+    CODABAR = "CODABAR"
+    CODE93 = "CODE93"
+    CODE128 = "CODE128"
+
+
+@dataclass(frozen=True, slots=True)
+class PrintBarcode:
+    """A bar code, centred, with its text below. What the symbology cannot hold is printed as text instead."""
+
+    data: str
+    symbology: Symbology = Symbology.CODE128
+
+
+@dataclass(frozen=True, slots=True)
+class PrintImage:
+    """A picture in black and white, such as a logo, centred; what is wider than the paper is cut off.
+
+    `rows`: one `bytes` a row, all of one length; 8 dots a byte, the leftmost is the highest bit; 1 is black.
+    """
+
+    rows: tuple[bytes, ...] = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class PrintFeed:
     """Blank lines."""
@@ -364,10 +396,32 @@ class PrintFeed:
 
 @dataclass(frozen=True, slots=True)
 class PrintCut:
-    """End of a slip: feed to the tear bar, and cut where there is a cutter."""
+    """End of a slip: feed to the tear bar, and cut where there is a cutter.
+
+    `partial` leaves a bridge, so that the slip hangs on until it is taken.
+    """
+
+    partial: bool = False
 
 
-PrintItem = PrintText | PrintPair | PrintRule | PrintQr | PrintFeed | PrintCut
+@dataclass(frozen=True, slots=True)
+class OpenDrawer:
+    """Open the cash drawer that is plugged into the printer: number 0 or 1. Nothing is printed."""
+
+    number: int = 0
+
+
+PrintItem = (
+    PrintText
+    | PrintPair
+    | PrintRule
+    | PrintQr
+    | PrintBarcode
+    | PrintImage
+    | PrintFeed
+    | PrintCut
+    | OpenDrawer
+)
 
 
 class PrinterStatus(Enum):

@@ -30,6 +30,18 @@ def qr_modules(data: str) -> Rows:
     return tuple(bytes(row) for row in code.matrix)
 
 
+@lru_cache(maxsize=16)
+def qr_symbol(data: bytes, level: str, *, is_micro: bool = False) -> Rows:
+    """The modules of bytes with the error correction "L", "M", "Q" or "H". Raises QrTooLongError."""
+    import segno
+
+    try:
+        code = segno.make(data, error=level, micro=is_micro, boost_error=False)
+    except ValueError as error:  # also DataOverflowError; micro codes have no level H, and take little
+        raise QrTooLongError(f"{len(data)} bytes do not fit such a QR code") from error
+    return tuple(bytes(row) for row in code.matrix)
+
+
 @dataclass(frozen=True, slots=True)
 class QrSize:
     """How large a code is drawn: dots a module, and the width of its quiet zone in modules."""

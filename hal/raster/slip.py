@@ -8,10 +8,24 @@ of air: what receipt printers call font A (203 dots per inch, 8 dots a millimetr
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import assert_never
 
-from hal.api import Align, PrintCut, PrintFeed, PrintItem, PrintPair, PrintQr, PrintRule, PrintText
+from hal.api import (
+    Align,
+    OpenDrawer,
+    PrintBarcode,
+    PrintCut,
+    PrintFeed,
+    PrintImage,
+    PrintItem,
+    PrintPair,
+    PrintQr,
+    PrintRule,
+    PrintText,
+)
+from hal.raster.barcode import BarcodeError, Bars, bars, width_dots
+from hal.raster.barcode import row as bar_row
 from hal.raster.canvas import Canvas
 from hal.raster.font import Face
 from hal.raster.qr import QrTooLongError, qr_dots, qr_size
@@ -22,6 +36,12 @@ COLUMN_DOTS = 12
 LINE_DOTS = 24
 AIR_DOTS = 6
 """Blank dots below every line."""
+
+BARCODE_DOTS = 80
+"""Height of bar codes: 10 mm."""
+
+BARCODE_MODULE_DOTS = 2
+"""Width of their narrowest bar: 0.25 mm."""
 
 QR_DOTS = 240
 """Side of the square that a QR code gets, quiet zone included: 30 mm."""
@@ -55,6 +75,27 @@ class QrRow:
 
 
 @dataclass(frozen=True, slots=True)
+class BarcodeRow:
+    """A bar code in the middle, its text below; `bars` is what `hal.raster.barcode` made of it."""
+
+    bars: Bars
+    name: str
+    height_dots: int = BARCODE_DOTS + LINE_DOTS + 2 * AIR_DOTS
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """A picture in the middle: packed rows, as in `hal.api.PrintImage`."""
+
+    rows: tuple[bytes, ...] = field(repr=False)
+
+    @property
+    def height_dots(self) -> int:
+        """Paper that the picture takes."""
+        return len(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
 class BlankRow:
     """Paper moved without printing; `lines` empty lines in the text, `is_cut` at the end of a slip."""
 
@@ -63,7 +104,7 @@ class BlankRow:
     is_cut: bool = False
 
 
-SlipRow = TextRow | QrRow | BlankRow
+SlipRow = TextRow | QrRow | BarcodeRow | ImageRow | BlankRow
 
 
 def lay_out(item: PrintItem, columns: int) -> list[SlipRow]:
@@ -77,6 +118,12 @@ def lay_out(item: PrintItem, columns: int) -> list[SlipRow]:
             return [TextRow(_rule(item.character, columns))]
         case PrintQr():
             return [QrRow(item.data)]
+        case PrintBarcode():
+            return _barcode_rows(item, columns)
+        case PrintImage():
+            return [ImageRow(item.rows)]
+        case OpenDrawer():
+            return []
         case PrintFeed():
             return [BlankRow((LINE_DOTS + AIR_DOTS) * max(0, item.lines), max(0, item.lines))]
         case PrintCut():
@@ -104,6 +151,10 @@ def text_of(rows: Iterable[SlipRow]) -> list[str]:
                 lines.append((" " * row.indent_columns + row.text).rstrip(" "))
             case QrRow():
                 lines.append(f"[QR {visible(row.data)}]")
+            case BarcodeRow():
+                lines.append(f"[{row.name} {visible(row.bars.text)}]")
+            case ImageRow():
+                lines.append(f"[image {8 * len(row.rows[0]) if row.rows else 0}x{len(row.rows)}]")
             case BlankRow():
                 lines += [""] * row.lines
     return lines
@@ -119,6 +170,10 @@ def draw(rows: Sequence[SlipRow], columns: int) -> Canvas:
                 canvas.text(row.indent_columns * COLUMN_DOTS, y + AIR_DOTS // 2, row.text, _face(row))
             case QrRow():
                 _draw_qr(canvas, y, row)
+            case BarcodeRow():
+                _draw_barcode(canvas, y, row)
+            case ImageRow():
+                _draw_image(canvas, y, row)
             case BlankRow():
                 pass
         y += row.height_dots
@@ -165,6 +220,10 @@ def _black_dots(row: SlipRow) -> int:
             return inked_columns * area * (85 if row.bold else 60)
         case QrRow():
             return row.height_dots**2 // 3
+        case BarcodeRow():
+            return BARCODE_DOTS * width_dots(row.bars, BARCODE_MODULE_DOTS) // 2
+        case ImageRow():
+            return sum(int.from_bytes(dots).bit_count() for dots in row.rows)
         case BlankRow():
             return 0
         case _:
@@ -180,6 +239,31 @@ def _rule(character: str, columns: int) -> str:
 
 def _face(row: TextRow) -> Face:
     return Face(6 if row.double_width else 3, 6 if row.double_height else 3, row.bold)
+
+
+def _barcode_rows(item: PrintBarcode, columns: int) -> list[SlipRow]:
+    """The bar code; its data as text where the symbology cannot hold them, or the paper is too narrow."""
+    try:
+        code = bars(item.symbology, item.data)
+    except BarcodeError:
+        code = None
+    if code is None or width_dots(code, BARCODE_MODULE_DOTS) > columns * COLUMN_DOTS:
+        return _text_rows(PrintText(item.data, Align.CENTRE), columns)
+    return [BarcodeRow(code, item.symbology.value)]
+
+
+def _draw_barcode(canvas: Canvas, y: int, row: BarcodeRow) -> None:
+    dots = bar_row(row.bars, BARCODE_MODULE_DOTS)
+    canvas.draw((canvas.width - len(dots)) // 2, y + AIR_DOTS // 2, (dots,) * BARCODE_DOTS)
+    text = cut(visible(row.bars.text), canvas.width // COLUMN_DOTS)
+    x = (canvas.width - text_columns(text) * COLUMN_DOTS) // 2
+    canvas.text(x, y + BARCODE_DOTS + AIR_DOTS, text, Face(3, 3))
+
+
+def _draw_image(canvas: Canvas, y: int, row: ImageRow) -> None:
+    dots = tuple(bytes(byte >> bit & 1 for byte in packed for bit in range(7, -1, -1)) for packed in row.rows)
+    if dots:
+        canvas.draw(max(0, (canvas.width - len(dots[0])) // 2), y, dots)
 
 
 def _draw_qr(canvas: Canvas, y: int, row: QrRow) -> None:

@@ -29,8 +29,8 @@ from hal.api import (
 from hal.device import QuietDevice
 from hal.raster import slip as raster
 from hal.raster.canvas import Canvas
-from hal.virtual.paper import strip_picture
-from hal.virtual.print_head import OVERHEATED_CELSIUS, ROOM_CELSIUS, PrintHead
+from hal.raster.paper import strip_picture
+from hal.raster.print_head import OVERHEATED_CELSIUS, ROOM_CELSIUS, PrintHead
 
 MODEL_COLUMNS = {"58mm": 32, "80mm": 48}
 

@@ -12,7 +12,7 @@ from firmware.receipt import SlipRefusedError, continued, slip
 from firmware.records import Flow, Outcome, Payment, SlipCopy
 from firmware.settings import TerminalSettings
 from firmware.texts.cells import columns_of
-from hal.api import PrintCut, PrintFeed, PrintItem, PrintPair, PrintQr, PrintRule, PrintText
+from hal.api import PrintCut, PrintItem, PrintPair, PrintRule, PrintText
 
 LANGUAGES = ("en", "zh")
 PAPERS = (32, 48)
@@ -77,7 +77,7 @@ def lines_of(items: Sequence[PrintItem]) -> list[str]:
                 lines.append(f"{item.label}: {item.value}")
             case PrintText():
                 lines.append(item.text)
-            case PrintRule() | PrintFeed() | PrintCut() | PrintQr():
+            case _:
                 pass
     return lines
 
@@ -88,7 +88,7 @@ def width_of(item: PrintItem) -> int:
             return columns_of(item.label) + 1 + columns_of(item.value)
         case PrintText():
             return columns_of(item.text) * (2 if item.double_width else 1)
-        case PrintRule() | PrintFeed() | PrintCut() | PrintQr():
+        case _:
             return 0
 
 

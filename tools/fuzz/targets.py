@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bank.errors import RecordError
 from hal.cores.swipe import Swipe, SwipeFormat, SwipeStream, outcome
+from hal.peripherals.printer import OUTPUT_BYTES_MAX, SoftwarePrinter
 from hal.peripherals.vfd import Vfd
 from hal.profile import ProfileError, parse_profile
 from host_link.control import BankReport
@@ -244,6 +245,31 @@ def customer_display(data: bytes) -> None:
         assert [len(row) for row in whole.rows] == [20, 20]
 
 
+# --- what a printer is sent ---------------------------------------------------------------------------
+
+
+def escpos(data: bytes) -> None:
+    """A stream for the printer in software: in one piece or in many, the same paper; all can be drawn."""
+    whole, pieces = _printed(data, len(data) or 1), _printed(data, 3)
+    if not any(request in data for request in _CLEARING):  # what these drop depends on the moment
+        assert [slip.lines for slip in whole.slips] == [slip.lines for slip in pieces.slips]
+    for slip in whole.slips:
+        assert slip.png().startswith(b"\x89PNG")
+    assert whole.deadline_ms() is None
+    assert len(whole.take_output()) <= OUTPUT_BYTES_MAX
+
+
+_CLEARING = (b"\x10\x14\x08", b"\x10\x05\x02")
+_FUZZED_PAPER_MM = 60
+
+
+def _printed(data: bytes, size: int) -> SoftwarePrinter:
+    printer = SoftwarePrinter(speed_mm_per_s=0, flow_control="none", paper_mm=_FUZZED_PAPER_MM)
+    for begin in range(0, len(data), size):
+        printer.receive(data[begin : begin + size], begin)
+    return printer
+
+
 # --- files that people write -------------------------------------------------------------------------
 
 
@@ -295,6 +321,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
         qr,
         swipes,
         customer_display,
+        escpos,
         profile,
         config,
         scenario,
