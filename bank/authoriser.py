@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from bank.answers import APPROVED, SUCCESSES, BankPolicy, Outcome, answer_envelope, answer_message
-from bank.batches import Batches
+from bank.batches import Batch, Batches
 from bank.cards import Card, Cards
 from bank.entropy import Entropy
 from bank.errors import FrameError, HsmError
@@ -24,10 +24,14 @@ from bank.faults import BankFaults, FaultKind
 from bank.hsm import Hsm, MessageKeys
 from bank.ledger import Account, Audit, Hold, HoldState, Ledger, Posting
 from bank.management import MANAGEMENT
-from bank.merchants import Merchants, MerchantStatus, Terminal
+from bank.merchant_files import MerchantFiles
+from bank.merchant_states import MerchantStatus
+from bank.merchants import Merchants, Terminal
 from bank.office import Office
 from bank.payments import Payment, Payments, PaymentState
+from bank.payouts import PayoutRegister
 from bank.plans import Plan, plan_of
+from bank.reconcile import Difference, differences
 from bank.request import Request, read_request, security_data
 from bank.reversals import reverse
 from bank.schemes import organisation_of
@@ -88,6 +92,8 @@ class Bank:
         self.merchants = Merchants(store, self.ledger, self.hsm)
         self.payments = Payments(store)
         self.batches = Batches(store)
+        self.payouts = PayoutRegister(store, self.ledger, self.merchants, self.payments)
+        self.files = MerchantFiles(store, self.ledger, self.hsm, self.merchants, entropy)
         self.policy = policy or BankPolicy()
         self.faults = faults if faults is not None else BankFaults()
         self._dialect: Dialect = dialect(dialect_name)
@@ -336,6 +342,10 @@ class Bank:
     def batch_totals(self, tid: str, mid: str, batch: str) -> BatchTotals:
         """The settlement totals of one terminal and batch."""
         return batch_totals(self.payments.of_batch(mid, tid, batch))
+
+    def differences(self, batch: Batch) -> list[Difference]:
+        """The transactions of a settled batch on which terminal and bank differ."""
+        return differences(self.batches, self.payments, batch)
 
     def verify(self) -> Audit:
         """Whether the books are right."""

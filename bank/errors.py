@@ -46,6 +46,12 @@ class RecordError(BankError):
     code = "B400"
 
 
+class MerchantRefusedError(BankError):
+    """A step with a merchant's file that its state, or what is missing, forbids. Nothing was changed."""
+
+    code = "B410"
+
+
 class ListenError(BankError):
     """The address to listen on is taken or not allowed. The text names it."""
 

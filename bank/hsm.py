@@ -201,6 +201,14 @@ class Hsm:
             raise HsmError(f"a base derivation key has 16, 24 or 32 bytes, not {len(key)}")
         return self._seal(b"bdk", key)
 
+    def seal_account(self, number: str) -> bytes:
+        """The number of a merchant's own bank account as it is stored."""
+        return self._seal(b"account", number.encode("ascii"))
+
+    def open_account(self, sealed: bytes) -> str:
+        """The number of a merchant's own bank account, to pay to. Raises HsmError."""
+        return self._open(b"account", sealed).decode("ascii")
+
     def tmk_check_value(self, tmk_sealed: bytes) -> bytes:
         """The check value (4 bytes) of a stored terminal master key, to compare with the terminal's."""
         return check_value(self._open(b"tmk", tmk_sealed))

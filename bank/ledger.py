@@ -40,6 +40,8 @@ class AccountKind(Enum):
     CARDHOLDER = "cardholder"
     MERCHANT = "merchant"
     CLEARING = "clearing"
+    PAYOUT = "payout"  # what has left for merchants' own accounts
+    INCOME = "income"  # fees
 
 
 class HoldState(Enum):
@@ -143,8 +145,12 @@ class Ledger:
 
     def clearing_account_id(self) -> int:
         """The number of the clearing account, which is opened at the first use."""
-        row = self._store.row("SELECT account_id FROM account WHERE name = ?", (CLEARING,))
-        return int(row["account_id"]) if row else self.open_account(CLEARING, AccountKind.CLEARING)
+        return self.own_account_id(CLEARING, AccountKind.CLEARING)
+
+    def own_account_id(self, name: str, kind: AccountKind) -> int:
+        """The number of an account of the bank's own, which is opened at the first use."""
+        row = self._store.row("SELECT account_id FROM account WHERE name = ?", (name,))
+        return int(row["account_id"]) if row else self.open_account(name, kind)
 
     def accounts(self) -> list[Account]:
         """All accounts, by name."""

@@ -5,33 +5,33 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from typing import Final
 
 from bank.errors import RecordError
 from bank.hsm import KEY_SCHEMES, MAC_ALGORITHMS, Hsm, MessageKeys, WorkingKeys
 from bank.ledger import AccountKind, Ledger
+from bank.merchant_states import MerchantStatus
+from bank.qualifications import QUALIFICATIONS
 from bank.store import BankStore, clock_text
 
 _PRINTABLE: Final = range(0x20, 0x7F)
 
 
-class MerchantStatus(Enum):
-    """Whether a merchant may trade."""
-
-    ACTIVE = "active"
-    CLOSED = "closed"
-
-
 @dataclass(frozen=True, slots=True)
 class Merchant:
-    """A merchant; `mid` is field 42 (15 characters), `account_id` where its sales are credited."""
+    """A merchant; `mid` is field 42 (15 characters), `account_id` where its sales are credited.
+
+    `rate` is a name in `bank/rates.toml`; `payout_account_end` the last four digits of its own bank account.
+    """
 
     mid: str
     name: str
     name_local: str
     status: MerchantStatus
     account_id: int
+    rate: str = "standard"
+    payout_account_end: str = ""
+    payout_holder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +89,44 @@ class Merchants:
             raise RecordError(f"merchant {mid} needs a name")
         account_id = self._ledger.open_account(f"merchant {mid}", AccountKind.MERCHANT)
         self._store.insert(
-            "INSERT INTO merchant VALUES (?, ?, ?, ?, ?)", (mid, name, name_local, status.value, account_id)
+            "INSERT INTO merchant (mid, name, name_local, status, account_id) VALUES (?, ?, ?, ?, ?)",
+            (mid, name, name_local, status.value, account_id),
         )
+        self.set_qualifications(mid, frozenset(QUALIFICATIONS))
         return Merchant(mid, name, name_local, status, account_id)
+
+    def qualifications(self, mid: str) -> frozenset[str]:
+        """What a merchant may do, in the words of `bank.qualifications`."""
+        rows = self._store.rows("SELECT name FROM merchant_qualification WHERE mid = ?", (mid,))
+        return frozenset(row["name"] for row in rows)
+
+    def set_qualifications(self, mid: str, names: frozenset[str]) -> None:
+        """Change what a merchant may do."""
+        self._store.execute("DELETE FROM merchant_qualification WHERE mid = ?", (mid,))
+        for name in sorted(names):
+            self._store.execute("INSERT INTO merchant_qualification VALUES (?, ?)", (mid, name))
+
+    def set_status(self, mid: str, status: MerchantStatus) -> None:
+        """Write where a merchant is on its way; which steps there are is `bank.merchant_files`' to know."""
+        self._store.execute("UPDATE merchant SET status = ? WHERE mid = ?", (status.value, mid))
+
+    def set_rate(self, mid: str, rate: str) -> None:
+        """Change the rate of a merchant's fees."""
+        self._store.execute("UPDATE merchant SET rate = ? WHERE mid = ?", (rate, mid))
+
+    def set_payout_account(self, mid: str, sealed: bytes, *, end: str, holder: str) -> None:
+        """Change where a merchant's money is paid to: the sealed number, its last four digits, its holder."""
+        self._store.execute(
+            "UPDATE merchant SET payout_account_sealed = ?, payout_account_end = ?, payout_holder = ?"
+            " WHERE mid = ?",
+            (sealed, end, holder, mid),
+        )
+
+    def rename(self, mid: str, name: str, name_local: str) -> None:
+        """Change a merchant's names."""
+        self._store.execute(
+            "UPDATE merchant SET name = ?, name_local = ? WHERE mid = ?", (name, name_local, mid)
+        )
 
     def find(self, mid: str) -> Merchant | None:
         """The merchant with this number, or None."""
@@ -208,7 +243,14 @@ def _check_id(what: str, value: str, length: int) -> None:
 
 def _merchant(row: sqlite3.Row) -> Merchant:
     return Merchant(
-        row["mid"], row["name"], row["name_local"], MerchantStatus(row["status"]), row["account_id"]
+        mid=row["mid"],
+        name=row["name"],
+        name_local=row["name_local"],
+        status=MerchantStatus(row["status"]),
+        account_id=row["account_id"],
+        rate=row["rate"],
+        payout_account_end=row["payout_account_end"],
+        payout_holder=row["payout_holder"],
     )
 
 

@@ -18,6 +18,22 @@ NAME_BYTES: Final = 40
 _DIAL_NUMBER: Final = " " * 14  # nothing is dialled
 _STATUS_BYTES_MAX: Final = 512
 
+_SWITCHES_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    "purchase": ("purchase", "purchase-void", "completion-advice", "completion-void"),
+    "balance": ("balance",),
+    "refund": ("refund",),
+    "preauth": (
+        "preauth",
+        "preauth-cancel",
+        "completion-request",
+        "completion-void",
+        "completion-advice",
+    ),
+    "offline": ("offline",),
+    "tips": ("adjustment",),
+}
+"""Qualification of the merchant -> switches that it turns on. What a chip needs (12) is always on."""
+
 SWITCHES: Final[Mapping[str, int]] = {
     "balance": 1,
     "preauth": 2,
@@ -51,21 +67,23 @@ def parameter_list(office: Office, terminal: Terminal) -> bytes:
     profile = office.policy.profile
     merchant = office.merchants.find(terminal.mid)
     assert merchant is not None, "a terminal has a merchant"
+    held = office.merchants.qualifications(terminal.mid)
+    switches = {"script-result", *(switch for name in held for switch in _SWITCHES_OF.get(name, ()))}
     name = (merchant.name_local or merchant.name).encode("gbk", errors="replace")[:NAME_BYTES]
     values: list[tuple[str, str | bytes]] = [
         ("11", "60"),
         ("12", f"{profile.response_timeout_s:02d}"),
         ("13", "3"),
         *((code, _DIAL_NUMBER) for code in ("14", "15", "16", "17")),
-        ("18", "1"),
+        ("18", f"{int('tips' in held)}"),
         ("19", f"{profile.tip_percent_max:02d}"),
-        ("20", "1"),
+        ("20", f"{int('manual' in held)}"),
         ("21", "0"),
         ("22", name.ljust(NAME_BYTES)),
         ("23", f"{profile.reversal_resends}"),
         ("24", "0"),
         ("25", f"{terminal.tmk_index % 10}"),
-        ("26", switch_bytes(frozenset(SWITCHES))),
+        ("26", switch_bytes(frozenset(switches))),
         ("27", f"{profile.offline_kept_max:02d}"),
     ]
     return b"".join(

@@ -7,6 +7,7 @@ without doing anything twice, and it is all that a reversal has to find its orig
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -14,7 +15,7 @@ from typing import Final
 from bank.answers import Outcome
 from bank.entropy import Entropy
 from bank.request import Request
-from bank.store import BankStore, clock_text
+from bank.store import BankStore, SqlValue, clock_text
 
 _AUTH_CODE_COUNT: Final = 1_000_000
 _BATCH_COUNT: Final = 1_000_000
@@ -53,7 +54,8 @@ class Payment:
     """One row of the register. `reply`: the answer as it was sent, to be sent again to a repeat.
 
     `amount_minor` is what was asked for, `moved_minor` what was moved or held (0 unless approved).
-    `organisation`: the card's, as field 63.1 names it.
+    `organisation`: the card's, as field 63.1 names it. `payout_id`: the payout that brought it to the
+    merchant, after `fee_minor`; `correction_id`: the one that took it off again.
     """
 
     payment_id: int
@@ -76,6 +78,9 @@ class Payment:
     reply: bytes
     moved_minor: int = 0
     organisation: str = ""
+    payout_id: int | None = None
+    fee_minor: int = 0
+    correction_id: int | None = None
 
     def __repr__(self) -> str:
         return f"Payment({self.payment_id}, {self.kind.value}, {self.batch}/{self.trace}, {self.state.value})"
@@ -146,6 +151,24 @@ class Payments:
             (mid, tid, batch),
         )
         return [_payment(row) for row in rows]
+
+    def chosen(self, clause: str, values: Sequence[SqlValue]) -> list[Payment]:
+        """The payments that a clause of SQL, written in this room, chooses; in the order of arrival."""
+        rows = self._store.rows(f"SELECT payment.* FROM payment {clause} ORDER BY payment_id", values)  # noqa: S608
+        return [_payment(row) for row in rows]
+
+    def note_payout(self, payment_id: int, payout_id: int, *, fee_minor: int) -> None:
+        """Write by which payout a payment came to its merchant, and what was kept of it."""
+        self._store.execute(
+            "UPDATE payment SET payout_id = ?, fee_minor = ? WHERE payment_id = ?",
+            (payout_id, fee_minor, payment_id),
+        )
+
+    def note_correction(self, payment_id: int, payout_id: int) -> None:
+        """Write from which payout a payment was taken off, that was reversed after its own."""
+        self._store.execute(
+            "UPDATE payment SET correction_id = ? WHERE payment_id = ?", (payout_id, payment_id)
+        )
 
     def highest_trace(self, mid: str, tid: str, batch: str) -> str:
         """The highest trace that a terminal has used in a batch; "" when it has used none."""

@@ -21,7 +21,7 @@ from bank.entropy import Entropy, SeededEntropy
 from bank.errors import BankError, RecordError
 from bank.faults import BankFaults
 from bank.hsm import KEY_SCHEMES, MAC_ALGORITHMS, MASTER_KEY_BYTES, USUAL_MACS
-from bank.merchants import MerchantStatus
+from bank.merchant_states import MerchantStatus
 from bank.store import MEMORY
 from wire.money import parse_amount
 from wire.pan import Pan

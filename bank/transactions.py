@@ -21,7 +21,9 @@ from bank.office import Office
 from bank.originals import find_original
 from bank.payments import Payment, PaymentKind
 from bank.plans import AmountRule, CardFrom, Effect, PinRule, Plan
+from bank.qualifications import lacks_qualification
 from bank.request import Request
+from bank.schemes import organisation_of
 
 _PARTIAL: Final = "10"
 _TIP_DIGITS: Final = 12
@@ -77,6 +79,7 @@ def _with_card_and_original(case: Case, terminal: Terminal) -> tuple[Case, str]:
         case = replace(case, card=card)
         if card is not None and data is not None and plan.standing:
             refusal = standing_refusal(request, card, data) or ""
+    refusal = refusal or _qualification(case)
     if refusal or plan.original is None:
         return case, refusal
     original, refusal = find_original(office, plan.original, request, card.pan if card else None)
@@ -86,6 +89,13 @@ def _with_card_and_original(case: Case, terminal: Terminal) -> tuple[Case, str]:
     card = card or office.cards.find_sealed(original.pan_sealed)
     case = replace(case, original=original, hold=hold, card=card)
     return case, _hold_refusal(plan, hold)
+
+
+def _qualification(case: Case) -> str:
+    """58 where the merchant's contract does not allow the transaction, the keying of a card, or the card."""
+    held = case.office.merchants.qualifications(case.request.mid)
+    organisation = organisation_of(case.card.pan) if case.card else ""
+    return "58" if lacks_qualification(held, case.plan.kind, case.request, organisation) else ""
 
 
 def _hold_refusal(plan: Plan, hold: Hold | None) -> str:

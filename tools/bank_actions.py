@@ -62,7 +62,7 @@ def _key_for_new_bank(args: argparse.Namespace) -> bytes:
     return key
 
 
-def _open(args: argparse.Namespace, faults: BankFaults | None = None) -> Bank:
+def open_bank(args: argparse.Namespace, faults: BankFaults | None = None) -> Bank:
     """The existing bank that `--db` names. A demo database needs no key file: its key is published."""
     from bank.authoriser import Bank
     from bank.entropy import SystemEntropy
@@ -146,7 +146,7 @@ def _bank_to_serve(args: argparse.Namespace, faults: BankFaults) -> Bank:
     if args.demo and not args.db:
         return demo_bank(now=wall_clock(), entropy=SystemEntropy(), faults=faults)
     if not args.demo:
-        return _open(args, faults)
+        return open_bank(args, faults)
     bank = Bank.open(args.db, _key_for_new_bank(args), entropy=SystemEntropy(), faults=faults)
     if bank.is_empty:
         fill(bank, load_provision(), now=wall_clock())
@@ -205,7 +205,7 @@ def card_create(args: argparse.Namespace) -> int:
     balance_minor = _amount("--balance", args.balance, parse_balance)
     limit_minor = _amount("--limit", args.limit, parse_amount) if args.limit else None
     pin = args.pin or _secret(f"PIN of card {args.name}: ", from_stdin=args.pin_stdin)
-    with closing(_open(args)) as bank, bank.store.transaction():
+    with closing(open_bank(args)) as bank, bank.store.transaction():
         card = bank.cards.add(
             args.name,
             pan,
@@ -233,7 +233,7 @@ def card_set(args: argparse.Namespace) -> int:
     except ValueError:
         known = ", ".join(one.value for one in CardStatus)
         raise RecordError(f'--status: "{args.status}" is none of {known}') from None
-    with closing(_open(args)) as bank, bank.store.transaction():
+    with closing(open_bank(args)) as bank, bank.store.transaction():
         card = bank.cards.named(args.name)
         if status is not None:
             bank.cards.set_status(args.name, status)
@@ -246,15 +246,8 @@ def account_create(args: argparse.Namespace) -> int:
     """Open an account."""
     from bank.ledger import AccountKind
 
-    with closing(_open(args)) as bank, bank.store.transaction():
+    with closing(open_bank(args)) as bank, bank.store.transaction():
         bank.ledger.open_account(args.name, AccountKind(args.kind))
-    return 0
-
-
-def merchant_create(args: argparse.Namespace) -> int:
-    """Register a merchant."""
-    with closing(_open(args)) as bank, bank.store.transaction():
-        bank.merchants.add(args.mid, args.name, name_local=args.name_local)
     return 0
 
 
@@ -267,7 +260,7 @@ def terminal_create(args: argparse.Namespace) -> int:
         tmk = parse_tmk(_secret("terminal master key (hex): ", from_stdin=args.tmk_stdin))
     except ValueError as error:
         raise RecordError(f"the terminal master key {error}") from None
-    with closing(_open(args)) as bank, bank.store.transaction():
+    with closing(open_bank(args)) as bank, bank.store.transaction():
         terminal = bank.merchants.add_terminal(
             args.mid, args.tid, tmk, tmk_index=args.tmk_index, batch=args.batch
         )
@@ -283,7 +276,7 @@ def card_list(args: argparse.Namespace) -> int:
     """List the cards."""
     from tools.bank_views import card_row, show_list
 
-    with closing(_open(args)) as bank:
+    with closing(open_bank(args)) as bank:
         return show_list([card_row(bank, card) for card in bank.cards.cards()], as_json=args.json)
 
 
@@ -291,7 +284,7 @@ def card_show(args: argparse.Namespace) -> int:
     """Show a card."""
     from tools.bank_views import card_row, show_one
 
-    with closing(_open(args)) as bank:
+    with closing(open_bank(args)) as bank:
         return show_one(card_row(bank, bank.cards.named(args.name)), as_json=args.json)
 
 
@@ -299,7 +292,7 @@ def account_list(args: argparse.Namespace) -> int:
     """List the accounts."""
     from tools.bank_views import account_row, show_list
 
-    with closing(_open(args)) as bank:
+    with closing(open_bank(args)) as bank:
         return show_list([account_row(account) for account in bank.accounts()], as_json=args.json)
 
 
@@ -307,36 +300,15 @@ def account_show(args: argparse.Namespace) -> int:
     """Show an account."""
     from tools.bank_views import account_row, show_one
 
-    with closing(_open(args)) as bank:
+    with closing(open_bank(args)) as bank:
         return show_one(account_row(bank.ledger.account_named(args.name)), as_json=args.json)
-
-
-def merchant_list(args: argparse.Namespace) -> int:
-    """List the merchants."""
-    from tools.bank_views import merchant_row, show_list
-
-    with closing(_open(args)) as bank:
-        rows = [merchant_row(bank, merchant) for merchant in bank.merchants.merchants()]
-        return show_list(rows, as_json=args.json)
-
-
-def merchant_show(args: argparse.Namespace) -> int:
-    """Show a merchant."""
-    from bank.errors import RecordError
-    from tools.bank_views import merchant_row, show_one
-
-    with closing(_open(args)) as bank:
-        merchant = bank.merchants.find(args.mid)
-        if merchant is None:
-            raise RecordError(f"there is no merchant {args.mid}")
-        return show_one(merchant_row(bank, merchant), as_json=args.json)
 
 
 def terminal_list(args: argparse.Namespace) -> int:
     """List the terminals."""
     from tools.bank_views import show_list, terminal_row
 
-    with closing(_open(args)) as bank:
+    with closing(open_bank(args)) as bank:
         rows = [terminal_row(bank, terminal) for terminal in bank.merchants.terminals()]
         return show_list(rows, as_json=args.json)
 
@@ -346,7 +318,7 @@ def terminal_show(args: argparse.Namespace) -> int:
     from bank.errors import RecordError
     from tools.bank_views import show_one, terminal_row
 
-    with closing(_open(args)) as bank:
+    with closing(open_bank(args)) as bank:
         found = [
             terminal
             for terminal in bank.merchants.terminals()
@@ -365,7 +337,7 @@ def ledger_list(args: argparse.Namespace) -> int:
     """List the postings."""
     from tools.bank_views import posting_row, show_list
 
-    with closing(_open(args)) as bank:
+    with closing(open_bank(args)) as bank:
         return show_list([posting_row(posting) for posting in bank.ledger.postings()], as_json=args.json)
 
 
@@ -374,7 +346,7 @@ def ledger_show(args: argparse.Namespace) -> int:
     from bank.errors import RecordError
     from tools.bank_views import posting_row, show_one
 
-    with closing(_open(args)) as bank:
+    with closing(open_bank(args)) as bank:
         found = [posting for posting in bank.ledger.postings() if posting.posting_id == args.posting_id]
         if not found:
             raise RecordError(f"there is no posting number {args.posting_id}")
@@ -385,7 +357,7 @@ def ledger_verify(args: argparse.Namespace) -> int:
     """Recalculate the books."""
     from tools.bank_views import audit_row, show_one
 
-    with closing(_open(args)) as bank:
+    with closing(open_bank(args)) as bank:
         audit = bank.verify()
         show_one(audit_row(audit), as_json=args.json)
         return 0 if audit.ok else 1

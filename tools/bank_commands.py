@@ -6,15 +6,11 @@ arguments to an exit code; an error that it raises is made one line by `tools.cl
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
-from typing import Any
-
 from tools import bank_actions as actions
+from tools.bank_merchants import register_merchants
+from tools.bank_parsers import Subparsers, add_db, add_view, command, group
+from tools.bank_settlement import register_settlement
 from tools.shipped_examples import file_or_example
-
-Subparsers = Any  # argparse does not name the type that add_subparsers() returns
-Command = Callable[[argparse.Namespace], int]
 
 DEFAULT_LISTEN = "127.0.0.1:8583"
 
@@ -31,52 +27,21 @@ def register(subparsers: Subparsers) -> None:
     _register_init(groups)
     _register_cards(groups)
     _register_accounts(groups)
-    _register_merchants(groups)
+    register_merchants(groups)
     _register_terminals(groups)
     _register_ledger(groups)
-
-
-# --- the parsers -------------------------------------------------------------------------------------
-
-
-def _command(groups: Subparsers, name: str, run: Command, text: str, example: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = groups.add_parser(
-        name,
-        help=text,
-        description=text,
-        epilog=f"example:\n  posterm bank {example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(run=run)
-    return parser
-
-
-def _group(groups: Subparsers, name: str, text: str) -> Subparsers:
-    parser = groups.add_parser(name, help=text, description=text)
-    return parser.add_subparsers(dest=f"bank_{name}_command", required=True, metavar="COMMAND")
-
-
-def _add_db(parser: argparse.ArgumentParser, *, needed: bool = True) -> None:
-    parser.add_argument("--db", required=needed, metavar="FILE", help="the bank's database")
-    parser.add_argument(
-        "--key-file", metavar="FILE", help="the bank's master key (default: FILE.key beside --db)"
-    )
-
-
-def _add_view(parser: argparse.ArgumentParser) -> None:
-    _add_db(parser)
-    parser.add_argument("--json", action="store_true", help="write JSON instead of columns")
+    register_settlement(groups)
 
 
 def _register_serve(groups: Subparsers) -> None:
-    parser = _command(
+    parser = command(
         groups,
         "serve",
         actions.serve,
         "answer terminals on a TCP port",
         "serve --demo --listen 127.0.0.1:8583",
     )
-    _add_db(parser, needed=False)
+    add_db(parser, needed=False)
     parser.add_argument(
         "--demo", action="store_true", help="the demo bank; in memory unless --db names a file"
     )
@@ -94,10 +59,10 @@ def _register_serve(groups: Subparsers) -> None:
 
 
 def _register_init(groups: Subparsers) -> None:
-    parser = _command(
+    parser = command(
         groups, "init", actions.init, "make a new database", "init --db my-bank.db --from example:cards"
     )
-    _add_db(parser)
+    add_db(parser)
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--demo", action="store_true", help="with the demo's cards, merchant and terminal")
     source.add_argument(
@@ -110,8 +75,8 @@ def _register_init(groups: Subparsers) -> None:
 
 
 def _register_cards(groups: Subparsers) -> None:
-    cards = _group(groups, "card", "cards and their standing")
-    parser = _command(
+    cards = group(groups, "card", "cards and their standing")
+    parser = command(
         cards,
         "create",
         actions.card_create,
@@ -130,14 +95,14 @@ def _register_cards(groups: Subparsers) -> None:
     pin = parser.add_mutually_exclusive_group()
     pin.add_argument("--pin-stdin", action="store_true", help="read the PIN from standard input, one line")
     pin.add_argument("--pin", metavar="DIGITS", help="for tests: others see it in the list of processes")
-    _add_db(parser)
-    _add_view(_command(cards, "list", actions.card_list, "list all cards", "card list --db my-bank.db"))
-    parser = _command(
+    add_db(parser)
+    add_view(command(cards, "list", actions.card_list, "list all cards", "card list --db my-bank.db"))
+    parser = command(
         cards, "show", actions.card_show, "show one card", "card show anna --json --db my-bank.db"
     )
     parser.add_argument("name")
-    _add_view(parser)
-    parser = _command(
+    add_view(parser)
+    parser = command(
         cards,
         "set",
         actions.card_set,
@@ -149,12 +114,12 @@ def _register_cards(groups: Subparsers) -> None:
         "--status", metavar="STATUS", help="active, pick_up, inactive, lost, stolen, restricted"
     )
     parser.add_argument("--unblock-pin", action="store_true", help="forget the wrong PINs so far")
-    _add_db(parser)
+    add_db(parser)
 
 
 def _register_accounts(groups: Subparsers) -> None:
-    accounts = _group(groups, "account", "accounts and their balances")
-    parser = _command(
+    accounts = group(groups, "account", "accounts and their balances")
+    parser = command(
         accounts,
         "create",
         actions.account_create,
@@ -163,49 +128,20 @@ def _register_accounts(groups: Subparsers) -> None:
     )
     parser.add_argument("name")
     parser.add_argument("--kind", choices=("cardholder", "merchant", "clearing"), default="merchant")
-    _add_db(parser)
-    _add_view(
-        _command(accounts, "list", actions.account_list, "list all accounts", "account list --db my-bank.db")
+    add_db(parser)
+    add_view(
+        command(accounts, "list", actions.account_list, "list all accounts", "account list --db my-bank.db")
     )
-    parser = _command(
+    parser = command(
         accounts, "show", actions.account_show, "show one account", 'account show "card good" --db my-bank.db'
     )
     parser.add_argument("name")
-    _add_view(parser)
-
-
-def _register_merchants(groups: Subparsers) -> None:
-    merchants = _group(groups, "merchant", "merchants")
-    parser = _command(
-        merchants,
-        "create",
-        actions.merchant_create,
-        "register a merchant",
-        'merchant create 898320154110002 --name "CORNER BOOKSHOP" --db my-bank.db',
-    )
-    parser.add_argument("mid", help="15 characters")
-    parser.add_argument("--name", required=True)
-    parser.add_argument("--name-local", default="", metavar="NAME")
-    _add_db(parser)
-    _add_view(
-        _command(
-            merchants, "list", actions.merchant_list, "list all merchants", "merchant list --db my-bank.db"
-        )
-    )
-    parser = _command(
-        merchants,
-        "show",
-        actions.merchant_show,
-        "show one merchant",
-        "merchant show 898320154110001 --db my-bank.db",
-    )
-    parser.add_argument("mid")
-    _add_view(parser)
+    add_view(parser)
 
 
 def _register_terminals(groups: Subparsers) -> None:
-    terminals = _group(groups, "terminal", "terminals and their state")
-    parser = _command(
+    terminals = group(groups, "terminal", "terminals and their state")
+    parser = command(
         terminals,
         "create",
         actions.terminal_create,
@@ -219,13 +155,13 @@ def _register_terminals(groups: Subparsers) -> None:
     parser.add_argument(
         "--tmk-stdin", action="store_true", help="read the key (32 hex digits) from standard input"
     )
-    _add_db(parser)
-    _add_view(
-        _command(
+    add_db(parser)
+    add_view(
+        command(
             terminals, "list", actions.terminal_list, "list all terminals", "terminal list --db my-bank.db"
         )
     )
-    parser = _command(
+    parser = command(
         terminals,
         "show",
         actions.terminal_show,
@@ -234,21 +170,17 @@ def _register_terminals(groups: Subparsers) -> None:
     )
     parser.add_argument("tid")
     parser.add_argument("--mid", help="needed when several merchants have this terminal number")
-    _add_view(parser)
+    add_view(parser)
 
 
 def _register_ledger(groups: Subparsers) -> None:
-    ledger = _group(groups, "ledger", "the books")
-    _add_view(
-        _command(ledger, "list", actions.ledger_list, "list all postings", "ledger list --db my-bank.db")
-    )
-    parser = _command(
-        ledger, "show", actions.ledger_show, "show one posting", "ledger show 7 --db my-bank.db"
-    )
+    ledger = group(groups, "ledger", "the books")
+    add_view(command(ledger, "list", actions.ledger_list, "list all postings", "ledger list --db my-bank.db"))
+    parser = command(ledger, "show", actions.ledger_show, "show one posting", "ledger show 7 --db my-bank.db")
     parser.add_argument("posting_id", type=int)
-    _add_view(parser)
-    _add_view(
-        _command(
+    add_view(parser)
+    add_view(
+        command(
             ledger,
             "verify",
             actions.ledger_verify,

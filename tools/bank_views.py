@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from bank.authoriser import Bank
+from bank.batches import Batch
 from bank.cards import Card
 from bank.ledger import Account, Audit, Posting
 from bank.merchants import Merchant, Terminal
+from bank.payouts import Payout
+from bank.reconcile import Difference
+from bank.report import DayReport
+from wire.iso8583.private import F48Totals
 from wire.money import format_amount
 
-Cell = str | int | bool | Sequence["str | Row"] | None
+Cell = str | int | bool | Sequence["str | Row"] | Mapping[str, "Cell"] | None
 Row = Mapping[str, "Cell"]
 
 
@@ -54,6 +60,30 @@ def merchant_row(bank: Bank, merchant: Merchant) -> Row:
     }
 
 
+def merchant_file(bank: Bank, merchant: Merchant) -> Row:
+    """A merchant with everything in its file. Of its own account the last four digits are shown."""
+    papers = bank.files.papers(merchant.mid)
+    return {
+        **merchant_row(bank, merchant),
+        "rate": merchant.rate,
+        "payout_account": f"****{merchant.payout_account_end}" if merchant.payout_account_end else None,
+        "payout_holder": merchant.payout_holder or None,
+        "qualifications": sorted(bank.merchants.qualifications(merchant.mid)),
+        "documents": [{"kind": one.kind, "reference": one.reference, "sha256": one.sha256} for one in papers],
+        "terminals": [one.tid for one in bank.merchants.terminals() if one.mid == merchant.mid],
+        "history": [
+            {
+                "at": one.at,
+                "event": one.event,
+                "state": one.state_then,
+                "by": one.by_whom,
+                "reason": one.reason,
+            }
+            for one in bank.files.history(merchant.mid)
+        ],
+    }
+
+
 def terminal_row(bank: Bank, terminal: Terminal) -> Row:
     """A terminal; its key is shown by check value only."""
     totals = bank.batch_totals(terminal.tid, terminal.mid, terminal.batch)
@@ -67,6 +97,75 @@ def terminal_row(bank: Bank, terminal: Terminal) -> Row:
         "tmk_check_value": bank.hsm.tmk_check_value(terminal.tmk_sealed).hex().upper(),
         "batch_debit_count": totals.debit_count,
         "batch_debit_minor": totals.debit_minor,
+    }
+
+
+def batch_row(batch: Batch) -> Row:
+    """A batch that was settled, with both ends' totals of its blocks together."""
+    claimed, booked = F48Totals.parse(batch.claimed), F48Totals.parse(batch.booked)
+    return {
+        "mid": batch.mid,
+        "tid": batch.tid,
+        "batch": batch.batch,
+        "state": batch.state.value,
+        "balanced": batch.is_balanced,
+        "terminal_debit_minor": claimed.domestic.debit_amount_minor + claimed.foreign.debit_amount_minor,
+        "terminal_credit_minor": claimed.domestic.credit_amount_minor + claimed.foreign.credit_amount_minor,
+        "bank_debit_minor": booked.domestic.debit_amount_minor + booked.foreign.debit_amount_minor,
+        "bank_credit_minor": booked.domestic.credit_amount_minor + booked.foreign.credit_amount_minor,
+        "records_told": batch.records_told,
+        "closed_at": batch.closed_at,
+    }
+
+
+def difference_row(difference: Difference) -> Row:
+    """A transaction on which terminal and bank differ."""
+    return {
+        "trace": difference.trace,
+        "finding": difference.finding.value,
+        "booked_minor": difference.booked_minor,
+        "uploaded_minor": difference.uploaded_minor,
+    }
+
+
+def payout_row(payout: Payout) -> Row:
+    """A payout (minor units)."""
+    return asdict(payout)
+
+
+def report_rows(report: DayReport) -> Row:
+    """The report of a day, whole, for programs."""
+    return {
+        "day": report.day,
+        "paid_minor": report.paid_minor,
+        "fee_minor": report.fee_minor,
+        "books_are_right": report.books_are_right,
+        "merchants": [
+            {
+                "mid": merchant.mid,
+                "name": merchant.name,
+                "rate": merchant.rate,
+                "balance_minor": merchant.balance_minor,
+                "batches": [
+                    {
+                        **batch_row(one.batch),
+                        "claimed": {
+                            "domestic": asdict(one.claimed.domestic),
+                            "foreign": asdict(one.claimed.foreign),
+                        },
+                        "booked": {
+                            "domestic": asdict(one.booked.domestic),
+                            "foreign": asdict(one.booked.foreign),
+                        },
+                        "results": {"domestic": one.batch.domestic, "foreign": one.batch.foreign},
+                        "differences": [difference_row(difference) for difference in one.differences],
+                    }
+                    for one in merchant.batches
+                ],
+                "payouts": [payout_row(one) for one in merchant.payouts],
+            }
+            for merchant in report.merchants
+        ],
     }
 
 
@@ -132,6 +231,8 @@ def _cell(key: str, value: Cell) -> str:
         return format_amount(value) if key.endswith("_minor") else str(value)
     if isinstance(value, str):
         return value
+    if isinstance(value, Mapping):
+        return " ".join(_cell(k, v) for k, v in value.items())
     return ", ".join(
         one if isinstance(one, str) else " ".join(_cell(k, v) for k, v in one.items()) for one in value
     )

@@ -58,6 +58,7 @@ _ERRORS = (
     ("hal.api", "Tampered", EXIT_FAILED),
     ("hal.api", "HalError", EXIT_USAGE),
     ("bank.errors", "LedgerError", EXIT_FAILED),
+    ("bank.errors", "MerchantRefusedError", EXIT_FAILED),
     ("bank.errors", "BankError", EXIT_USAGE),
     ("host_link.errors", "PortVanished", EXIT_FAILED),
     ("host_link.errors", "LinkError", EXIT_USAGE),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 EXAMPLES = """examples:
   posterm diagram -o payment.svg                       the payment, as a picture
   posterm diagram --machine terminal -o terminal.png   the terminal around it
+  posterm diagram --machine merchant -o merchant.svg   a merchant at the bank, from application to end
   posterm diagram --format mermaid                     text on the standard output
 """
 

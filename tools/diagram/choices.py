@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from firmware.txn.schema import Table
     from tools.diagram.graph import Graph
 
-MACHINES = ("transaction", "terminal")
+TERMINAL_MACHINES = ("transaction", "terminal")
+MACHINES = (*TERMINAL_MACHINES, "merchant")
 SUFFIXES = {
     ".svg": "svg",
     ".png": "png",
@@ -35,6 +36,10 @@ def table_of(machine: str) -> Table:
             from firmware.txn import terminal
 
             return terminal.TABLE
+        case "merchant":
+            from tools.diagram.bank_tables import merchant_table
+
+            return merchant_table()
     raise ValueError(f"unknown machine {machine!r}: choose one of {', '.join(MACHINES)}")
 
 

@@ -1,4 +1,4 @@
-"""Write docs/states.md and its pictures from the tables.
+"""Write docs/states.md, docs/merchant-states.md and their pictures from the tables.
 
 python -m tools.diagram.document            # write
 python -m tools.diagram.document --check    # write nothing; exit status 1 when something is stale
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from firmware.txn.schema import Recovery, Rule, Table
-from tools.diagram.choices import MACHINES, render, table_of
+from tools.diagram.choices import MACHINES, TERMINAL_MACHINES, render, table_of
 from tools.diagram.graph import Graph, Node, duration, graph_of
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
@@ -37,15 +37,32 @@ In the pictures, a line leads on; a coloured chip names the state that an event 
 rule's journal entries are committed before its effects leave the terminal.
 """
 
+MERCHANT_OPENING = f"""<!-- Made by `{RENEW}` from bank/merchant_states.py: change the table. -->
+
+# A merchant's states
+
+The bank's file of a merchant is a table like those of the [terminal](states.md): `posterm bank merchant`
+takes a step if there is a rule for it, and says why not where there is none. Each step is written down with
+who took it and why. An effect below is the reason that is given when the guard above it does not hold.
+"""
+
 Row = Sequence[str]
 
 
 def documents() -> dict[Path, bytes]:
     """Every generated file, by its path below `docs/`."""
-    graphs = [graph_of(table_of(machine)) for machine in MACHINES]
-    page = "\n".join([OPENING, *("\n".join(_machine(graph)) for graph in graphs)])
-    pictures = {Path("states") / f"{graph.name}.svg": render(graph, "svg") for graph in graphs}
-    return {Path("states.md"): page.encode(), **pictures}
+    graphs = {machine: graph_of(table_of(machine)) for machine in MACHINES}
+    pictures = {Path("states") / f"{name}.svg": render(graph, "svg") for name, graph in graphs.items()}
+    terminal = [graphs[name] for name in TERMINAL_MACHINES]
+    return {
+        Path("states.md"): _page(OPENING, terminal),
+        Path("merchant-states.md"): _page(MERCHANT_OPENING, [graphs["merchant"]]),
+        **pictures,
+    }
+
+
+def _page(opening: str, graphs: Iterable[Graph]) -> bytes:
+    return "\n".join([opening, *("\n".join(_machine(graph)) for graph in graphs)]).encode()
 
 
 def _machine(graph: Graph) -> Iterator[str]:
@@ -150,7 +167,7 @@ def _markdown_table(header: Row, rows: Iterable[Row]) -> Iterator[str]:
 def main(arguments: list[str] | None = None) -> int:
     """Write or check the documents; returns the exit status."""
     parser = argparse.ArgumentParser(
-        description="Write docs/states.md and its pictures from the state tables."
+        description="Write the pages of states and their pictures from the state tables."
     )
     parser.add_argument("--check", action="store_true", help="write nothing; fail when a file is stale")
     parser.add_argument(
