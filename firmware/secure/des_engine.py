@@ -1,12 +1,7 @@
-"""DES and triple DES by the C functions of the cipher library, called without its Python objects.
+"""DES and triple DES: by the cipher library's C functions, and through its interface.
 
-Setting a key up takes the library's objects several times as long as the cipher itself, and a payment sets
-up a new key for nearly every block: DUKPT up to twenty of them. The functions here call the same C functions
-through the library's own bindings, set up and free in one place, and take keys with equal halves, which the
-library's triple DES refuses and acquirers do send for test terminals.
-
-The bindings are not part of the library's interface. So they are tried once, against known answers; where
-they are not as expected, `public_engine` does the same work through the interface.
+Both take keys with equal halves, which the library's own triple DES refuses and acquirers do send for test
+terminals. Why there are two, and which one is used: `firmware.secure.cipher_library`.
 """
 
 from __future__ import annotations
@@ -16,139 +11,116 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from firmware.secure.cipher_library import (
+    Bindings,
+    Engine,
+    KeyBytes,
+    KnownAnswer,
+    direct_engine,
+    is_right,
+    part_of_a_block,
+)
+
 if TYPE_CHECKING:
     from Crypto.Cipher._mode_ecb import EcbMode
 
 BLOCK_BYTES = 8
-_PART_OF_A_BLOCK = "DES works on whole blocks of 8 bytes"
-KeyBytes = bytes | bytearray | memoryview
 
-EcbWork = Callable[[KeyBytes, bytearray], None]
-"""Works on whole blocks in place, under a key of 8, 16 or 24 bytes. Raises ValueError for part of a block."""
-CbcWork = Callable[[KeyBytes, bytearray, bytes], None]
-"""The same in CBC mode, from a start value of 8 bytes."""
+Step = Callable[[bytes, bytes], bytearray]
+"""Enciphers one block under a single DES key; the result is good until the next call, which reuses it.
+
+Raises ValueError when either has not 8 bytes.
+"""
+
+KNOWN = (  # FIPS 81 ("Now is t"), and a zero block under a key of two halves
+    KnownAnswer("0123456789ABCDEF", "4E6F772069732074", "3FA40E8A984D4815"),
+    KnownAnswer("0123456789ABCDEFFEDCBA9876543210", "0000000000000000", "08D7B4FB629D0885"),
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
-    """DES for a key of 8 bytes, triple DES for 16 (K1, K2, K1) and 24."""
+class DesEngine(Engine):
+    """DES for a key of 8 bytes, triple DES for 16 (K1, K2, K1) and 24.
 
-    encrypt: EcbWork
-    decrypt: EcbWork
-    encrypt_cbc: CbcWork
-    decrypt_cbc: CbcWork
+    `new_step`: single DES for a derivation that sets a new key up for every block.
+    """
+
+    new_step: Callable[[], Step]
 
 
 @functools.cache
-def engine() -> Engine:
+def engine() -> DesEngine:
     """The faster one of those that give right answers here."""
     try:
         direct = _direct_engine()
-        return direct if is_right(direct) else public_engine()
+        return direct if gives_right_answers(direct) else public_engine()
     except (ImportError, AttributeError, TypeError):
         return public_engine()
 
 
-_KNOWN = (  # key, clear, enciphered: FIPS 81 ("Now is t"), and a zero block under a key of two halves
-    ("0123456789ABCDEF", "4E6F772069732074", "3FA40E8A984D4815"),
-    ("0123456789ABCDEFFEDCBA9876543210", "0000000000000000", "08D7B4FB629D0885"),
-)
+def gives_right_answers(candidate: DesEngine) -> bool:
+    """Whether an engine can be trusted."""
+    single = KNOWN[0]
+    stepped = candidate.new_step()(bytes.fromhex(single.key), bytes.fromhex(single.clear))
+    return stepped.hex().upper() == single.enciphered and is_right(candidate, KNOWN)
 
 
-def is_right(candidate: Engine) -> bool:
-    """Whether it gives the known answers, and takes them back."""
-    return all(
-        _answers(candidate, bytes.fromhex(key), clear) == [enciphered, enciphered, clear, clear]
-        for key, clear, enciphered in _KNOWN
+# --- the C functions ---------------------------------------------------------------------------------
+
+
+def _direct_engine() -> DesEngine:
+    from Crypto.Cipher import DES, DES3
+
+    single: Any = DES._raw_des_lib.DES_start_operation  # noqa: SLF001 - see `cipher_library`
+    triple: Any = DES3._raw_des3_lib.DES3_start_operation  # noqa: SLF001 - as above
+    bindings = Bindings()
+    both = direct_engine(bindings, {8: single, 16: triple, 24: triple})
+    return DesEngine(
+        both.encrypt, both.decrypt, both.encrypt_cbc, both.decrypt_cbc, _direct_steps(bindings, single)
     )
 
 
-def _answers(candidate: Engine, key: bytes, clear: str) -> list[str]:
-    block, chained = bytearray.fromhex(clear), bytearray.fromhex(clear)
-    candidate.encrypt(key, block)
-    candidate.encrypt_cbc(key, chained, bytes(BLOCK_BYTES))
-    answers = [block.hex().upper(), chained.hex().upper()]
-    candidate.decrypt(key, block)
-    candidate.decrypt_cbc(key, chained, bytes(BLOCK_BYTES))
-    return [*answers, block.hex().upper(), chained.hex().upper()]
+def _direct_steps(bindings: Bindings, start: Any) -> Callable[[], Step]:
+    ecb = bindings.ecb
+    start_mode, encrypt, stop = ecb.ECB_start_operation, ecb.ECB_encrypt, ecb.ECB_stop_operation
 
+    def new_step() -> Step:
+        result, cell = bytearray(BLOCK_BYTES), bindings.cell()
+        result_buffer = bindings.buffer(result)
 
-# --- the C functions themselves ----------------------------------------------------------------------
+        def step(key: bytes, block: bytes) -> bytearray:
+            if len(key) != BLOCK_BYTES or len(block) != BLOCK_BYTES:  # the C functions would read beyond it
+                raise part_of_a_block()
+            if start(key, BLOCK_BYTES, cell) or start_mode(cell[0], cell):
+                raise MemoryError
+            state = cell[0]
+            encrypt(state, block, result_buffer, BLOCK_BYTES)
+            stop(state)
+            return result
 
+        return step
 
-class _Bindings:
-    """The library's C functions, and what their arguments are made with (cffi)."""
-
-    def __init__(self) -> None:
-        from Crypto.Cipher import DES, DES3, _mode_cbc, _mode_ecb
-        from Crypto.Util import _raw_api
-
-        des: Any = DES._raw_des_lib  # noqa: SLF001 - see the head of this file
-        tdes: Any = DES3._raw_des3_lib  # noqa: SLF001 - as above
-        ffi: Any = _raw_api.ffi
-        start, start_tdes = des.DES_start_operation, tdes.DES3_start_operation
-        self.start = {8: start, 16: start_tdes, 24: start_tdes}
-        self.ecb: Any = _mode_ecb.raw_ecb_lib
-        self.cbc: Any = _mode_cbc.raw_cbc_lib
-        # Where a function leaves the address of what it allocated. One for each call: other threads may run
-        # while it is written to.
-        self.cell = functools.partial(ffi.new, ffi.typeof("void *[1]"))
-        self.buffer = functools.partial(ffi.from_buffer, ffi.typeof("uint8_t[]"))
-
-
-def _direct_engine() -> Engine:
-    bindings = _Bindings()
-    ecb, cbc = bindings.ecb, bindings.cbc
-    return Engine(
-        _direct_ecb(bindings, ecb.ECB_encrypt),
-        _direct_ecb(bindings, ecb.ECB_decrypt),
-        _direct_cbc(bindings, cbc.CBC_encrypt),
-        _direct_cbc(bindings, cbc.CBC_decrypt),
-    )
-
-
-def _direct_ecb(bindings: _Bindings, crypt: Any) -> EcbWork:
-    start, new_cell, buffer_of = bindings.start, bindings.cell, bindings.buffer
-    start_mode, stop = bindings.ecb.ECB_start_operation, bindings.ecb.ECB_stop_operation
-
-    def work(key: KeyBytes, data: bytearray) -> None:
-        cell, size, buffer = new_cell(), len(key), buffer_of(data)
-        held_key = key if isinstance(key, bytes) else buffer_of(key)
-        if start[size](held_key, size, cell) or start_mode(cell[0], cell):
-            raise MemoryError
-        state = cell[0]
-        code = crypt(state, buffer, buffer, len(data))
-        stop(state)
-        if code:
-            raise ValueError(_PART_OF_A_BLOCK)
-
-    return work
-
-
-def _direct_cbc(bindings: _Bindings, crypt: Any) -> CbcWork:
-    start, new_cell, buffer_of = bindings.start, bindings.cell, bindings.buffer
-    start_mode, stop = bindings.cbc.CBC_start_operation, bindings.cbc.CBC_stop_operation
-
-    def work(key: KeyBytes, data: bytearray, iv: bytes) -> None:
-        cell, size, buffer = new_cell(), len(key), buffer_of(data)
-        held_key = key if isinstance(key, bytes) else buffer_of(key)
-        if start[size](held_key, size, cell) or start_mode(cell[0], iv, len(iv), cell):
-            raise MemoryError
-        state = cell[0]
-        code = crypt(state, buffer, buffer, len(data))
-        stop(state)
-        if code:
-            raise ValueError(_PART_OF_A_BLOCK)
-
-    return work
+    return new_step
 
 
 # --- through the library's interface -----------------------------------------------------------------
 
 
-def public_engine() -> Engine:
+def public_engine() -> DesEngine:
     """The one that needs nothing but the interface. Chains blocks itself, and is slow at that."""
-    return Engine(_encrypt, _decrypt, _encrypt_cbc, _decrypt_cbc)
+    return DesEngine(_encrypt, _decrypt, _encrypt_cbc, _decrypt_cbc, _new_step)
+
+
+def _new_step() -> Step:
+    return _step
+
+
+def _step(key: bytes, block: bytes) -> bytearray:
+    if len(key) != BLOCK_BYTES or len(block) != BLOCK_BYTES:
+        raise part_of_a_block()
+    result = bytearray(block)
+    _encrypt(key, result)
+    return result
 
 
 def _encrypt(key: KeyBytes, data: bytearray | memoryview) -> None:
@@ -197,7 +169,7 @@ def _single_des(key: KeyBytes) -> list[EcbMode]:
 
 def _blocks(data: bytearray) -> list[memoryview]:
     if len(data) % BLOCK_BYTES:
-        raise ValueError(_PART_OF_A_BLOCK)
+        raise part_of_a_block()
     view = memoryview(data)
     return [view[at : at + BLOCK_BYTES] for at in range(0, len(data), BLOCK_BYTES)]
 

@@ -12,8 +12,10 @@ A key serial number has 12 bytes: the initial key's id (8) and the counter (4). 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from enum import Enum
 
+from firmware.secure import aes, aes_engine
 from firmware.secure.dukpt_counter import next_counter, require_usable
 from firmware.secure.errors import BadInput
 from firmware.secure.tdes import KeyBytes
@@ -24,7 +26,6 @@ COUNTER_BITS = 32
 COUNTER_ONES_MAX = 16
 
 _VERSION = 1
-_BLOCK_BYTES = 16
 _UPDATE_COUNTER = 0xFFFF_FFFF
 
 
@@ -71,7 +72,7 @@ def initial_key(bdk: KeyBytes, key_id: bytes) -> bytearray:
     """
     if len(key_id) != KEY_ID_BYTES:
         raise BadInput("bad_length", f"an initial key id has {KEY_ID_BYTES} bytes, this one {len(key_id)}")
-    return _derive(bdk, KeyUsage.INITIAL, _derivation_type(bdk), key_id)
+    return _derive(bdk, KeyUsage.INITIAL, _derivation_type(len(bdk)), key_id)
 
 
 def transaction_key(initial: KeyBytes, ksn: bytes) -> bytearray:
@@ -110,7 +111,7 @@ def child_key(key: KeyBytes, ksn: bytes, counter: int) -> bytearray:
 
     `ksn`: of the device, its counter does not matter. One step down: see `firmware.secure.dukpt_device`.
     """
-    return _derive(key, KeyUsage.DERIVATION, _derivation_type(key), _counted(ksn, counter))
+    return _derive(key, KeyUsage.DERIVATION, _derivation_type(len(key)), _counted(ksn, counter))
 
 
 def next_ksn(ksn: bytes) -> bytes:
@@ -123,43 +124,53 @@ def next_ksn(ksn: bytes) -> bytes:
 
 def _walk(initial: KeyBytes, ksn_or_key_id: bytes, counter: int) -> bytearray:
     """From the initial key down to the derivation key of `counter`, one step for each of its one bits."""
-    key_type, key, reached = _derivation_type(initial), bytearray(initial), 0
-    for place in range(COUNTER_BITS - 1, -1, -1):
+    heads, texts, reached = _derivation_heads(len(initial)), [], 0
+    device = ksn_or_key_id[4:KEY_ID_BYTES]
+    for place in range(counter.bit_length() - 1, -1, -1):
         if counter >> place & 1:
             reached |= 1 << place
-            key = _derive(key, KeyUsage.DERIVATION, key_type, _counted(ksn_or_key_id, reached))
-    return key
+            texts.append(_text(heads, device + reached.to_bytes(4, "big")))
+    return aes_engine.engine().chain(initial, texts)
 
 
 def _derive(key: KeyBytes, usage: KeyUsage, key_type: KeyType, tail: bytes) -> bytearray:
     """A key below `key`; `tail`: the last 8 bytes of the derivation data."""
-    from Crypto.Cipher import AES
-
-    if key_type.value[2] > _derivation_type(key).value[2]:
+    if key_type.value[2] > _derivation_type(len(key)).value[2]:
         raise BadInput("bad_key", f"{key_type.name} is stronger than the key it would be derived from")
-    derived = bytearray(b"".join([head + tail for head in _heads(usage, key_type)]))
-    AES.new(key, AES.MODE_ECB).encrypt(derived, output=derived)
+    derived = bytearray(_text(_heads(usage, key_type), tail))
+    aes.encrypt_in_place(key, derived)
     return derived[: key_type.key_bytes]
 
 
+def _text(heads: Sequence[bytes], tail: bytes) -> bytes:
+    """The derivation data of one key: a block for each head."""
+    return heads[0] + tail if len(heads) == 1 else b"".join([head + tail for head in heads])
+
+
 @functools.cache
-def _heads(usage: KeyUsage, key_type: KeyType) -> list[bytes]:
+def _heads(usage: KeyUsage, key_type: KeyType) -> tuple[bytes, ...]:
     """The first half of the derivation data, one for each block of the key: the same for all devices."""
     code, key_bits, _ = key_type.value
-    return [
+    return tuple(
         bytes([_VERSION, number])
         + usage.value.to_bytes(2, "big")
         + code.to_bytes(2, "big")
         + key_bits.to_bytes(2, "big")
-        for number in range(1, -(-key_type.key_bytes // _BLOCK_BYTES) + 1)
-    ]
+        for number in range(1, -(-key_type.key_bytes // aes.BLOCK_BYTES) + 1)
+    )
 
 
-def _derivation_type(key: KeyBytes) -> KeyType:
+@functools.cache
+def _derivation_heads(key_bytes: int) -> tuple[bytes, ...]:
+    """Those of a key that leads to others. Raises BadInput (bad_key)."""
+    return _heads(KeyUsage.DERIVATION, _derivation_type(key_bytes))
+
+
+def _derivation_type(key_bytes: int) -> KeyType:
     try:
-        return _DERIVATION_TYPES[len(key)]
+        return _DERIVATION_TYPES[key_bytes]
     except KeyError:
-        raise BadInput("bad_key", f"an AES DUKPT key has 16, 24 or 32 bytes, this one {len(key)}") from None
+        raise BadInput("bad_key", f"an AES DUKPT key has 16, 24 or 32 bytes, this one {key_bytes}") from None
 
 
 def _counted(ksn_or_key_id: bytes, counter: int) -> bytes:

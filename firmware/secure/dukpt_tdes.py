@@ -16,7 +16,7 @@ from enum import Enum
 from firmware.secure import tdes
 from firmware.secure.dukpt_counter import next_counter, require_usable
 from firmware.secure.errors import BadInput
-from firmware.secure.tdes import BLOCK_BYTES, KeyBytes
+from firmware.secure.tdes import BLOCK_BYTES, KeyBytes, Step
 
 KSN_BYTES = 10
 KEY_BYTES = 16
@@ -64,10 +64,11 @@ def transaction_key(initial: KeyBytes, ksn: bytes) -> bytearray:
     whole = int.from_bytes(ksn[2:], "big")
     counter, register = whole & _COUNTER_MASK, whole & ~_COUNTER_MASK
     left, right = int.from_bytes(initial[:8], "big"), int.from_bytes(initial[8:], "big")
-    for place in range(COUNTER_BITS - 1, -1, -1):
+    encipher = tdes.new_des_step()
+    for place in range(counter.bit_length() - 1, -1, -1):
         if counter >> place & 1:
             register |= 1 << place
-            left, right = _next_key(left, right, register)
+            left, right = _next_key(encipher, left, right, register)
     return bytearray((left << _HALF_BITS | right).to_bytes(KEY_BYTES, "big"))
 
 
@@ -93,7 +94,8 @@ def child_key(key: KeyBytes, ksn: bytes, counter: int) -> bytearray:
     `ksn`: of the device, its counter bits do not matter. One step down: see `firmware.secure.dukpt_device`.
     """
     register = int.from_bytes(ksn[2:], "big") & ~_COUNTER_MASK | counter
-    left, right = _next_key(int.from_bytes(key[:8], "big"), int.from_bytes(key[8:], "big"), register)
+    left, right = int.from_bytes(key[:8], "big"), int.from_bytes(key[8:], "big")
+    left, right = _next_key(tdes.new_des_step(), left, right, register)
     return bytearray((left << _HALF_BITS | right).to_bytes(KEY_BYTES, "big"))
 
 
@@ -105,18 +107,14 @@ def next_ksn(ksn: bytes) -> bytes:
     return (whole & ~_COUNTER_MASK | counter).to_bytes(KSN_BYTES, "big")
 
 
-def _next_key(left: int, right: int, register: int) -> tuple[int, int]:
+def _next_key(encipher: Step, left: int, right: int, register: int) -> tuple[int, int]:
     """One non-reversible step: the key below (left, right). `register`: the KSN up to the counter's bit."""
     masked_left, masked_right = left ^ _KEY_MASK, right ^ _KEY_MASK
-    lower_left = _enciphered(masked_left, register ^ masked_right)
-    lower_right = _enciphered(left, register ^ right)
+    block = (register ^ masked_right).to_bytes(BLOCK_BYTES, "big")
+    lower_left = int.from_bytes(encipher(masked_left.to_bytes(BLOCK_BYTES, "big"), block), "big")
+    block = (register ^ right).to_bytes(BLOCK_BYTES, "big")
+    lower_right = int.from_bytes(encipher(left.to_bytes(BLOCK_BYTES, "big"), block), "big")
     return lower_left ^ masked_right, lower_right ^ right
-
-
-def _enciphered(key: int, block: int) -> int:
-    data = bytearray(block.to_bytes(BLOCK_BYTES, "big"))
-    tdes.encrypt_in_place(key.to_bytes(BLOCK_BYTES, "big"), data)
-    return int.from_bytes(data, "big")
 
 
 def _require_key(key: KeyBytes) -> None:

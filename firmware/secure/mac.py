@@ -90,7 +90,7 @@ def retail_mac(key: KeyBytes, data: bytes, padding: Padding = "iso9797-1") -> by
     if len(key) not in {16, 24}:
         raise BadInput("bad_key", f"a retail MAC takes a key of 16 or 24 bytes, this one has {len(key)}")
     padded = pad(data, padding)
-    chained = tdes.encrypt_cbc(key[:BLOCK_BYTES], padded[:-BLOCK_BYTES])[-BLOCK_BYTES:]
+    chained = tdes.encrypt_cbc(memoryview(key)[:BLOCK_BYTES], padded[:-BLOCK_BYTES])[-BLOCK_BYTES:]
     # The chain's own step for the last block is the first of the three that triple DES is made of.
     last = int.from_bytes(padded[-BLOCK_BYTES:], "big") ^ int.from_bytes(chained, "big")
     return tdes.encrypt(key, last.to_bytes(BLOCK_BYTES, "big"))

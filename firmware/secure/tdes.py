@@ -6,7 +6,8 @@ works in place, so that no copy of a clear block outlives the buffer that its ow
 
 from __future__ import annotations
 
-from firmware.secure.des_engine import BLOCK_BYTES, Engine, KeyBytes, engine
+from firmware.secure.cipher_library import KeyBytes
+from firmware.secure.des_engine import BLOCK_BYTES, DesEngine, Step, engine
 from firmware.secure.errors import KeyFormat
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "CHECK_VALUE_BYTES",
     "KEY_LENGTHS_BYTES",
     "KeyBytes",
+    "Step",
     "check_value",
     "decrypt",
     "decrypt_cbc",
@@ -21,6 +23,7 @@ __all__ = [
     "encrypt",
     "encrypt_cbc",
     "encrypt_in_place",
+    "new_des_step",
 ]
 
 CHECK_VALUE_BYTES = 4
@@ -68,6 +71,11 @@ def decrypt_cbc(key: KeyBytes, data: bytes, iv: bytes = bytes(BLOCK_BYTES)) -> b
     return bytes(blocks)
 
 
+def new_des_step() -> Step:
+    """Single DES for a derivation, which sets a key up for every block of it: see `Step`."""
+    return engine().new_step()
+
+
 def check_value(key: KeyBytes) -> bytes:
     """The key's check value: the first 4 bytes of eight enciphered zero bytes. Raises KeyFormat."""
     block = bytearray(BLOCK_BYTES)
@@ -75,7 +83,7 @@ def check_value(key: KeyBytes) -> bytes:
     return bytes(block[:CHECK_VALUE_BYTES])
 
 
-def _cipher(key: KeyBytes) -> Engine:
+def _cipher(key: KeyBytes) -> DesEngine:
     if len(key) not in KEY_LENGTHS_BYTES:
         raise KeyFormat(f"a DES key has 8, 16 or 24 bytes, this one {len(key)}")
     return engine()

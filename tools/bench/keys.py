@@ -35,7 +35,11 @@ Of a counter dukpt takes into account only the lowest nine bits.
 """
 
 AES_INITIAL_KEY = bytes.fromhex("1273671EA26AC29AFA4D1084127652A1")  # ANSI X9.24-3, annex
-AES_KSN = bytes.fromhex("12345678901234560000001F")
+AES_KSNS = {
+    1: bytes.fromhex("123456789012345600000001"),
+    5: bytes.fromhex("12345678901234560000001F"),
+    9: bytes.fromhex("1234567890123456000001FF"),
+}
 
 Work = Callable[[], object]
 _PEERS = ("psec", "pydukpt", "dukpt")
@@ -110,7 +114,7 @@ def _both(one: Work, other: Work) -> Work:
 def _dukpt() -> list[Measurement]:
     return [
         _compared(
-            f"DUKPT, {steps} step{'s' * (steps > 1)}",
+            f"DUKPT TDES, {_steps(steps)}",
             functools.partial(dukpt_tdes.transaction_key, INITIAL_KEY, ksn),
             {name: make(ksn) for name, make in _DUKPT_PEERS.items() if _has(name)},
             2.0,
@@ -171,18 +175,25 @@ _DUKPT_PEERS: Mapping[str, Callable[[bytes], Work]] = {
 def _aes_dukpt() -> list[Measurement]:
     if not _has("psec"):
         return []
-    ours = functools.partial(dukpt_aes.transaction_key, AES_INITIAL_KEY, AES_KSN)
-    return [_compared("DUKPT with AES, 5 steps", ours, {"psec": _aes_dukpt_of_psec()}, 2.0)]
+    return [
+        _compared(
+            f"DUKPT AES, {_steps(steps)}",
+            functools.partial(dukpt_aes.transaction_key, AES_INITIAL_KEY, ksn),
+            {"psec": _aes_dukpt_of_psec(ksn)},
+            2.0,
+        )
+        for steps, ksn in AES_KSNS.items()
+    ]
 
 
-def _aes_dukpt_of_psec() -> Work:
+def _aes_dukpt_of_psec(ksn: bytes) -> Work:
     """ANSI X9.24-3, clause 6, as it is written with psec's cipher."""
     from psec.aes import encrypt_aes_ecb
 
-    head = bytes.fromhex("0101800000020080") + AES_KSN[4:8]  # a derivation key, AES-128, of this device
+    head = bytes.fromhex("0101800000020080") + ksn[4:8]  # a derivation key, AES-128, of this device
 
     def work() -> bytes:
-        key, reached, counter = AES_INITIAL_KEY, 0, int.from_bytes(AES_KSN[8:], "big")
+        key, reached, counter = AES_INITIAL_KEY, 0, int.from_bytes(ksn[8:], "big")
         for place in range(31, -1, -1):
             if counter >> place & 1:
                 reached |= 1 << place
@@ -190,6 +201,10 @@ def _aes_dukpt_of_psec() -> Work:
         return key
 
     return work
+
+
+def _steps(count: int) -> str:
+    return f"{count} step{'s' * (count > 1)}"
 
 
 def _compared(name: str, ours: Work, theirs: Mapping[str, Work], goal: float) -> Measurement:
