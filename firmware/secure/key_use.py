@@ -15,6 +15,7 @@ class KeyUse(Enum):
     TRANSPORT = "transport key"  # opens key blocks
     WORKING = "key bundle"  # the cryptograms of a sign-in, as the bank sent them
     DUKPT = "DUKPT register"  # the keys of transactions to come
+    PIN_ENTRIES = "count of PIN entries"  # no key: when the last ones were
     STORE = "store generation"  # no key: the date of the store
 
     @property
@@ -37,4 +38,5 @@ _NUMBERS = {
     KeyUse.PIK: 5,
     KeyUse.MAK: 6,
     KeyUse.TDK: 7,
+    KeyUse.PIN_ENTRIES: 8,
 }

@@ -29,7 +29,8 @@ from firmware.secure.message_keys import (
     working_name,
 )
 from firmware.secure.pin_block import account_field, enciphered
-from firmware.secure.pin_entry import PinEntry, PinEvent, PinRateLimit, PinReady, PinRules
+from firmware.secure.pin_entry import PinEntry, PinEvent, PinReady, PinRules
+from firmware.secure.pin_rate import PinRateLimit
 from firmware.secure.scheme import KeyScheme, MacAlgorithm, Security, TrackEncryption
 from firmware.secure.security_log import SecurityEvent, SecurityLog
 from firmware.secure.tdes import CHECK_VALUE_BYTES
@@ -87,7 +88,7 @@ class SecureModule:
             if self._security.is_dukpt
             else WorkingKeys(self._vault, master_key_index)
         )
-        self._pin_rate = PinRateLimit()
+        self._pin_rate = PinRateLimit(self._vault)
         self._keypad: Keypad | None = None
         self._pin_entry: PinEntry | None = None
         self._pan: Pan | None = None
@@ -289,7 +290,8 @@ class SecureModule:
         """Take the keypad over until the entry ends. An entry or a PIN block from before is dropped first.
 
         Raises, before a cardholder is asked: KeyMissing, SealBroken (a PIN could not be enciphered),
-        PinFormat (lengths, or a card number too short for a PIN block), PinRateExceeded (120 an hour).
+        PinFormat (lengths, or a card number too short for a PIN block), PinRateExceeded (120 an hour, over
+        restarts).
         """
         self.end_pin_entry()
         rules = PinRules(digits_min, digits_max, total_timeout_ms, key_timeout_ms, bypass_allowed)

@@ -9,16 +9,12 @@ Digits live in one bytearray, one byte a digit, that is wiped when the entry is 
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
-from firmware.secure.errors import PinFormat, PinRateExceeded
+from firmware.secure.errors import PinFormat
 from firmware.secure.memory import wipe
 from firmware.secure.pin_block import PIN_DIGITS_MAX, PIN_DIGITS_MIN
 from hal.api import Key
-
-HOUR_MS = 3_600_000
-ENTRIES_PER_HOUR_MAX = 120  # PCI PTS: no trying out of PINs by the hundred
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,20 +168,3 @@ class PinEntry:
         self.wipe()
         self._open = False
         self._events.append(outcome)
-
-
-class PinRateLimit:
-    """At most 120 PIN entries begun within any hour. Kept in memory: a restart forgets it."""
-
-    __slots__ = ("_begun_ms",)
-
-    def __init__(self) -> None:
-        self._begun_ms: deque[int] = deque()
-
-    def admit(self, *, now_ms: int) -> None:
-        """Count one entry that begins now. Raises PinRateExceeded, and does not count it."""
-        while self._begun_ms and self._begun_ms[0] <= now_ms - HOUR_MS:
-            self._begun_ms.popleft()
-        if len(self._begun_ms) >= ENTRIES_PER_HOUR_MAX:
-            raise PinRateExceeded(self._begun_ms[0] + HOUR_MS - now_ms)
-        self._begun_ms.append(now_ms)

@@ -329,7 +329,10 @@ def test_keys_that_go_during_the_entry_end_it(bench: Bench) -> None:
 
 def test_no_more_than_a_hundred_and_twenty_entries_an_hour(bench: Bench) -> None:
     bench.sign_in()
-    for _ in range(120):
+    for _ in range(60):
+        begin(bench)
+    bench.restart()
+    for _ in range(60):
         begin(bench)
     with pytest.raises(PinRateExceeded):
         begin(bench)

@@ -2,16 +2,13 @@
 
 import pytest
 
-from firmware.secure.errors import PinFormat, PinRateExceeded
+from firmware.secure.errors import PinFormat
 from firmware.secure.pin_entry import (
-    ENTRIES_PER_HOUR_MAX,
-    HOUR_MS,
     PinBypassed,
     PinCancelled,
     PinDigits,
     PinEntry,
     PinEvent,
-    PinRateLimit,
     PinReady,
     PinRules,
     PinTimedOut,
@@ -171,18 +168,3 @@ def test_what_there_is_to_tell_is_due_at_once() -> None:
 def test_lengths_outside_the_standard_are_refused(digits_min: int, digits_max: int) -> None:
     with pytest.raises(PinFormat, match="not within 4 to 12"):
         PinRules(digits_min=digits_min, digits_max=digits_max)
-
-
-def test_a_hundred_and_twenty_entries_an_hour() -> None:
-    limit = PinRateLimit()
-    for count in range(ENTRIES_PER_HOUR_MAX):
-        limit.admit(now_ms=count * 1_000)
-    with pytest.raises(PinRateExceeded) as caught:
-        limit.admit(now_ms=200_000)
-    assert caught.value.wait_ms == HOUR_MS - 200_000
-    with pytest.raises(PinRateExceeded):
-        limit.admit(now_ms=HOUR_MS - 1)
-    limit.admit(now_ms=HOUR_MS)  # the window slides: the first has left it, the second has not
-    with pytest.raises(PinRateExceeded) as caught:
-        limit.admit(now_ms=HOUR_MS)
-    assert caught.value.wait_ms == 1_000
