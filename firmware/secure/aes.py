@@ -11,8 +11,10 @@ __all__ = [
     "KEY_LENGTHS_BYTES",
     "decrypt",
     "decrypt_cbc",
+    "decrypt_cbc_in_place",
     "encrypt",
     "encrypt_cbc",
+    "encrypt_cbc_in_place",
     "encrypt_in_place",
 ]
 
@@ -39,17 +41,27 @@ def decrypt(key: KeyBytes, data: bytes) -> bytes:
     return bytes(blocks)
 
 
+def encrypt_cbc_in_place(key: KeyBytes, data: bytearray, iv: bytes = bytes(BLOCK_BYTES)) -> None:
+    """Encipher `data` (whole blocks) in CBC mode. Raises BadInput: bad_key, bad_length."""
+    _cipher(key, data).encrypt_cbc(key, data, iv)
+
+
+def decrypt_cbc_in_place(key: KeyBytes, data: bytearray, iv: bytes = bytes(BLOCK_BYTES)) -> None:
+    """Decipher `data` (whole blocks) in CBC mode. Raises BadInput: bad_key, bad_length."""
+    _cipher(key, data).decrypt_cbc(key, data, iv)
+
+
 def encrypt_cbc(key: KeyBytes, data: bytes, iv: bytes = bytes(BLOCK_BYTES)) -> bytes:
     """`data` (whole blocks) enciphered in CBC mode. Raises BadInput: bad_key, bad_length."""
     blocks = bytearray(data)
-    _cipher(key, blocks).encrypt_cbc(key, blocks, iv)
+    encrypt_cbc_in_place(key, blocks, iv)
     return bytes(blocks)
 
 
 def decrypt_cbc(key: KeyBytes, data: bytes, iv: bytes = bytes(BLOCK_BYTES)) -> bytes:
     """`data` (whole blocks) deciphered in CBC mode. Raises BadInput: bad_key, bad_length."""
     blocks = bytearray(data)
-    _cipher(key, blocks).decrypt_cbc(key, blocks, iv)
+    decrypt_cbc_in_place(key, blocks, iv)
     return bytes(blocks)
 
 

@@ -20,7 +20,7 @@ from firmware.secure.cipher_library import (
     is_right,
     part_of_a_block,
 )
-from firmware.secure.memory import wipe
+from firmware.secure.memory import SecretBytes, wipe
 
 BLOCK_BYTES = 16
 KEY_LENGTHS_BYTES = (16, 24, 32)
@@ -111,7 +111,7 @@ def _direct_chain(bindings: Bindings, start: Any) -> Chain:
                 state = cell[0]
                 encrypt(state, text, buffer, text_bytes)
                 stop(state)
-            return with_key[:key_bytes]
+            return SecretBytes(memoryview(with_key)[:key_bytes])
         finally:
             with_key[:] = _CLEAN
             desks.free.append(desk)
@@ -139,7 +139,7 @@ class _Desks:
         try:
             return self.free.pop()
         except IndexError:
-            buffer = bytearray(_CLEAN)
+            buffer = SecretBytes(_CLEAN)
             return buffer, self._bindings.buffer(buffer), self._bindings.cell()
 
 
@@ -176,13 +176,13 @@ def _decrypt_cbc(key: KeyBytes, data: bytearray, iv: bytes) -> None:
 
 
 def _chain(key: KeyBytes, texts: Sequence[bytes]) -> bytearray:
-    result = bytearray(key)
+    result = SecretBytes(key)
     for text in texts:
         if len(text) != TEXT_BYTES[len(key)]:
             raise part_of_a_block()
-        following = bytearray(text)
+        following = SecretBytes(text)
         _encrypt(result, following)
         wipe(result)
-        result = following[: len(key)]
+        result = SecretBytes(memoryview(following)[: len(key)])
         wipe(following)
     return result

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from firmware.secure.errors import KeyFormat
 from firmware.secure.key_loading import check_value_of
-from firmware.secure.memory import wipe
+from firmware.secure.memory import SecretBytes, wipe, xor_in_place
 from firmware.secure.tdes import CHECK_VALUE_BYTES
 from hal.api import Key, Keypad
 
@@ -80,7 +80,7 @@ class ComponentEntry:
     __slots__ = ("_component", "_count", "_events", "_hex", "_open")
 
     def __init__(self) -> None:
-        self._component = bytearray(KEY_BYTES)  # full length from the start: growing it would leave copies
+        self._component = SecretBytes(KEY_BYTES)  # full length from the start: growing it would leave copies
         self._count = 0
         self._events: list[ComponentEvent] = []
         self._hex = HexKeys()
@@ -116,7 +116,7 @@ class ComponentEntry:
 
     def take(self) -> bytearray:
         """Move the component out, 16 bytes; the caller wipes it."""
-        component = bytearray(self._component)
+        component = SecretBytes(self._component)
         self.wipe()
         return component
 
@@ -228,10 +228,9 @@ class KeyCeremony:
     def _combined(self) -> bytearray:
         if len(self._kept) < COMPONENTS_MIN:
             raise KeyFormat(f"{len(self._kept)} components are no key: it needs {COMPONENTS_MIN} at least")
-        key = bytearray(KEY_BYTES)
+        key = SecretBytes(KEY_BYTES)
         for component in self._kept:
-            for index, byte in enumerate(component):
-                key[index] ^= byte
+            xor_in_place(key, component)
         half = KEY_BYTES // 2
         if memoryview(key)[:half] == memoryview(key)[half:]:
             wipe(key)

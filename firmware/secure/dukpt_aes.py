@@ -18,6 +18,7 @@ from enum import Enum
 from firmware.secure import aes, aes_engine
 from firmware.secure.dukpt_counter import next_counter, require_usable
 from firmware.secure.errors import BadInput
+from firmware.secure.memory import SecretBytes, wipe
 from firmware.secure.tdes import KeyBytes
 
 KSN_BYTES = 12
@@ -137,9 +138,14 @@ def _derive(key: KeyBytes, usage: KeyUsage, key_type: KeyType, tail: bytes) -> b
     """A key below `key`; `tail`: the last 8 bytes of the derivation data."""
     if key_type.value[2] > _derivation_type(len(key)).value[2]:
         raise BadInput("bad_key", f"{key_type.name} is stronger than the key it would be derived from")
-    derived = bytearray(_text(_heads(usage, key_type), tail))
+    derived = SecretBytes(_text(_heads(usage, key_type), tail))
     aes.encrypt_in_place(key, derived)
-    return derived[: key_type.key_bytes]
+    if len(derived) == key_type.key_bytes:
+        return derived
+    try:
+        return SecretBytes(memoryview(derived)[: key_type.key_bytes])
+    finally:
+        wipe(derived)
 
 
 def _text(heads: Sequence[bytes], tail: bytes) -> bytes:

@@ -13,6 +13,7 @@ from typing import Protocol, cast
 from firmware.secure import dukpt_aes, dukpt_device, dukpt_tdes
 from firmware.secure.dukpt_device import FutureKeys
 from firmware.secure.errors import BadInput, KeyFormat, KeysExhausted
+from firmware.secure.memory import SecretBytes
 from firmware.secure.scheme import KeyScheme
 
 
@@ -51,7 +52,7 @@ class DukptRegister:
             )
         bits = algorithm.COUNTER_BITS
         start = (int.from_bytes(ksn, "big") >> bits << bits).to_bytes(len(ksn), "big")
-        return cls(scheme, start, FutureKeys(algorithm, bytearray(initial_key), start))
+        return cls(scheme, start, FutureKeys(algorithm, SecretBytes(initial_key), start))
 
     @classmethod
     def decode(cls, scheme: KeyScheme, content: bytearray) -> DukptRegister:
@@ -59,18 +60,20 @@ class DukptRegister:
         algorithm = _ALGORITHMS[scheme]
         at = algorithm.KSN_BYTES
         ksn = bytes(content[:at])
-        keys = {}
+        keys: dict[int, bytearray] = {}
+        view = memoryview(content)
         while at < len(content):
-            place, key_bytes = content[at : at + _HEAD_BYTES]
-            keys[place] = content[at + _HEAD_BYTES : at + _HEAD_BYTES + key_bytes]
-            at += _HEAD_BYTES + key_bytes
+            place, key_bytes = view[at : at + _HEAD_BYTES]
+            at += _HEAD_BYTES
+            keys[place] = SecretBytes(view[at : at + key_bytes])
+            at += key_bytes
         counter = int.from_bytes(ksn, "big") & ((1 << algorithm.COUNTER_BITS) - 1)
         return cls(scheme, ksn, FutureKeys.restore(algorithm, ksn, counter, keys))
 
     def encode(self) -> bytearray:
         """The register as bytes, to be sealed; the caller wipes them."""
         registers = sorted(self.device.registers.items())
-        content = bytearray(len(self.ksn) + sum(_HEAD_BYTES + len(key) for _, key in registers))
+        content = SecretBytes(len(self.ksn) + sum(_HEAD_BYTES + len(key) for _, key in registers))
         at = len(self.ksn)
         content[:at] = self.ksn
         for place, key in registers:
@@ -86,7 +89,7 @@ class DukptRegister:
             self.ksn, key = self.device.next_transaction()
         except BadInput:
             raise exhausted() from None
-        return bytearray(key)
+        return SecretBytes(key)
 
     @property
     def is_exhausted(self) -> bool:

@@ -5,8 +5,9 @@ lowest 21 bits the transaction counter) give the initial key; the initial key an
 give the transaction's key; variants of that are the keys that are used. A terminal holds no BDK: it is given
 the initial key and forgets it once it has the keys below it.
 
-Keys are returned as `bytearray`, for the caller to wipe. In between they are integers, which nobody can
-wipe: derivation is on the path of every payment, and this is more than twice as fast.
+Keys are returned as `bytearray`, for the caller to wipe. A terminal takes one step at a time, `child_key`,
+which works in buffers only. `transaction_key`, for hosts and calculators, walks the whole way in integers,
+which nobody can wipe, and is more than twice as fast.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from enum import Enum
 from firmware.secure import tdes
 from firmware.secure.dukpt_counter import next_counter, require_usable
 from firmware.secure.errors import BadInput
+from firmware.secure.memory import SecretBytes, wipe, xor_in_place
 from firmware.secure.tdes import BLOCK_BYTES, KeyBytes, Step
 
 KSN_BYTES = 10
@@ -26,6 +28,7 @@ COUNTER_ONES_MAX = 10
 _COUNTER_MASK = (1 << COUNTER_BITS) - 1
 _HALF_BITS = 64
 _KEY_MASK = 0xC0C0C0C0_00000000  # makes the second key of a pair, in both halves
+_KEY_MASKS = 2 * _KEY_MASK.to_bytes(BLOCK_BYTES, "big")
 
 
 class KeyUse(Enum):
@@ -51,7 +54,7 @@ def initial_key(bdk: KeyBytes, ksn: bytes) -> bytearray:
     device = (int.from_bytes(ksn, "big") & ~_COUNTER_MASK).to_bytes(KSN_BYTES, "big")[:8]
     masked = int.from_bytes(bdk, "big") ^ (_KEY_MASK << _HALF_BITS | _KEY_MASK)
     left = tdes.encrypt(bdk, device)
-    return bytearray(left + tdes.encrypt(masked.to_bytes(KEY_BYTES, "big"), device))
+    return SecretBytes(left + tdes.encrypt(masked.to_bytes(KEY_BYTES, "big"), device))
 
 
 def transaction_key(initial: KeyBytes, ksn: bytes) -> bytearray:
@@ -69,16 +72,23 @@ def transaction_key(initial: KeyBytes, ksn: bytes) -> bytearray:
         if counter >> place & 1:
             register |= 1 << place
             left, right = _next_key(encipher, left, right, register)
-    return bytearray((left << _HALF_BITS | right).to_bytes(KEY_BYTES, "big"))
+    return SecretBytes((left << _HALF_BITS | right).to_bytes(KEY_BYTES, "big"))
 
 
 def working_key(transaction: KeyBytes, use: KeyUse) -> bytearray:
     """The key for one use, out of the transaction's key. Data keys go through one more one-way step."""
     _require_key(transaction)
-    variant = int.from_bytes(transaction, "big") ^ (use.value << _HALF_BITS | use.value)
-    key = bytearray(variant.to_bytes(KEY_BYTES, "big"))
+    key = SecretBytes(transaction)
+    xor_in_place(key, 2 * use.value.to_bytes(BLOCK_BYTES, "big"))
     if use in _ONE_WAY:
-        tdes.encrypt_in_place(bytes(key), key)
+        own_key = SecretBytes(key)
+        try:
+            tdes.encrypt_in_place(own_key, key)
+        except BaseException:
+            wipe(key)
+            raise
+        finally:
+            wipe(own_key)
     return key
 
 
@@ -93,10 +103,18 @@ def child_key(key: KeyBytes, ksn: bytes, counter: int) -> bytearray:
 
     `ksn`: of the device, its counter bits do not matter. One step down: see `firmware.secure.dukpt_device`.
     """
-    register = int.from_bytes(ksn[2:], "big") & ~_COUNTER_MASK | counter
-    left, right = int.from_bytes(key[:8], "big"), int.from_bytes(key[8:], "big")
-    left, right = _next_key(tdes.new_des_step(), left, right, register)
-    return bytearray((left << _HALF_BITS | right).to_bytes(KEY_BYTES, "big"))
+    register = (int.from_bytes(ksn[2:], "big") & ~_COUNTER_MASK | counter).to_bytes(BLOCK_BYTES, "big")
+    masked, child = SecretBytes(key), SecretBytes(KEY_BYTES)
+    xor_in_place(masked, _KEY_MASKS)
+    try:
+        _half_below(masked, register, memoryview(child)[:BLOCK_BYTES])
+        _half_below(key, register, memoryview(child)[BLOCK_BYTES:])
+    except BaseException:
+        wipe(child)
+        raise
+    finally:
+        wipe(masked)
+    return child
 
 
 def next_ksn(ksn: bytes) -> bytes:
@@ -107,8 +125,21 @@ def next_ksn(ksn: bytes) -> bytes:
     return (whole & ~_COUNTER_MASK | counter).to_bytes(KSN_BYTES, "big")
 
 
+def _half_below(key: KeyBytes, register: bytes, half: memoryview) -> None:
+    """Half of one non-reversible step, in place: `register` enciphered, between two times the right half."""
+    view = memoryview(key)
+    block = SecretBytes(view[BLOCK_BYTES:])
+    try:
+        xor_in_place(block, register)
+        tdes.encrypt_in_place(view[:BLOCK_BYTES], block)
+        xor_in_place(block, view[BLOCK_BYTES:])
+        half[:] = block
+    finally:
+        wipe(block)
+
+
 def _next_key(encipher: Step, left: int, right: int, register: int) -> tuple[int, int]:
-    """One non-reversible step: the key below (left, right). `register`: the KSN up to the counter's bit."""
+    """One such step, both halves, in integers. `register`: the KSN up to the counter's bit."""
     masked_left, masked_right = left ^ _KEY_MASK, right ^ _KEY_MASK
     block = (register ^ masked_right).to_bytes(BLOCK_BYTES, "big")
     lower_left = int.from_bytes(encipher(masked_left.to_bytes(BLOCK_BYTES, "big"), block), "big")

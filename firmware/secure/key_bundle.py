@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from firmware.secure import sm4
 from firmware.secure.errors import KeyCheckFailed, KeyFormat
 from firmware.secure.key_use import KeyUse
-from firmware.secure.memory import wipe
+from firmware.secure.memory import SecretBytes, wipe
 from firmware.secure.tdes import CHECK_VALUE_BYTES, KeyBytes, check_value, decrypt_in_place
 
 __all__ = ["LAYOUTS", "KeyUse", "WrappedKey", "parse_bundle"]
@@ -51,7 +51,7 @@ class WrappedKey:
 
         Raises KeyCheckFailed when it does not fit its check value: another TMK, or damaged on its way.
         """
-        key = bytearray(self.cryptogram)
+        key = SecretBytes(self.cryptogram)
         try:
             (sm4.decrypt_in_place if self.is_sm4 else decrypt_in_place)(tmk, key)
             if (sm4.check_value if self.is_sm4 else check_value)(key) != self.expected_check_value:

@@ -16,7 +16,7 @@ from firmware.secure import check_value, sm4, tr31
 from firmware.secure.dukpt_register import DukptRegister
 from firmware.secure.errors import KeyCheckFailed, KeyFormat, KeyMisused
 from firmware.secure.key_use import KeyUse
-from firmware.secure.memory import wipe
+from firmware.secure.memory import SecretBytes, wipe, xor_in_place
 from firmware.secure.message_keys import WORKING, register_name, tmk_name
 from firmware.secure.scheme import KeyScheme
 from firmware.secure.tdes import KeyBytes
@@ -96,10 +96,9 @@ def combined(kind: KeyKind, components: Sequence[KeyComponent]) -> bytearray:
     for number, component in enumerate(components, 1):
         _require_size(kind, component.value)
         _require_check_value(f"component {number}", component.value, kind.algorithm, component.check_value)
-    key = bytearray(sizes.pop())
+    key = SecretBytes(sizes.pop())
     for component in components:
-        for place, byte in enumerate(component.value):
-            key[place] ^= byte
+        xor_in_place(key, component.value)
     if not any(key):
         raise KeyFormat(f"{kind.name}: the components cancel each other out: one was entered twice")
     return key
@@ -182,7 +181,7 @@ class KeyLoader:
         """
         name = transport_name(transport_index)
         with self._vault.opened(name, KeyUse.TRANSPORT) as record:
-            transport = record[1:]
+            transport = SecretBytes(memoryview(record)[1:])
             try:
                 version = key_block[:1]
                 if version in VERSIONS and (version == "D") is not (record[:1] == b"A"):
@@ -206,7 +205,7 @@ class KeyLoader:
             if use not in {KeyUse.TMK, KeyUse.TRANSPORT}:
                 continue
             with self._vault.opened(name, use) as stored:
-                key = stored[1:] if use is KeyUse.TRANSPORT else stored[:]
+                key = _key_in(stored, use)
                 algorithm = chr(stored[0]) if use is KeyUse.TRANSPORT else tmk_algorithm
                 shown[name] = check_value_of(key, algorithm)[:4].hex().upper()
                 wipe(key)
@@ -216,7 +215,7 @@ class KeyLoader:
         if kind.use is KeyUse.DUKPT:
             return self._register_changes(kind, key)
         if kind.use is KeyUse.TRANSPORT:
-            record = bytearray(1 + len(key))
+            record = SecretBytes(1 + len(key))
             record[:1], record[1:] = kind.algorithm.encode("ascii"), key
             try:
                 return [self._vault.sealed(transport_name(kind.index), KeyUse.TRANSPORT, record)]
@@ -242,11 +241,16 @@ class KeyLoader:
             if use is kind.use or use not in {KeyUse.TMK, KeyUse.TRANSPORT}:
                 continue
             with self._vault.opened(name, use) as stored:
-                value = stored[1:] if use is KeyUse.TRANSPORT else stored[:]
+                value = _key_in(stored, use)
                 is_same = hmac.compare_digest(value, key)
                 wipe(value)
             if is_same:
                 raise KeyMisused(f"{kind.name}: this key is here as {use.value} already: a key has one use")
+
+
+def _key_in(record: bytearray, use: KeyUse) -> bytearray:
+    """A copy of the key in the record of a master or transport key; the caller wipes it."""
+    return SecretBytes(memoryview(record)[1 if use is KeyUse.TRANSPORT else 0 :])
 
 
 def transport_name(index: int) -> str:

@@ -10,12 +10,14 @@ and ISO/IEC 9797-1 algorithm 3 (the "retail MAC"), NIST SP 800-38B (CMAC).
 
 from __future__ import annotations
 
+import functools
 from binascii import hexlify
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
 from firmware.secure import aes, tdes
 from firmware.secure.errors import BadInput
+from firmware.secure.memory import SecretBytes
 from firmware.secure.tdes import BLOCK_BYTES, KeyBytes
 
 MAC_BYTES = 8
@@ -96,27 +98,47 @@ def retail_mac(key: KeyBytes, data: bytes, padding: Padding = "iso9797-1") -> by
     return tdes.encrypt(key, last.to_bytes(BLOCK_BYTES, "big"))
 
 
-def tdes_cmac(key: KeyBytes, data: bytes) -> bytes:
-    """CMAC on triple DES (on DES for a key of 8 bytes), 8 bytes. Raises KeyFormat."""
-    return cmac(lambda whole_blocks: tdes.encrypt_cbc(key, whole_blocks), data, BLOCK_BYTES)
+def tdes_cmac(key: KeyBytes, *data: KeyBytes) -> bytes:
+    """CMAC on triple DES (on DES for a key of 8 bytes) over `data` joined, 8 bytes. Raises KeyFormat."""
+    return _cmac(functools.partial(tdes.encrypt_cbc_in_place, key), data, BLOCK_BYTES)
 
 
-def aes_cmac(key: KeyBytes, data: bytes) -> bytes:
-    """CMAC on AES, 16 bytes. Raises BadInput (bad_key)."""
-    return cmac(lambda whole_blocks: aes.encrypt_cbc(key, whole_blocks), data, aes.BLOCK_BYTES)
+def aes_cmac(key: KeyBytes, *data: KeyBytes) -> bytes:
+    """CMAC on AES over `data` joined, 16 bytes. Raises BadInput (bad_key)."""
+    return _cmac(functools.partial(aes.encrypt_cbc_in_place, key), data, aes.BLOCK_BYTES)
 
 
 _CMAC_POLYNOMIALS = {8: 0x1B, 16: 0x87}
 
 
-def cmac(encrypt_cbc: Callable[[bytes], bytes], data: bytes, block_bytes: int) -> bytes:
-    """CMAC on any block cipher. `encrypt_cbc`: CBC with a zero start value over whole blocks."""
-    subkey = int.from_bytes(encrypt_cbc(bytes(block_bytes)), "big")
-    whole = data != b"" and len(data) % block_bytes == 0
-    for _ in range(1 if whole else 2):
-        subkey <<= 1
-        if subkey >> (8 * block_bytes):
-            subkey = (subkey ^ _CMAC_POLYNOMIALS[block_bytes]) & ((1 << (8 * block_bytes)) - 1)
-    padded = data if whole else pad(data, "iso9797-2", block_bytes)
-    last = int.from_bytes(padded[-block_bytes:], "big") ^ subkey
-    return encrypt_cbc(padded[:-block_bytes] + last.to_bytes(block_bytes, "big"))[-block_bytes:]
+def _cmac(encrypt_cbc: Callable[[bytearray], None], data: Sequence[KeyBytes], block_bytes: int) -> bytes:
+    """CMAC on any block cipher. `encrypt_cbc`: CBC with a zero start value over whole blocks, in place.
+
+    The data may hold a key, as in a key block: it is put together in one buffer, enciphered in place.
+    """
+    length = sum(map(len, data))
+    is_whole = length > 0 and length % block_bytes == 0
+    message = SecretBytes(length if is_whole else length // block_bytes * block_bytes + block_bytes)
+    at = 0
+    for part in data:
+        message[at : at + len(part)] = part
+        at += len(part)
+    if not is_whole:
+        message[at] = 0x80
+    subkey = bytearray(block_bytes)
+    encrypt_cbc(subkey)
+    last = memoryview(message)[-block_bytes:]
+    for place, byte in enumerate(_doubled(subkey, 1 if is_whole else 2)):
+        last[place] ^= byte
+    encrypt_cbc(message)
+    return bytes(last)
+
+
+def _doubled(subkey: bytearray, times: int) -> bytes:
+    """`subkey` multiplied by x in the field of its size, once or twice (NIST SP 800-38B, 6.1)."""
+    bits, value = 8 * len(subkey), int.from_bytes(subkey, "big")
+    for _ in range(times):
+        value <<= 1
+        if value >> bits:
+            value = (value ^ _CMAC_POLYNOMIALS[len(subkey)]) & ((1 << bits) - 1)
+    return value.to_bytes(len(subkey), "big")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from firmware.secure import sm4, tdes
 from firmware.secure.errors import PinFormat
-from firmware.secure.memory import wipe
+from firmware.secure.memory import SecretBytes, wipe, xor_in_place
 from firmware.secure.scheme import PinFormat as Format
 from firmware.secure.tdes import KeyBytes
 from wire.pan import Pan
@@ -30,8 +30,8 @@ def format_0(pin_digits: bytearray, pan: Pan) -> bytearray:
     Raises PinFormat: the PIN has not 4 to 12 digits, or the card number fewer than 13.
     """
     account = account_field(pan)
-    block = _pin_field(0, pin_digits, bytearray(b"\xff" * BLOCK_BYTES))
-    _xor_in_place(block, account)
+    block = _pin_field(0, pin_digits, SecretBytes(b"\xff" * BLOCK_BYTES))
+    xor_in_place(block, account)
     return block
 
 
@@ -45,7 +45,7 @@ def format_1(pin_digits: bytearray, random: bytes) -> bytearray:
 
 def format_2(pin_digits: bytearray) -> bytearray:
     """The block of format 2, which goes to the chip and never over a line. Raises PinFormat."""
-    return _pin_field(2, pin_digits, bytearray(b"\xff" * BLOCK_BYTES))
+    return _pin_field(2, pin_digits, SecretBytes(b"\xff" * BLOCK_BYTES))
 
 
 def format_3(pin_digits: bytearray, pan: Pan, random: bytes) -> bytearray:
@@ -55,8 +55,8 @@ def format_3(pin_digits: bytearray, pan: Pan, random: bytes) -> bytearray:
     source leaves A to D a little likelier than E and F. Raises PinFormat.
     """
     account = account_field(pan)
-    block = _pin_field(3, pin_digits, bytearray(map(_letters, _fill(random, BLOCK_BYTES))))
-    _xor_in_place(block, account)
+    block = _pin_field(3, pin_digits, SecretBytes(map(_letters, _fill(random, BLOCK_BYTES))))
+    xor_in_place(block, account)
     return block
 
 
@@ -65,7 +65,9 @@ def format_4(pin_digits: bytearray, random: bytes) -> bytearray:
 
     Raises PinFormat.
     """
-    return _pin_field(4, pin_digits, bytearray(b"\xaa" * BLOCK_BYTES) + _fill(random, FORMAT_4_RANDOM_BYTES))
+    return _pin_field(
+        4, pin_digits, SecretBytes(b"\xaa" * BLOCK_BYTES + _fill(random, FORMAT_4_RANDOM_BYTES))
+    )
 
 
 def format_4_account_field(pan: Pan) -> bytes:
@@ -82,7 +84,7 @@ def encipher_format_4(key: KeyBytes, pin_field: bytearray, account: bytes) -> No
     from firmware.secure import aes
 
     aes.encrypt_in_place(key, pin_field)
-    _xor_in_place(pin_field, account)
+    xor_in_place(pin_field, account)
     aes.encrypt_in_place(key, pin_field)
 
 
@@ -91,8 +93,8 @@ def sm4_block(pin_digits: bytearray, pan: Pan) -> bytearray:
 
     The digest (section 6.7) says "format-0-like"; this is the plain reading of it. Raises PinFormat.
     """
-    block = _pin_field(0, pin_digits, bytearray(b"\xff" * sm4.BLOCK_BYTES))
-    _xor_in_place(block, account_field(pan).rjust(sm4.BLOCK_BYTES, b"\0"))
+    block = _pin_field(0, pin_digits, SecretBytes(b"\xff" * sm4.BLOCK_BYTES))
+    xor_in_place(block, account_field(pan).rjust(sm4.BLOCK_BYTES, b"\0"))
     return block
 
 
@@ -160,15 +162,10 @@ def _pin_field(control: int, pin_digits: bytearray, block: bytearray) -> bytearr
 def _fill(random: bytes, size_bytes: int) -> bytearray:
     if len(random) != size_bytes:
         raise PinFormat(f"the random fill of a PIN block has {size_bytes} bytes")
-    return bytearray(random)
+    return SecretBytes(random)
 
 
 def _letters(byte: int) -> int:
     """`byte` with both nibbles brought into A to F; those that are there already stay."""
     high, low = byte >> 4, byte & 0x0F
     return (high if high > 9 else 10 + high % 6) << 4 | (low if low > 9 else 10 + low % 6)
-
-
-def _xor_in_place(block: bytearray, other: bytes) -> None:
-    for place, byte in enumerate(other):
-        block[place] ^= byte

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from firmware.secure.errors import PinFormat
-from firmware.secure.memory import wipe
+from firmware.secure.memory import SecretBytes, wipe
 from firmware.secure.pin_block import PIN_DIGITS_MAX, PIN_DIGITS_MIN
 from hal.api import Key
 
@@ -87,7 +87,9 @@ class PinEntry:
 
     def __init__(self, rules: PinRules, *, now_ms: int) -> None:
         self._rules = rules
-        self._digits = bytearray(PIN_DIGITS_MAX)  # full length from the start: growing it would leave copies
+        self._digits = SecretBytes(
+            PIN_DIGITS_MAX
+        )  # full length from the start: growing it would leave copies
         self._count = 0
         self._events: list[PinEvent] = []
         self._open = True
@@ -134,7 +136,7 @@ class PinEntry:
 
     def take_digits(self) -> bytearray:
         """Move the PIN out, one byte a digit; the caller wipes it."""
-        digits = bytearray(self._count)
+        digits = SecretBytes(self._count)
         digits[:] = memoryview(self._digits)[: self._count]
         self.wipe()
         return digits

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from firmware.secure.errors import BadInput
+from firmware.secure.memory import xor_in_place
 from firmware.secure.tdes import KeyBytes
 
 if TYPE_CHECKING:
@@ -45,8 +46,7 @@ def mac(key: KeyBytes, mab: bytes) -> bytes:
     text = f"{folded:032X}".encode("ascii")
     block = bytearray(text[:BLOCK_BYTES])
     encrypt_in_place(key, block)
-    for place, byte in enumerate(text[BLOCK_BYTES:]):
-        block[place] ^= byte
+    xor_in_place(block, text[BLOCK_BYTES:])
     encrypt_in_place(key, block)
     return bytes(block[:MAC_BYTES])
 

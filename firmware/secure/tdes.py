@@ -19,9 +19,11 @@ __all__ = [
     "check_value",
     "decrypt",
     "decrypt_cbc",
+    "decrypt_cbc_in_place",
     "decrypt_in_place",
     "encrypt",
     "encrypt_cbc",
+    "encrypt_cbc_in_place",
     "encrypt_in_place",
     "new_des_step",
 ]
@@ -57,17 +59,27 @@ def decrypt(key: KeyBytes, data: bytes) -> bytes:
     return bytes(block)
 
 
+def encrypt_cbc_in_place(key: KeyBytes, data: bytearray, iv: bytes = bytes(BLOCK_BYTES)) -> None:
+    """Encipher `data` (whole blocks) in CBC mode. Raises KeyFormat."""
+    _cipher(key).encrypt_cbc(key, data, iv)
+
+
+def decrypt_cbc_in_place(key: KeyBytes, data: bytearray, iv: bytes = bytes(BLOCK_BYTES)) -> None:
+    """Decipher `data` (whole blocks) in CBC mode. Raises KeyFormat."""
+    _cipher(key).decrypt_cbc(key, data, iv)
+
+
 def encrypt_cbc(key: KeyBytes, data: bytes, iv: bytes = bytes(BLOCK_BYTES)) -> bytes:
     """`data` (whole blocks) enciphered in CBC mode. Raises KeyFormat."""
     blocks = bytearray(data)
-    _cipher(key).encrypt_cbc(key, blocks, iv)
+    encrypt_cbc_in_place(key, blocks, iv)
     return bytes(blocks)
 
 
 def decrypt_cbc(key: KeyBytes, data: bytes, iv: bytes = bytes(BLOCK_BYTES)) -> bytes:
     """`data` (whole blocks) deciphered in CBC mode. Raises KeyFormat."""
     blocks = bytearray(data)
-    _cipher(key).decrypt_cbc(key, blocks, iv)
+    decrypt_cbc_in_place(key, blocks, iv)
     return bytes(blocks)
 
 

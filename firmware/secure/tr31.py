@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import hmac
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import ModuleType
 
 from firmware.secure import aes, tdes
 from firmware.secure.errors import BadInput
 from firmware.secure.mac import aes_cmac, cbc_mac, tdes_cmac
-from firmware.secure.memory import wipe
+from firmware.secure.memory import SecretBytes, wipe
 from firmware.secure.tdes import KeyBytes
 from firmware.secure.tr31_header import HEADER_CHARACTERS, KeyBlockHeader, parse_header
 
@@ -28,6 +29,9 @@ _HEX = frozenset(string.hexdigits)
 _MAC_BYTES = {"A": 4, "B": 8, "C": 4, "D": 16}
 _CIPHER_BLOCK_BYTES = {"A": 8, "B": 8, "C": 8, "D": 16}
 _KBPK_BYTES = {"A": (8, 16, 24), "B": (16, 24), "C": (8, 16, 24), "D": (16, 24, 32)}
+
+_CBC: Mapping[str, ModuleType] = {"A": tdes, "B": tdes, "C": tdes, "D": aes}
+_CMACS: Mapping[str, Callable[..., bytes]] = {"B": tdes_cmac, "D": aes_cmac}
 
 _XOR_ENCIPHER, _XOR_AUTHENTICATE = 0x45, 0x4D  # E and M
 _USAGE_ENCIPHER, _USAGE_AUTHENTICATE = 0, 1
@@ -83,9 +87,7 @@ def wrap(
     if not key:
         raise BadInput("bad_key", "there is no key to wrap")
     block_bytes = _CIPHER_BLOCK_BYTES[header.version]
-    clear = bytearray((8 * len(key)).to_bytes(_LENGTH_FIELD_BYTES, "big") + key)
-    clear += random_bytes(max(0, masked_key_bytes - len(key)))
-    clear += random_bytes(-len(clear) % block_bytes)
+    clear = _with_fill(key, random_bytes, block_bytes, masked_key_bytes)
     try:
         text = header.encode(2 * (len(clear) + _MAC_BYTES[header.version]), block_bytes)
         enciphered, mac = _close(kbpk, header.version, text.encode("ascii"), clear)
@@ -102,13 +104,14 @@ def _open(kbpk: KeyBytes, version: str, header: bytes, enciphered: bytes, mac: b
     try:
         if version in "AC":
             _require_mac(cbc_mac(authenticate_key, header + enciphered)[:4], mac)
-            return bytearray(tdes.decrypt_cbc(encipher_key, enciphered, header[:8]))
-        if version == "B":
-            clear = bytearray(tdes.decrypt_cbc(encipher_key, enciphered, mac))
-            _require_mac(tdes_cmac(authenticate_key, header + clear), mac)
-        else:
-            clear = bytearray(aes.decrypt_cbc(encipher_key, enciphered, mac))
-            _require_mac(aes_cmac(authenticate_key, header + clear), mac)
+        clear = SecretBytes(enciphered)
+        try:
+            _CBC[version].decrypt_cbc_in_place(encipher_key, clear, header[:8] if version in "AC" else mac)
+            if version in _CMACS:
+                _require_mac(_CMACS[version](authenticate_key, header, clear), mac)
+        except BaseException:
+            wipe(clear)
+            raise
         return clear
     finally:
         wipe(encipher_key)
@@ -116,16 +119,15 @@ def _open(kbpk: KeyBytes, version: str, header: bytes, enciphered: bytes, mac: b
 
 
 def _close(kbpk: KeyBytes, version: str, header: bytes, clear: bytearray) -> tuple[bytes, bytes]:
+    """The enciphered text, which `clear` becomes, and the authentication code."""
     encipher_key, authenticate_key = _keys(kbpk, version)
     try:
         if version in "AC":
-            enciphered = tdes.encrypt_cbc(encipher_key, bytes(clear), header[:8])
-            return enciphered, cbc_mac(authenticate_key, header + enciphered)[:4]
-        if version == "B":
-            mac = tdes_cmac(authenticate_key, header + clear)
-            return tdes.encrypt_cbc(encipher_key, bytes(clear), mac), mac
-        mac = aes_cmac(authenticate_key, header + clear)
-        return aes.encrypt_cbc(encipher_key, bytes(clear), mac), mac
+            tdes.encrypt_cbc_in_place(encipher_key, clear, header[:8])
+            return bytes(clear), cbc_mac(authenticate_key, header + clear)[:4]
+        mac = _CMACS[version](authenticate_key, header, clear)
+        _CBC[version].encrypt_cbc_in_place(encipher_key, clear, mac)
+        return bytes(clear), mac
     finally:
         wipe(encipher_key)
         wipe(authenticate_key)
@@ -135,26 +137,40 @@ def _keys(kbpk: KeyBytes, version: str) -> tuple[bytearray, bytearray]:
     """The key that enciphers and the key that authenticates, to be wiped."""
     if version in "AC":
         return (
-            bytearray(byte ^ _XOR_ENCIPHER for byte in kbpk),
-            bytearray(byte ^ _XOR_AUTHENTICATE for byte in kbpk),
+            SecretBytes(byte ^ _XOR_ENCIPHER for byte in kbpk),
+            SecretBytes(byte ^ _XOR_AUTHENTICATE for byte in kbpk),
         )
     return _derived(kbpk, version, _USAGE_ENCIPHER), _derived(kbpk, version, _USAGE_AUTHENTICATE)
 
 
 def _derived(kbpk: KeyBytes, version: str, usage: int) -> bytearray:
-    code = tdes_cmac if version == "B" else aes_cmac
     tail = (
         usage.to_bytes(2, "big")
         + b"\0"
         + _DERIVED_ALGORITHM[version, len(kbpk)].to_bytes(2, "big")
         + (8 * len(kbpk)).to_bytes(2, "big")
     )
-    key = bytearray()
-    counter = 1
-    while len(key) < len(kbpk):
-        key += code(kbpk, bytes([counter]) + tail)
-        counter += 1
-    return key[: len(kbpk)]
+    key = SecretBytes(len(kbpk))
+    block_bytes = _CIPHER_BLOCK_BYTES[version]
+    for number, at in enumerate(range(0, len(key), block_bytes), 1):
+        block = _CMACS[version](kbpk, bytes([number]) + tail)
+        key[at : at + block_bytes] = block[: len(key) - at]
+    return key
+
+
+def _with_fill(
+    key: KeyBytes, random_bytes: Callable[[int], bytes], block_bytes: int, masked_key_bytes: int
+) -> bytearray:
+    """The clear text of a block, whole from the start: growing it would leave copies of the key."""
+    masked_bytes = max(len(key), masked_key_bytes)
+    used = _LENGTH_FIELD_BYTES + masked_bytes
+    clear = SecretBytes(used + -used % block_bytes)
+    clear[:_LENGTH_FIELD_BYTES] = (8 * len(key)).to_bytes(_LENGTH_FIELD_BYTES, "big")
+    end = _LENGTH_FIELD_BYTES + len(key)
+    clear[_LENGTH_FIELD_BYTES:end] = key
+    clear[end:used] = random_bytes(used - end)
+    clear[used:] = random_bytes(len(clear) - used)
+    return clear
 
 
 def _key_in(clear: bytearray) -> bytearray:
@@ -162,7 +178,7 @@ def _key_in(clear: bytearray) -> bytearray:
     end = _LENGTH_FIELD_BYTES + bits // 8
     if bits == 0 or bits % 8 or end > len(clear):
         raise BadInput("bad_length", "the length of the key inside its block is impossible")
-    return clear[_LENGTH_FIELD_BYTES:end]
+    return SecretBytes(memoryview(clear)[_LENGTH_FIELD_BYTES:end])
 
 
 # --- checks ------------------------------------------------------------------------------------------

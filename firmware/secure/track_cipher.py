@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from firmware.secure import aes, sm4, tdes
 from firmware.secure.errors import BadInput
+from firmware.secure.memory import SecretBytes
 from firmware.secure.tdes import KeyBytes
 
 BLOCK_NIBBLES = 16
@@ -22,7 +23,7 @@ _HEX = frozenset("0123456789ABCDEF")
 def encrypt_track(tdk: KeyBytes, nibbles: str, *, is_sm4: bool = False) -> str:
     """The track as it is sent. Raises BadInput: bad_length (no whole block), bad_character; KeyFormat."""
     place = block_place(nibbles, 2 * BLOCK_NIBBLES if is_sm4 else BLOCK_NIBBLES)
-    block = bytearray.fromhex(nibbles[place])
+    block = SecretBytes.fromhex(nibbles[place])
     (sm4 if is_sm4 else tdes).encrypt_in_place(tdk, block)
     return nibbles[: place.start] + block.hex().upper() + nibbles[place.stop :]
 
@@ -36,13 +37,13 @@ def decrypt_track(tdk: KeyBytes, nibbles: str) -> str:
 
 def encrypt_whole_track(key: KeyBytes, nibbles: str, *, is_aes: bool) -> str:
     """All of a track, filled with F to whole blocks, in CBC mode; hex digits. Raises BadInput, KeyFormat."""
-    encrypt_cbc, block_bytes = (
-        (aes.encrypt_cbc, aes.BLOCK_BYTES) if is_aes else (tdes.encrypt_cbc, tdes.BLOCK_BYTES)
-    )
+    cipher = aes if is_aes else tdes
     if not nibbles or not _HEX.issuperset(nibbles):
         raise BadInput("bad_character", "a track to encipher is written in hex digits, its separator as D")
-    filled = nibbles + "F" * (-len(nibbles) % (2 * block_bytes))
-    return encrypt_cbc(key, bytes.fromhex(filled), bytes(block_bytes)).hex().upper()
+    fill = "F" * (-len(nibbles) % (2 * cipher.BLOCK_BYTES))
+    blocks = SecretBytes.fromhex(nibbles + fill)
+    cipher.encrypt_cbc_in_place(key, blocks)
+    return blocks.hex().upper()
 
 
 def block_place(nibbles: str, block_nibbles: int = BLOCK_NIBBLES) -> slice:

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 
 from firmware.secure.errors import KeyMissing, KeyMisused, SealBroken, StoreOutdated
 from firmware.secure.key_use import KeyUse
-from firmware.secure.memory import wipe
+from firmware.secure.memory import SecretBytes, wipe
 from hal.api import Change, Delete, Put, Rng, Storage, Tamper
 
 TABLE = "keys"
@@ -57,9 +57,9 @@ class Vault:
         from Crypto.Cipher import AES
 
         head = bytes([_VERSION, use.number])
-        nonce = self._rng.token(_NONCE_BYTES)
+        nonce, bound = self._rng.token(_NONCE_BYTES), _bound_to(name, head)
         cipher = AES.new(self._tamper.device_key(), AES.MODE_GCM, nonce=nonce, mac_len=_TAG_BYTES)
-        cipher.update(_bound_to(name, head))
+        cipher.update(bound)
         ciphertext, tag = cipher.encrypt_and_digest(secret)
         return Put(TABLE, name, head + nonce + ciphertext + tag)
 
@@ -167,13 +167,14 @@ class Vault:
     def _open(self, name: str, use: KeyUse) -> bytearray:
         from Crypto.Cipher import AES
 
-        device_key = self._tamper.device_key()  # first: "tampered with" explains why a record is missing
+        self._tamper.device_key()  # first: "tampered with" explains why a record is missing
         record = self._record(name)
         head, sealed = record[:_HEAD_BYTES], record[_HEAD_BYTES:]
         nonce, ciphertext, tag = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:-_TAG_BYTES], sealed[-_TAG_BYTES:]
-        cipher = AES.new(device_key, AES.MODE_GCM, nonce=nonce, mac_len=_TAG_BYTES)
-        cipher.update(_bound_to(name, head))
-        secret = bytearray(len(ciphertext))
+        bound = _bound_to(name, head)
+        cipher = AES.new(self._tamper.device_key(), AES.MODE_GCM, nonce=nonce, mac_len=_TAG_BYTES)
+        cipher.update(bound)
+        secret = SecretBytes(len(ciphertext))
         try:
             cipher.decrypt_and_verify(ciphertext, tag, output=secret)
         except ValueError:

@@ -9,6 +9,7 @@ import pytest
 from firmware.secure import dukpt_aes, dukpt_tdes
 from firmware.secure.dukpt_counter import next_counter, usable_counters
 from firmware.secure.errors import BadInput
+from firmware.secure.memory import SecretBytes
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 
@@ -41,7 +42,8 @@ def test_keys_are_the_callers_to_wipe() -> None:
     initial = dukpt_tdes.initial_key(bdk, ksn)
     transaction = dukpt_tdes.transaction_key(initial, ksn)
     working = [dukpt_tdes.working_key(transaction, use) for use in dukpt_tdes.KeyUse]
-    assert [type(key) for key in (initial, transaction)] == [bytearray, bytearray]
+    assert {type(key) for key in (initial, transaction, *working)} == {SecretBytes}
+    assert {str(key) for key in working} == {"SecretBytes(16 bytes)"}
     assert {len(key) for key in (initial, transaction, *working)} == {16}
     assert len({bytes(key) for key in working}) == len(dukpt_tdes.KeyUse)
 

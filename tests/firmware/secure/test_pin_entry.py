@@ -112,7 +112,7 @@ def test_taking_the_digits_leaves_none_behind() -> None:
     target = entry()
     press(target, "9 8 7 6 enter")
     assert target.take_digits() == bytes((9, 8, 7, 6))
-    assert target._digits == bytes(12)
+    assert not any(target._digits)
     assert not target.take_digits()
 
 
@@ -120,7 +120,7 @@ def test_taking_the_digits_leaves_none_behind() -> None:
 def test_digits_are_wiped_as_soon_as_they_are_not_wanted(keys: str) -> None:
     target = entry()
     press(target, keys)
-    assert target._digits == bytes(12)
+    assert not any(target._digits)
 
 
 def test_no_key_for_thirty_seconds_ends_the_entry() -> None:
@@ -141,7 +141,7 @@ def test_each_key_gives_another_thirty_seconds_but_sixty_in_all() -> None:
     assert target.events(now_ms=45_000) == [PinDigits(2)]
     assert target.deadline_ms() == 60_000
     assert target.events(now_ms=60_000) == [PinTimedOut()]
-    assert target._digits == bytes(12)
+    assert not any(target._digits)
 
 
 def test_a_key_handed_over_at_the_last_moment_counts() -> None:
