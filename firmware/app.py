@@ -13,9 +13,11 @@ from dataclasses import dataclass
 
 from firmware.exchange import Answer, HostExchange, Verdict
 from firmware.faceplate import Faceplate
+from firmware.floor_work import FloorGuards, FloorWork
 from firmware.journal import Journal
 from firmware.kernel import Kernel
 from firmware.link_session import new_session
+from firmware.operators import Operators
 from firmware.payment_work import PaymentGuards, PaymentWork
 from firmware.printing import PrintEvent, SlipPrinter
 from firmware.section import DELEGATES, TERMINAL, Section
@@ -31,8 +33,9 @@ from firmware.secure.pin_entry import (
 )
 from firmware.settings import TerminalSettings
 from firmware.terminal_work import TerminalGuards, TerminalWork, accept_keys
-from firmware.txn import terminal, transaction
+from firmware.txn import floor, terminal, transaction
 from firmware.txn.schema import Keys, Kind, Row, Rule
+from firmware.upkeep import Upkeep
 from firmware.work import Parts, Signal
 from hal import api
 from hal.board import Board
@@ -46,6 +49,8 @@ IDLE_KEYS = {
     api.Key.F3: "sign_in_key",
     api.Key.F4: "language_key",
     api.Key.UP: "load_key_key",
+    api.Key.DOWN: "menu_key",
+    api.Key.CLEAR: "menu_key",  # keypads without arrows have it too
 }
 
 
@@ -101,6 +106,13 @@ class Terminal:
             session,
             HostExchange(self.settings, secure, session),
             SlipPrinter(self.board.printer),
+            Operators(
+                self.board.storage,
+                self.board.rng,
+                tries=self.settings.password_tries,
+                lock_min=self.settings.password_lock_min,
+            ),
+            Upkeep(self.board.storage),
         )
         self._assemble(self._parts)
         self._arm_timer(self._row)
@@ -109,15 +121,17 @@ class Terminal:
 
     def _assemble(self, parts: Parts) -> None:
         self._payment = PaymentWork(parts)
-        self._service = TerminalWork(parts, begin_section=self._begin_section)
+        self._floor = FloorWork(parts)
+        self._service = TerminalWork(parts, begin_section=self._begin_section, floor=self._floor)
         self._service_guards = TerminalGuards(self._service)
         sections = (
             Section(terminal.TABLE, self._service, self._service_guards),
             Section(transaction.TABLE, self._payment, PaymentGuards(self._payment)),
+            Section(floor.TABLE, self._floor, FloorGuards(self._floor)),
         )
         self._sections = {section.name: section for section in sections}
         self._terminal = self._sections[TERMINAL]
-        self._faceplate = Faceplate(parts, self._payment, self._service)
+        self._faceplate = Faceplate(parts, self._payment, self._service, self._floor)
 
     # --- what the outside may ask -------------------------------------------------------------------
 
@@ -210,12 +224,8 @@ class Terminal:
                 self.parts.session.receive(data, now_ms=self.parts.now_ms)
             case api.KeyPressed(key):
                 self._kernel.post(Signal("key", key))
-            case api.CardRead(tracks) if tracks.track2 is None or not tracks.track2.pan.luhn_valid:
-                self._kernel.post(Signal("card_unreadable", api.CardReadFailed(api.ReadFailure.FORMAT)))
-            case api.CardRead():
-                self._kernel.post(Signal("card_read", event))
-            case api.CardReadFailed():
-                self._kernel.post(Signal("card_unreadable", event))
+            case api.CardRead() | api.CardReadFailed():
+                self._on_card(event)
             case api.CardRemoved():
                 self._kernel.post(Signal("card_removed"))
             case api.TamperTripped():
@@ -225,6 +235,17 @@ class Terminal:
             case api.KeyStuck() | api.PortLost() | api.PortRestored():
                 pass  # a stuck key types nothing more; the session notices a lost port by itself
 
+    def _on_card(self, event: api.CardRead | api.CardReadFailed) -> None:
+        is_read = isinstance(event, api.CardRead)
+        self.parts.upkeep.count(swipes=is_read, bad_swipes=not is_read)
+        match event:
+            case api.CardRead(tracks) if tracks.track2 is None or not tracks.track2.pan.luhn_valid:
+                self._kernel.post(Signal("card_unreadable", api.CardReadFailed(api.ReadFailure.FORMAT)))
+            case api.CardRead():
+                self._kernel.post(Signal("card_read", event))
+            case api.CardReadFailed():
+                self._kernel.post(Signal("card_unreadable", event))
+
     def _on_printer(self, event: api.ItemPrinted | api.PrintStopped | api.PrinterReady) -> None:
         names = {
             PrintEvent.PRINTED: "copy_printed",
@@ -232,6 +253,7 @@ class Terminal:
             PrintEvent.READY: "printer_ready",
         }
         if (print_event := self.parts.slip_printer.handle(event)) is not None:
+            self.parts.upkeep.count(slips=print_event is PrintEvent.PRINTED)
             self._kernel.post(Signal(names[print_event]))
 
     def _on_pin(self, event: object) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 
 from firmware.boot import SECURE, first_failure
+from firmware.floor_view import view_of
+from firmware.floor_work import FloorWork
 from firmware.payment_work import PaymentWork
 from firmware.records import Payment, Reason, SlipCopy
 from firmware.screen_elements import ScreenValues
 from firmware.screens import render
 from firmware.terminal_work import TerminalWork
-from firmware.txn import terminal, transaction
+from firmware.txn import floor, terminal, transaction
 from firmware.txn.schema import Recovery, Row
-from firmware.work import Parts
+from firmware.work import Parts, nobody_logged_on
 from hal.api import Led, PrinterStatus, Screen
 
 OUT_OF_SERVICE = frozenset({terminal.State.OUT_OF_SERVICE, terminal.State.TAMPERED, terminal.State.NO_KEYS})
@@ -22,10 +24,13 @@ NOT_IN_SERVICE_YET = frozenset({terminal.State.STARTING})
 class Faceplate:
     """The display and the lights of one terminal."""
 
-    def __init__(self, parts: Parts, payment: PaymentWork, service: TerminalWork) -> None:
+    def __init__(
+        self, parts: Parts, payment: PaymentWork, service: TerminalWork, shop_floor: FloorWork
+    ) -> None:
         self._parts = parts
         self._payment = payment
         self._service = service
+        self._floor = shop_floor
         self._said: tuple[str, ScreenValues, str] | None = None  # what the screen was made of
         self._screen: Screen | None = None
         self._lit: frozenset[Led] | None = None
@@ -44,20 +49,16 @@ class Faceplate:
         """Show `row`'s screen with the values of this moment."""
         board = self._parts.board
         self._seen = self._unannounced()
-        name, values = self._screen_name(row), self._values(in_transaction=in_transaction)
-        said = (name, values, self._language)
+        language = self._parts.display_language
+        name, values = self._screen_name(row), self._values(row, in_transaction=in_transaction)
+        said = (name, values, language)
         if said != self._said:  # laying out a screen takes longer than the rest of a turn
             self._said = said
             columns, rows = board.display.columns, board.display.rows
-            self._show(render(name, values, columns=columns, rows=rows, language=self._language))
+            self._show(render(name, values, columns=columns, rows=rows, language=language))
         if (lit := self._lights(row)) != self._lit:
             self._lit = lit
             board.leds.set(lit)
-
-    @property
-    def _language(self) -> str:
-        """The language in force, or English where the display has no Chinese characters."""
-        return self._parts.language if self._parts.board.display.shows_chinese else "en"
 
     def _show(self, screen: Screen) -> None:
         if screen != self._screen:
@@ -65,14 +66,19 @@ class Faceplate:
             self._parts.board.display.show(screen)
 
     def _screen_name(self, row: Row) -> str:
-        if row.state is terminal.State.IDLE and not self._parts.journal.counters.signed_in:
-            return "not_signed_in"
+        if row.state is terminal.State.IDLE:
+            return self._idle_screen()
         if row.screen:
             return row.screen
         payment = self._parts.journal.payment  # the result of the payment that has just ended
         return transaction.TABLE.by_state[transaction.State(payment.state)].screen if payment else "idle"
 
-    def _values(self, *, in_transaction: bool) -> ScreenValues:
+    def _idle_screen(self) -> str:
+        if nobody_logged_on(self._parts):
+            return "logged_off"
+        return "idle" if self._parts.journal.counters.signed_in else "not_signed_in"
+
+    def _values(self, row: Row, *, in_transaction: bool) -> ScreenValues:
         parts, payment, failure = self._parts, self._parts.journal.payment, self._payment.read_failure
         return ScreenValues(
             amount_minor=self._amount(payment),
@@ -99,11 +105,12 @@ class Faceplate:
             component_number=self._service.component_number,
             component_digits=self._service.component_digits,
             check_value=self._service.check_digits.digits or self._service.shown_check_value,
+            floor=view_of(self._floor, row.state) if row.state in floor.TABLE.by_state else None,
         )
 
     def _merchant_name(self) -> str:
         settings = self._parts.settings
-        return settings.merchant_name_zh if self._language == "zh" else settings.merchant_name
+        return settings.merchant_name_zh if self._parts.display_language == "zh" else settings.merchant_name
 
     def _amount(self, payment: Payment | None) -> int | None:
         if payment is None:

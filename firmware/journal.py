@@ -159,9 +159,9 @@ def _unpack(table: str, key: str, stored: bytes, from_json: Callable[[dict[str, 
         is_sound = all(type(getattr(record, item.name)).__name__ == item.type for item in plain)
         is_sound = is_sound and _is_sound(record, key)
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise _damaged(table, key) from None
+        raise damaged(table, key) from None
     if not is_sound:
-        raise _damaged(table, key)
+        raise damaged(table, key)
     return record
 
 
@@ -177,7 +177,8 @@ def _is_sound(record: Counters | Payment | Outgoing, key: str) -> bool:
     return True
 
 
-def _damaged(table: str, key: str) -> JournalDamaged:
+def damaged(table: str, key: str) -> JournalDamaged:
+    """The error for a stored record that is none."""
     return JournalDamaged(
         f"the journal's record {table}/{key} is damaged: restore the terminal's memory from a copy, or put "
         "it aside, begin a new one and settle with the bank by hand"

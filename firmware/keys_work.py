@@ -8,6 +8,7 @@ the one that a custodian types and those that the secure room answers with.
 from __future__ import annotations
 
 from firmware.key_entry import CheckValueEditor, KeyChoice
+from firmware.operators import ADMINISTRATOR
 from firmware.secure.component_entry import (
     COMPONENTS_MAX,
     COMPONENTS_MIN,
@@ -77,6 +78,7 @@ class KeyLoadingWork(Work):
     def begin_key_loading(self, _data: object) -> None:
         """Nothing is left of an earlier ceremony; the index in use is offered."""
         self.abandon_key(None)
+        self.parts.duty.key_loading_approved = False
         self.choice = KeyChoice(self.parts.settings.master_key_index)
 
     def begin_component(self, _data: object) -> None:
@@ -150,12 +152,14 @@ class KeyLoadingGuards(Guards):
         self._keys = keys
 
     def maintenance_allowed(self) -> bool:
-        """Whether the person at the terminal may load keys.
+        """Whether keys may be loaded: the administrator has approved, or has chosen no password yet.
 
-        The place for an administrator's password. Split knowledge holds without one: whoever loads a key
-        must know all its components, and can load a key, not read one.
+        Such a terminal is new. Split knowledge holds without it: whoever loads a key must
+        know all its components, and can load a key, not read one.
         """
-        return True
+        administrator = self._keys.parts.operators.find(ADMINISTRATOR)
+        is_new = administrator is not None and administrator.has_default_password
+        return is_new or self._keys.parts.duty.key_loading_approved
 
     def lacks_master_key(self) -> bool:
         """No master key can be had: none is loaded, or what is stored was sealed by another device key."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from firmware.texts import text
 from firmware.texts.cells import columns_of, printable, wrap
-from hal.api import Align, PrintItem, PrintPair, PrintText
+from hal.api import Align, PrintItem, PrintPair, PrintRule, PrintText
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,7 @@ class Paper:
     """The language and the width, and how text is set on them."""
 
     language: str
-    columns: int  # 32 at least
+    columns: int
     texts: str  # where the words of its keys stand: "slip" for `slip.title`
 
     def text(self, key: str, **values: object) -> str:
@@ -50,3 +51,22 @@ class Paper:
     def paragraph(self, words: str) -> list[PrintItem]:
         """Words on as many lines as they need; a line break begins a new one."""
         return [PrintText(line) for part in words.split("\n") for line in wrap(printable(part), self.columns)]
+
+
+def lines_of(items: Sequence[PrintItem], columns: int) -> tuple[str, ...]:
+    """What a display of `columns` shows of items that were made for that width, line by line."""
+    return tuple(line for item in items for line in _lines(item, columns))
+
+
+def _lines(item: PrintItem, columns: int) -> Sequence[str]:
+    match item:
+        case PrintText():
+            lines = wrap(item.text, columns)
+            spare = {Align.LEFT: 0, Align.CENTRE: 2, Align.RIGHT: 1}[item.align]
+            return [" " * ((columns - columns_of(line)) // spare if spare else 0) + line for line in lines]
+        case PrintPair():
+            gap = max(1, columns - columns_of(item.label) - columns_of(item.value))
+            return [f"{item.label}{' ' * gap}{item.value}"]
+        case PrintRule():
+            return [item.character * columns]
+    return []

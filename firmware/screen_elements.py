@@ -16,8 +16,18 @@ from firmware.records import Reason, SlipCopy
 from firmware.secure.component_entry import COMPONENT_DIGITS
 from firmware.texts import text
 from firmware.texts.cells import columns_of, printable, wrap
-from hal.api import PrinterStatus, ReadFailure
+from hal.api import Align, PrinterStatus, ReadFailure
 from wire.money import currency, format_amount
+
+
+@dataclass(frozen=True, slots=True)
+class FloorView:
+    """What the shop floor shows at this moment, in words."""
+
+    heading: str = ""
+    lines: tuple[str, ...] = ()  # of a menu or a report, those that are in view
+    prompt: tuple[str, ...] = ()  # what is to be done, the fullest form first
+    typed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,7 @@ class ScreenValues:
     component_number: int = 0  # which of its components, from 1
     component_digits: int = 0  # how many are typed, never which
     check_value: str = ""  # hexadecimal: as typed so far, or as the secure room answered
+    floor: FloorView | None = None  # what the shop floor shows, while it is open
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +89,7 @@ class Saying:
     forms: tuple[str, ...] = ()
     wraps: bool = False
     clips: bool = False
+    align: Align = Align.CENTRE
 
     def fit(self, columns: int, rows: int) -> tuple[str, ...]:
         """The lines of the first form that fits into `rows` of `columns`; no lines when none does."""
@@ -89,6 +101,15 @@ class Saying:
             if self.clips and rows_max:
                 return (*lines[: rows_max - 1], clipped(" ".join(lines[rows_max - 1 :]), columns))
         return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Saying):
+    """Lines that stand as they are, one below the other; those that find no room are left out."""
+
+    def fit(self, columns: int, rows: int) -> tuple[str, ...]:
+        """As many lines as there are rows."""
+        return tuple(clipped(line, columns) for line in self.forms[:rows])
 
 
 _NOTHING = Saying()
@@ -279,7 +300,39 @@ def _check_value(moment: Moment) -> Saying:
     return Saying((moment.text("element.check_value", value=value), value)) if value else _NOTHING
 
 
+# --- the shop floor ----------------------------------------------------------------------------------
+
+
+def _heading(moment: Moment) -> Saying:
+    view = moment.values.floor
+    return Saying((view.heading,), clips=True) if view and view.heading else _title(moment)
+
+
+def _listing(moment: Moment) -> Saying:
+    view = moment.values.floor
+    return Listing(view.lines, align=Align.LEFT) if view else _NOTHING
+
+
+def _prompt(moment: Moment) -> Saying:
+    view = moment.values.floor
+    return Saying(view.prompt) if view else _NOTHING
+
+
+def _message(moment: Moment) -> Saying:
+    view = moment.values.floor
+    return Saying(view.prompt, wraps=True) if view else _NOTHING
+
+
+def _answer(moment: Moment) -> Saying:
+    view = moment.values.floor
+    return Saying((view.typed,)) if view and view.typed else _NOTHING
+
+
 ELEMENTS: Mapping[str, Callable[[Moment], Saying]] = {
+    "answer": _answer,
+    "heading": _heading,
+    "listing": _listing,
+    "prompt": _prompt,
     "action": _action,
     "again": _again,
     "alert": _alert,
@@ -295,6 +348,7 @@ ELEMENTS: Mapping[str, Callable[[Moment], Saying]] = {
     "entry": _entry,
     "failure": _failure,
     "key": _key,
+    "message": _message,
     "money": _money_taken,
     "notice": _notice,
     "pending": _pending,

@@ -93,11 +93,13 @@ def _blocks(
     `airy`: beyond the first, an element is drawn large only if a row is left between any two of them.
     """
     chosen: dict[str, tuple[str, ...]] = {}
+    aligned: dict[str, Align] = {}
     rows_left = rows
     for element in layout.important:
-        lines = ELEMENTS[element](moment).fit(columns, rows_left)
+        saying = ELEMENTS[element](moment)
+        lines = saying.fit(columns, rows_left)
         if lines:
-            chosen[element] = lines
+            chosen[element], aligned[element] = lines, saying.align
             rows_left -= len(lines)
     doubled: set[str] = set()
     for element in layout.big:
@@ -108,7 +110,7 @@ def _blocks(
             doubled.add(element)
             rows_left -= len(lines)
     blocks = [
-        [ScreenLine(line, Align.CENTRE, double=element in doubled) for line in chosen[element]]
+        [ScreenLine(line, aligned[element], double=element in doubled) for line in chosen[element]]
         for element in layout.lines
         if element in chosen
     ]

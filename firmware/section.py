@@ -18,7 +18,10 @@ from firmware.txn.schema import Recovery, Row, Rule, Table
 from firmware.work import Guards, Signal, Work
 
 TERMINAL = "terminal"
-DELEGATES: Mapping[Enum, str] = {terminal.State.IN_TRANSACTION: "transaction"}
+DELEGATES: Mapping[Enum, str] = {
+    terminal.State.IN_TRANSACTION: "transaction",
+    terminal.State.IN_FLOOR: "floor",
+}
 """Which section is in charge in a state of the terminal table; in every other state it is the terminal's own.
 
 The end of a section is the event `<name>_ended` of the terminal table.
@@ -75,7 +78,10 @@ class Section:
         self.work.apply(rule, draft)
         for name in rule.records:
             self.methods[name](draft, data)
+        upkeep = self.work.parts.upkeep
+        draft.extra += upkeep.changes()
         journal.commit(draft)
+        upkeep.committed()
 
 
 def worth_a_commit(rule: Rule) -> bool:

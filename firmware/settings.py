@@ -28,6 +28,9 @@ class TerminalSettings:
     pin_format: str = AUTO
     encrypt_track: str = "off"
     sign_in_max_age_h: int = 24  # working keys older than this are renewed before the next payment; 0: never
+    log_on_required: bool = False  # an operator must log on before anything is sold or shown
+    password_tries: int = 5  # wrong ones in a row; then the operator is locked out
+    password_lock_min: int = 30  # for how long; 0: until a supervisor or administrator gives a new password
     slip_copies: int = 2  # 1: merchant, 2: cardholder too
     pin_tries: int = 3
     swipe_tries: int = 3

@@ -8,13 +8,15 @@ from datetime import datetime, timedelta
 
 from firmware import boot, messages
 from firmware.exchange import Answer, Verdict
+from firmware.floor_work import FloorWork
 from firmware.journal import Draft
 from firmware.keys_work import KeyLoadingGuards, KeyLoadingWork
+from firmware.menus import DOOR, TOP, Entry
 from firmware.records import Outgoing, OutgoingKind, OutgoingState, Payment, SlipCopy
 from firmware.secure.errors import KeyFormat, SecureError
 from firmware.txn.plans import SIGN_IN_MTI
 from firmware.txn.schema import Recovery, Rule
-from firmware.work import Parts, Signal
+from firmware.work import Parts, Signal, nobody_logged_on
 from wire.iso8583 import IsoMessage
 
 LANGUAGES = ("en", "zh")
@@ -23,8 +25,9 @@ LANGUAGES = ("en", "zh")
 class TerminalWork(KeyLoadingWork):
     """Carries out the terminal table."""
 
-    def __init__(self, parts: Parts, *, begin_section: Callable[[str], None]) -> None:
+    def __init__(self, parts: Parts, *, begin_section: Callable[[str], None], floor: FloorWork) -> None:
         super().__init__(parts)
+        self._floor = floor
         self.reports: list[boot.DeviceReport] = []
         self._begin_section = begin_section
         self.sale_wanted = False
@@ -148,6 +151,22 @@ class TerminalWork(KeyLoadingWork):
         self.recovered = Recovery.ENDED
         self._begin_section("transaction")
 
+    def open_floor(self, _data: object) -> None:
+        """Hand over to the floor table: the main menu."""
+        self._open_floor(TOP)
+
+    def ask_log_on(self, _data: object) -> None:
+        """Nobody works here yet."""
+        self._open_floor(DOOR["first_log_on"])
+
+    def ask_administrator(self, _data: object) -> None:
+        """Keys are loaded with the administrator's password only."""
+        self._open_floor(DOOR["key_loading"])
+
+    def _open_floor(self, goal: Entry) -> None:
+        self._floor.goal = goal
+        self._begin_section("floor")
+
     def send_sign_in(self, _data: object) -> None:
         """0800: working keys, batch, time.
 
@@ -191,10 +210,6 @@ class TerminalWork(KeyLoadingWork):
         copy = SlipCopy.CARDHOLDER if self.parts.settings.slip_copies > 1 else SlipCopy.MERCHANT
         self.print_slip(payment, copy, duplicate=True)
 
-    def stop_printing(self, _data: object) -> None:
-        """Give the slip up."""
-        self.parts.slip_printer.stop()
-
     def wipe_keys(self, _data: object) -> None:
         """Tamper: nothing secret stays."""
         self.abandon_key(None)
@@ -219,6 +234,10 @@ class TerminalGuards(KeyLoadingGuards):
             return True
         age_max_h = parts.settings.sign_in_max_age_h
         return is_older(counters.signed_in_at, parts.board.clock.wall(), age_max_h) if age_max_h else False
+
+    def nobody_logged_on(self) -> bool:
+        """Somebody must log on first: the settings ask for it."""
+        return nobody_logged_on(self._work.parts)
 
     def outbox_due(self) -> bool:
         """Something must be sent before the next payment."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from firmware.exchange import Answer, HostExchange
 from firmware.journal import Draft, Journal
 from firmware.kernel import Kernel
+from firmware.operators import Operators
 from firmware.printing import SlipPrinter
 from firmware.receipt import continued, slip
 from firmware.records import OutgoingKind, Payment, SlipCopy
 from firmware.secure.module import SecureModule
 from firmware.settings import TerminalSettings
 from firmware.txn.schema import Keys, Rule
+from firmware.upkeep import Upkeep
 from hal.api import Beep, Key
 from hal.board import Board
 from host_link.session import Session
@@ -29,6 +31,14 @@ class Signal:
 
 
 @dataclass
+class Duty:
+    """Who works at the terminal now. Not durable: after a power cut somebody logs on again."""
+
+    operator: str = ""  # the number of who has logged on; "" for nobody
+    key_loading_approved: bool = False  # by the administrator, for the next time
+
+
+@dataclass
 class Parts:
     """One running terminal's parts."""
 
@@ -40,6 +50,9 @@ class Parts:
     session: Session
     exchange: HostExchange
     slip_printer: SlipPrinter
+    operators: Operators
+    upkeep: Upkeep
+    duty: Duty = field(default_factory=Duty)
 
     @property
     def now_ms(self) -> int:
@@ -50,6 +63,11 @@ class Parts:
     def language(self) -> str:
         """The language in force: the one switched to, or the settings' one."""
         return self.journal.counters.language or self.settings.language
+
+    @property
+    def display_language(self) -> str:
+        """The language in force, or English where the display has no Chinese characters."""
+        return self.language if self.board.display.shows_chinese else "en"
 
 
 class Guards:
@@ -120,6 +138,10 @@ class Work:
         if self.parts.session.is_up:
             self.parts.kernel.post(Signal("link_up"))
 
+    def stop_printing(self, _data: object) -> None:
+        """Give the slip up."""
+        self.parts.slip_printer.stop()
+
     def resume_printing(self, _data: object) -> None:
         """Go on with the slip where it stopped."""
         self.parts.slip_printer.resume()
@@ -139,6 +161,11 @@ class Work:
     def beep_alert(self, _data: object) -> None:
         """Three beeps: somebody must come."""
         self.parts.board.buzzer.sound(Beep.ALERT)
+
+
+def nobody_logged_on(parts: Parts) -> bool:
+    """Whether somebody must log on before anything is sold or shown."""
+    return parts.settings.log_on_required and not parts.duty.operator
 
 
 def outgoing_of(draft: Draft, payment_number: int, kind: OutgoingKind) -> int | None:

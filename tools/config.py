@@ -45,6 +45,8 @@ _TEXTS: Mapping[str, tuple[str, str]] = {  # pattern, and what it means in words
 _NUMBERS: Mapping[str, tuple[int, int]] = {
     "master_key_index": (0, TMK_INDEX_MAX),
     "sign_in_max_age_h": (0, 24 * 365),
+    "password_tries": (1, 10),
+    "password_lock_min": (0, 24 * 60),
     "slip_copies": (1, 2),
     "pin_tries": (1, 9),
     "swipe_tries": (1, 9),
@@ -52,7 +54,7 @@ _NUMBERS: Mapping[str, tuple[int, int]] = {
     "pin_digits_max": (4, 12),
     **{item.name: (1, TIME_MS_MAX) for item in fields(TerminalSettings) if item.name.endswith("_ms")},
 }
-_FLAGS = frozenset({"pin_bypass_allowed"})
+_FLAGS = frozenset({"log_on_required", "pin_bypass_allowed"})
 SETTINGS = frozenset({*_CHOICES, *_TEXTS, *_NUMBERS, *_FLAGS})
 """The settings that a file may change."""
 

@@ -17,6 +17,7 @@ from bank.provision import CardSpec, plastic
 from firmware.app import Observer, Terminal, Transition
 from firmware.records import Payment
 from firmware.settings import TerminalSettings
+from firmware.txn.floor import TABLE as FLOOR_TABLE
 from firmware.txn.schema import Keys
 from firmware.txn.terminal import TABLE as TERMINAL_TABLE
 from firmware.txn.transaction import TABLE as PAYMENT_TABLE
@@ -40,7 +41,8 @@ PATIENCE_MS = 300_000
 OFF = "off"
 STATES_OF_TERMINAL = frozenset({OFF, *(str(row.state.value) for row in TERMINAL_TABLE.rows)})
 STATES_OF_PAYMENT = frozenset(str(row.state.value) for row in PAYMENT_TABLE.rows)
-STATES = STATES_OF_TERMINAL | STATES_OF_PAYMENT
+STATES_OF_FLOOR = frozenset(str(row.state.value) for row in FLOOR_TABLE.rows)
+STATES = STATES_OF_TERMINAL | STATES_OF_PAYMENT | STATES_OF_FLOOR
 """Every state that `Station.state` can have."""
 
 _SALE_CAN_BEGIN = frozenset(str(row.state.value) for row in TERMINAL_TABLE.rows if row.keys is Keys.IDLE)
@@ -220,7 +222,7 @@ class Station:
         for state in states:
             if state not in STATES:
                 raise StationError(f"there is no state {state!r}{did_you_mean(state, STATES)}")
-        hopeless = _NO_PAYMENT_ANY_MORE if STATES_OF_TERMINAL.isdisjoint(states) else frozenset()
+        hopeless = _NO_PAYMENT_ANY_MORE if STATES_OF_PAYMENT.issuperset(states) else frozenset()
         self.run_until(lambda: self.is_in(*states) or self.state in hopeless, limit_ms)
         if not self.is_in(*states):
             raise StationError(f"waited for {' or '.join(states)}, but the terminal is in {self.state!r}")

@@ -1,8 +1,9 @@
 """The terminal's words, in English and Chinese: what displays show, what slips say, what F39 means.
 
-The words are data: `en.toml` and `zh.toml` hold the same keys with the same placeholders, and
-`response_codes.toml` holds the table of response codes. `screens.toml` belongs to `firmware/screens.py`. Each
-file is read once, when it is first needed.
+The words are data: `en.toml` and `zh.toml` hold the same keys with the same placeholders, `floor_en.toml` and
+`floor_zh.toml` those of the shop floor, and `response_codes.toml` holds the table of response codes.
+`screens.toml` belongs to `firmware/screens.py`, `menus.toml` to `firmware/menus.py`. Each file is read once,
+when it is first needed.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ def catalogue(language: str) -> Mapping[str, str]:
     """All texts of a language by their dotted keys. Raises UnknownTextError for another language."""
     if language not in LANGUAGES:
         raise UnknownTextError(f"no texts in language {language!r}: choose one of {', '.join(LANGUAGES)}")
-    return dict(_flat(table(f"{language}.toml"), ""))
+    return {
+        key: words for name in ("", "floor_") for key, words in _flat(table(f"{name}{language}.toml"), "")
+    }
 
 
 def table(name: str) -> dict[str, Any]:

@@ -28,10 +28,13 @@ class Group(Enum):
     START = "Start"
     ENTRY = "Amount, card, PIN"
     ONLINE = "With the bank"
+    FLOOR = "Shop floor"
     PAPER = "Paper"
     UNDO = "Undo"
     IN_SERVICE = "In service"
     KEYS = "Key loading"
+    ASKING = "What a person types"
+    UPKEEP = "Maintenance"
     SERVICE = "Out of service"
     END = "End"
 
@@ -56,6 +59,12 @@ class Keys(Enum):
     COMPONENT = "component"  # hexadecimal digits go to the secure room
     CHECK_VALUE = "check value"  # hexadecimal digits
     CUSTODIAN = "custodian"  # enter, cancel, and a key for one more custodian
+    MENU = "menu"  # digits and arrows choose an entry
+    NUMBER = "number"  # digits of a number
+    PASSWORD = "password"  # noqa: S105 - digits, shown as stars
+    NEW_PASSWORD = "new password"  # noqa: S105 - digits, shown as stars
+    CONFIRMATION = "confirmation"  # enter and cancel
+    READING = "reading"  # arrows turn the pages
 
 
 class Recovery(Enum):

@@ -26,6 +26,7 @@ class State(Enum):
     NO_KEYS = "no_keys"
     IDLE = "idle"
     IN_TRANSACTION = "in_transaction"
+    IN_FLOOR = "in_floor"
     RESULT = "result"
     SALE_REFUSED = "sale_refused"
     REPRINTING = "reprinting"
@@ -55,6 +56,7 @@ class Event(Enum):
     SIGN_IN_KEY = "sign_in_key"
     LANGUAGE_KEY = "language_key"
     LOAD_KEY_KEY = "load_key_key"
+    MENU_KEY = "menu_key"
     KEY_CHOSEN = "key_chosen"
     COMPONENT_DIGIT = "component_digit"
     COMPONENT_TYPED = "component_typed"
@@ -65,6 +67,7 @@ class Event(Enum):
     CONFIRM = "confirm"
     CANCEL = "cancel"
     TRANSACTION_ENDED = "transaction_ended"
+    FLOOR_ENDED = "floor_ended"
     LINK_UP = "link_up"
     LINK_DOWN = "link_down"
     HOST_APPROVED = "host_approved"
@@ -89,6 +92,7 @@ ROWS = (
     Row(S.NO_KEYS,             Group.KEYS,       Kind.RESTING, "no_keys",            keys=Keys.IDLE, meaning="no master key: nothing can be sold until one is loaded"),
     Row(S.IDLE,                Group.IN_SERVICE, Kind.RESTING, "idle",               "idle_refresh_ms",     keys=Keys.IDLE, meaning="in service"),
     Row(S.IN_TRANSACTION,      Group.IN_SERVICE, Kind.RESTING, "",                   meaning="the transaction table decides"),
+    Row(S.IN_FLOOR,            Group.FLOOR,      Kind.RESTING, "",                   meaning="the floor table decides: menus, operators, reports, maintenance"),
     Row(S.RESULT,              Group.IN_SERVICE, Kind.WAITING, "",                   "result_ms",           keys=Keys.IDLE, meaning="how the payment ended is shown"),
     Row(S.SALE_REFUSED,        Group.IN_SERVICE, Kind.WAITING, "sale_refused",       "result_ms",           keys=Keys.IDLE, meaning="no new payment: the reason is shown"),
     Row(S.REPRINTING,          Group.PAPER,      Kind.WAITING, "reprinting",         "printer_timeout_ms",  meaning="the last slip is printed again, marked as a duplicate"),
@@ -120,6 +124,7 @@ def _on_idle_keys(source: State) -> tuple[Rule, ...]:
         Rule(source, E.REPRINT_KEY, S.NOTHING_TO_REPRINT, effects=("beep_error",)),
         Rule(source, E.SIGN_IN_KEY, S.SIGNING_IN, effects=("send_sign_in",)),
         Rule(source, E.LANGUAGE_KEY, S.IDLE, records=("switch_language",)),
+        Rule(source, E.MENU_KEY, S.IN_FLOOR, effects=("open_floor",)),
     )
 
 
@@ -156,12 +161,13 @@ _TYPED = (S.TYPING_COMPONENT, S.TYPING_CHECK_VALUE, S.COMPONENT_ACCEPTED, S.CONF
 
 KEY_RULES = (
     Rule(S.NO_KEYS, E.LANGUAGE_KEY, S.NO_KEYS, records=("switch_language",)),
+    Rule(S.NO_KEYS, E.MENU_KEY, S.IN_FLOOR, effects=("open_floor",)),
     *(
         rule
         for state in (S.NO_KEYS, S.IDLE)
         for rule in (
             Rule(state, E.LOAD_KEY_KEY, S.CHOOSING_KEY, "maintenance_allowed", effects=("begin_key_loading",)),
-            Rule(state, E.LOAD_KEY_KEY, state, effects=("beep_error",)),
+            Rule(state, E.LOAD_KEY_KEY, S.IN_FLOOR, effects=("ask_administrator",)),
         )
     ),
     Rule(S.CHOOSING_KEY, E.KEY_CHOSEN, S.TYPING_COMPONENT, effects=("begin_component",)),
@@ -216,6 +222,7 @@ RULES = (
     *(rule for event in (E.HOST_BAD_MAC, E.HOST_LOST, E.TIMEOUT) for rule in _gave_up(S.CLEARING, event, ("count_outgoing_attempt",))),
     *(rule for event in (E.HOST_NOT_SENT, E.CANCEL) for rule in _gave_up(S.CLEARING, event)),
 
+    *(Rule(S.IDLE, event, S.IN_FLOOR, "nobody_logged_on", effects=("ask_log_on",)) for event in (E.SALE_KEY, E.REPRINT_KEY, E.MENU_KEY)),
     *(rule for state in _SHOWING for rule in _on_idle_keys(state)),
     *(
         rule
@@ -231,6 +238,9 @@ RULES = (
     *(Rule(state, event, S.IDLE) for state in (S.RESULT, S.SALE_REFUSED, S.NOTHING_TO_REPRINT) for event in (E.CONFIRM, E.CANCEL, E.TIMEOUT)),
 
     Rule(S.IN_TRANSACTION, E.TRANSACTION_ENDED, S.RESULT, effects=("schedule_outbox",)),
+
+    Rule(S.IN_FLOOR, E.FLOOR_ENDED, S.NO_KEYS, "lacks_master_key"),
+    Rule(S.IN_FLOOR, E.FLOOR_ENDED, S.IDLE),
 
     Rule(S.REPRINTING, E.COPY_PRINTED,    S.IDLE),
     Rule(S.REPRINTING, E.PRINTER_STOPPED, S.REPRINT_STOPPED, effects=("beep_alert",)),
@@ -256,13 +266,14 @@ def _except(*states: State) -> tuple[State, ...]:
 _OUT = (S.OUT_OF_SERVICE, S.TAMPERED)
 _HOST = (E.HOST_APPROVED, E.HOST_DECLINED, E.HOST_BAD_MAC, E.HOST_NOT_SENT, E.HOST_LOST)
 _REPRINT = (S.REPRINTING, S.REPRINT_STOPPED)
+_DELEGATED = (S.IN_TRANSACTION, S.IN_FLOOR)
 _LOADING = (S.CHOOSING_KEY, S.TYPING_COMPONENT, S.TYPING_CHECK_VALUE, S.COMPONENT_REFUSED, S.COMPONENT_ACCEPTED, S.CONFIRMING_KEY, S.KEY_LOADED, S.KEY_REFUSED)
 
 IGNORED = (
     ignore((S.TAMPERED,), Event, "the keys are gone: nothing works until a service visit")
     | ignore((S.OUT_OF_SERVICE,), (E.STORAGE_FAILED, E.CANCEL, E.TIMEOUT), "out of service already; enter starts again")
     | ignore(_except(S.STARTING, S.TAMPERED), (E.SELF_TEST_PASSED, E.SELF_TEST_FAILED), "no self-test is running")
-    | ignore(_except(*_SHOWING, S.NO_KEYS, S.TAMPERED), (E.SALE_KEY, E.REPRINT_KEY, E.SIGN_IN_KEY, E.LANGUAGE_KEY), "the function keys are off")
+    | ignore(_except(*_SHOWING, S.NO_KEYS, S.TAMPERED), (E.SALE_KEY, E.REPRINT_KEY, E.SIGN_IN_KEY, E.LANGUAGE_KEY, E.MENU_KEY), "the function keys are off")
     | ignore((S.NO_KEYS,), (E.SALE_KEY, E.REPRINT_KEY, E.SIGN_IN_KEY), "nothing works without a master key")
     | ignore(_except(S.NO_KEYS, S.IDLE, S.TAMPERED), (E.LOAD_KEY_KEY,), "keys are loaded when the terminal is at rest")
     | ignore(_except(S.CHOOSING_KEY, S.TAMPERED), (E.KEY_CHOSEN,), "no key is to be chosen")
@@ -271,15 +282,16 @@ IGNORED = (
     | ignore(_except(S.COMPONENT_ACCEPTED, S.TAMPERED), (E.ANOTHER_COMPONENT,), "no custodian is waited for")
     | ignore(_except(S.CONFIRMING_KEY, S.TAMPERED), (E.KEY_LOADED, E.KEY_REFUSED), "no key is being loaded")
     | ignore((S.CHOOSING_KEY, S.TYPING_COMPONENT, S.TYPING_CHECK_VALUE), (E.CONFIRM,), "the keys belong to what is being typed")
-    | ignore((S.STARTING, S.RECOVERING, S.SIGNING_IN, S.CLEARING, S.NO_KEYS, S.IDLE, S.IN_TRANSACTION, *_REPRINT), (E.CONFIRM,), "there is nothing to confirm")
+    | ignore((S.STARTING, S.RECOVERING, S.SIGNING_IN, S.CLEARING, S.NO_KEYS, S.IDLE, *_DELEGATED, *_REPRINT), (E.CONFIRM,), "there is nothing to confirm")
     | ignore((S.STARTING, S.NO_KEYS, S.IDLE), (E.CANCEL,), "there is nothing to cancel")
     | ignore((S.NO_KEYS,), (E.TIMEOUT,), "it lasts until a key is loaded")
-    | ignore((S.IN_TRANSACTION,), (E.CANCEL, E.TIMEOUT, *_HOST, E.COPY_PRINTED, E.PRINTER_STOPPED, E.PRINTER_READY), "the transaction table decides")
+    | ignore(_DELEGATED, (E.CANCEL, E.TIMEOUT, *_HOST, E.COPY_PRINTED, E.PRINTER_STOPPED, E.PRINTER_READY), "another table decides")
     | ignore(_except(S.IN_TRANSACTION, S.TAMPERED), (E.TRANSACTION_ENDED,), "no payment is running")
+    | ignore(_except(S.IN_FLOOR, S.TAMPERED), (E.FLOOR_ENDED,), "the floor is closed")
     | ignore(_except(S.RECOVERING, S.IDLE, S.TAMPERED), (E.LINK_UP,), "only the lights change")
     | ignore(_except(S.IDLE, S.TAMPERED), (E.LINK_DOWN,), "only the lights change; the state's timer decides")
-    | ignore(_except(S.SIGNING_IN, S.CLEARING, S.IN_TRANSACTION, S.TAMPERED), _HOST, "no request is open")
-    | ignore(_except(*_REPRINT, S.IN_TRANSACTION, S.TAMPERED), (E.COPY_PRINTED, E.PRINTER_STOPPED, E.PRINTER_READY), "nothing is being printed")
+    | ignore(_except(S.SIGNING_IN, S.CLEARING, *_DELEGATED, S.TAMPERED), _HOST, "no request is open")
+    | ignore(_except(*_REPRINT, *_DELEGATED, S.TAMPERED), (E.COPY_PRINTED, E.PRINTER_STOPPED, E.PRINTER_READY), "nothing is being printed")
     | ignore((S.REPRINTING,), (E.PRINTER_READY,), "the printer never stopped")
     | ignore((S.REPRINT_STOPPED,), (E.COPY_PRINTED, E.PRINTER_STOPPED), "the printer has stopped already")
     | ignore(_except(S.IDLE, S.TAMPERED), (E.OUTBOX_DUE,), "sent again when idle")

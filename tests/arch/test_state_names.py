@@ -8,13 +8,14 @@ from enum import Enum
 import pytest
 
 from firmware.exchange import Verdict
+from firmware.floor_work import FloorGuards, FloorWork
 from firmware.payment_work import PaymentGuards, PaymentWork
 from firmware.records import Reason
 from firmware.screens import SCREEN_NAMES
 from firmware.section import DELEGATES
 from firmware.terminal_work import TerminalGuards, TerminalWork
 from firmware.texts import LANGUAGES, catalogue
-from firmware.txn import terminal, transaction
+from firmware.txn import floor, terminal, transaction
 from firmware.txn.schema import Table
 from firmware.work import Work
 from hal.api import PrinterStatus, ReadFailure
@@ -23,9 +24,10 @@ from tests.arch.house import python_files, tree
 MACHINES = {
     "transaction": (transaction.TABLE, PaymentWork, PaymentGuards),
     "terminal": (terminal.TABLE, TerminalWork, TerminalGuards),
+    "floor": (floor.TABLE, FloorWork, FloorGuards),
 }
 # Screens that are chosen by the faceplate and not by a table's row.
-CHOSEN_SCREENS = {"not_signed_in", "self_test_failed"}
+CHOSEN_SCREENS = {"not_signed_in", "self_test_failed", "logged_off"}
 
 
 @pytest.fixture(params=MACHINES)

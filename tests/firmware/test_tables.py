@@ -12,12 +12,12 @@ import pytest
 
 from firmware.records import Flow, Outcome, Reason
 from firmware.settings import TerminalSettings
-from firmware.txn import terminal, transaction
+from firmware.txn import floor, terminal, transaction
 from firmware.txn.schema import Group, Kind, Recovery, Row, Rule, Table, ignore
 from firmware.txn.transaction import Event, State
 from hal.api import Beep
 
-TABLES = {"transaction": transaction.TABLE, "terminal": terminal.TABLE}
+TABLES = {"transaction": transaction.TABLE, "terminal": terminal.TABLE, "floor": floor.TABLE}
 WAITING = [row for row in transaction.ROWS if row.kind is Kind.WAITING]
 
 

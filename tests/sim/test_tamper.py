@@ -64,6 +64,7 @@ SCENES: dict[State, Callable[[Shop], None]] = {
     State.CLEARING: _restart_owing,
     State.IDLE: lambda shop: shop.station.press("f2", "cancel"),
     State.IN_TRANSACTION: lambda shop: shop.station.press("f1"),
+    State.IN_FLOOR: lambda shop: shop.station.press("down"),
     State.RESULT: lambda shop: shop.play(),
     State.SALE_REFUSED: _sale_refused,
     State.REPRINTING: _reprint,

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from firmware.txn.schema import Table
     from tools.diagram.graph import Graph
 
-TERMINAL_MACHINES = ("transaction", "terminal")
+TERMINAL_MACHINES = ("transaction", "terminal", "floor")
 MACHINES = (*TERMINAL_MACHINES, "merchant")
 SUFFIXES = {
     ".svg": "svg",
@@ -36,6 +36,10 @@ def table_of(machine: str) -> Table:
             from firmware.txn import terminal
 
             return terminal.TABLE
+        case "floor":
+            from firmware.txn import floor
+
+            return floor.TABLE
         case "merchant":
             from tools.diagram.bank_tables import merchant_table
 

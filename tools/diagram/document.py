@@ -28,10 +28,11 @@ OPENING = f"""<!-- Made by `{RENEW}` from firmware/txn: change the tables, not t
 
 # States
 
-Two machines run in the terminal. While a payment runs, the first decides; the second starts the terminal,
-signs in, clears what is owed to the bank, and waits. Both are tables (`firmware/txn/transaction.py`,
-`firmware/txn/terminal.py`); the machine, this page and the pictures are made from them, and every pair of
-state and event is either a rule or listed as ignored. `posterm diagram` draws them in other formats.
+Three machines run in the terminal. While a payment runs, the first decides; the second starts the terminal,
+signs in, clears what is owed to the bank, and waits; while a menu is open, the third decides. All are tables
+(`firmware/txn/transaction.py`, `firmware/txn/terminal.py`, `firmware/txn/floor.py`); the machine, this page
+and the pictures are made from them, and every pair of state and event is either a rule or listed as ignored.
+`posterm diagram` draws them in other formats.
 
 In the pictures, a line leads on; a coloured chip names the state that an event leads to without a line. A
 rule's journal entries are committed before its effects leave the terminal.

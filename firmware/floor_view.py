@@ -1,0 +1,106 @@
+"""What the shop floor shows in each of its states, in words. Pure but for reading the work's state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+
+from firmware.floor_work import FloorWork
+from firmware.menus import MENUS, Ask
+from firmware.operators import rank_of
+from firmware.screen_elements import FloorView
+from firmware.texts import text
+from firmware.txn.floor import State
+
+
+def view_of(work: FloorWork, state: Enum) -> FloorView:
+    """What is shown in this state of the floor table."""
+    view = _VIEWS.get(state)
+    return view(work) if view else FloorView(heading=_entry_name(work))
+
+
+def _words(work: FloorWork, key: str, **values: object) -> str:
+    return text(work.parts.display_language, f"screen.{key}", **values)
+
+
+def _forms(work: FloorWork, key: str, **values: object) -> tuple[str, ...]:
+    return tuple(_words(work, f"{key}.{form}", **values) for form in ("full", "brief"))
+
+
+def _entry_name(work: FloorWork) -> str:
+    return _words(work, f"entry.{work.entry.name}") if work.entry else ""
+
+
+def _menu(work: FloorWork) -> FloorView:
+    """The entries around the one at hand; a digit chooses one that is not in view as well."""
+    if not work.menus:
+        return FloorView()
+    name, at = work.menus[-1]
+    lines = [
+        f"{'>' if number == at else ' '}{number + 1} {_words(work, f'entry.{entry.name}')}"
+        for number, entry in enumerate(MENUS[name])
+    ]
+    first = max(0, min(at - work.visible_lines // 2, len(lines) - work.visible_lines))
+    return FloorView(_words(work, f"menu_title.{name}"), tuple(lines[first : first + work.visible_lines]))
+
+
+def _reading(work: FloorWork) -> FloorView:
+    """One page of the report, with its number where there are several."""
+    visible = work.visible_lines
+    pages = -(-len(work.lines) // visible)
+    page = work.first_line // visible + 1
+    heading = _entry_name(work) + (f" {page}/{pages}" if pages > 1 else "")
+    return FloorView(heading, tuple(work.lines[work.first_line : work.first_line + visible]))
+
+
+def _number(work: FloorWork) -> FloorView:
+    ask = work.next_ask or Ask.OPERATOR
+    return FloorView(_entry_name(work), (), _forms(work, f"ask.{ask.value}"), f"{work.number.digits}_")
+
+
+def _password(work: FloorWork) -> FloorView:
+    """Whose password it is; after a wrong one, how many tries are left."""
+    operator, now = work.asked_operator, work.parts.board.clock.wall()
+    if operator is None:
+        return FloorView(_entry_name(work))
+    left = work.parts.operators.tries_left(operator, now)
+    if operator.wrong_tries and left < work.parts.operators.tries:
+        prompt = _forms(work, "ask.password_again", count=left)
+    else:
+        prompt = _forms(
+            work, f"ask.password_of_{rank_of(operator.number).name.lower()}", number=operator.number
+        )
+    return FloorView(_entry_name(work), (), prompt, _stars(work))
+
+
+def _new_password(work: FloorWork) -> FloorView:
+    return FloorView(_entry_name(work), (), _forms(work, "ask.new_password"), _stars(work))
+
+
+def _repeated_password(work: FloorWork) -> FloorView:
+    return FloorView(_entry_name(work), (), _forms(work, "ask.repeat_password"), _stars(work))
+
+
+def _stars(work: FloorWork) -> str:
+    return "*" * len(work.password) + "_"
+
+
+def _confirming(work: FloorWork) -> FloorView:
+    return FloorView(_entry_name(work), (), _forms(work, "ask.confirm"), work.answers.operator)
+
+
+def _notice(work: FloorWork) -> FloorView:
+    return FloorView(_entry_name(work), (), _forms(work, f"notices.{work.notice}"))
+
+
+_VIEWS: Mapping[Enum, Callable[[FloorWork], FloorView]] = {
+    State.MENU: _menu,
+    State.DECIDING: _menu,
+    State.READING: _reading,
+    State.TYPING_NUMBER: _number,
+    State.TYPING_PASSWORD: _password,
+    State.TYPING_NEW_PASSWORD: _new_password,
+    State.REPEATING_PASSWORD: _repeated_password,
+    State.CONFIRMING: _confirming,
+    State.NOTICE: _notice,
+}

@@ -1,0 +1,81 @@
+"""The menus as data: which entries there are, what each does, what it asks for, and who must approve it.
+
+Read from `texts/menus.toml`, which explains the fields. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from firmware.operators import Rank
+from firmware.texts import table
+
+MAIN = "main"
+DOORS = "doors"
+ENTRIES_MAX = 9
+
+
+class Verb(Enum):
+    """What choosing an entry does."""
+
+    OPEN = "open"
+    POST = "post"
+    SHOW = "show"
+    PRINT = "print"
+    DO = "do"
+
+
+class Ask(Enum):
+    """What is typed before."""
+
+    OPERATOR = "operator"  # the number of one that there is
+    CASHIER = "cashier"  # the same, and neither supervisor nor administrator
+    NEW_CASHIER = "new_cashier"  # the number of one that there is not
+    VOUCHER = "voucher"
+    PASSWORD = "password"  # noqa: S105 - the word
+    NEW_PASSWORD = "new_password"  # noqa: S105 - the word
+
+
+NUMBERS = frozenset({Ask.OPERATOR, Ask.CASHIER, Ask.NEW_CASHIER, Ask.VOUCHER})
+DIGITS_MAX: Mapping[Ask, int] = {Ask.OPERATOR: 2, Ask.CASHIER: 2, Ask.NEW_CASHIER: 2, Ask.VOUCHER: 6}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a menu. `what` is the verb's object, `data` what comes with a posted event."""
+
+    name: str
+    verb: Verb
+    what: str
+    data: str = ""
+    asks: tuple[Ask, ...] = ()
+    rank: Rank = Rank.CASHIER
+    confirms: bool = False
+
+
+def _entry(row: Mapping[str, Any]) -> Entry:
+    verb, what, *data = row["does"].split()
+    return Entry(
+        row["name"],
+        Verb(verb),
+        what,
+        " ".join(data),
+        tuple(Ask(name) for name in row.get("asks", ())),
+        Rank[row.get("authority", "cashier").upper()],
+        row.get("confirms", False),
+    )
+
+
+_TABLE = table("menus.toml")
+
+MENUS: Mapping[str, tuple[Entry, ...]] = {
+    name: tuple(map(_entry, rows)) for name, rows in _TABLE["menu"].items()
+}
+"""Every menu by its name, `DOORS` apart: what is done without a menu."""
+
+DOOR: Mapping[str, Entry] = {entry.name: entry for entry in MENUS[DOORS]}
+TOP = Entry("main", Verb.OPEN, MAIN)
+"""What the menu key does."""

@@ -1,0 +1,129 @@
+"""Reports as items for paper or display: what became of a transaction, who the operators are.
+
+Pure: the same values give the same report. Each takes the `Paper` on which it is to stand; a display is a
+narrow one. No report holds a full card number, a password or key material: what it is made of holds none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from firmware.operators import Operator
+from firmware.paper import Paper
+from firmware.records import Outcome, Outgoing, OutgoingKind, OutgoingState, Payment, Reason
+from firmware.settings import TerminalSettings
+from firmware.texts import response_code, text
+from hal.api import PrintItem, PrintRule
+from wire.money import currency
+
+Items = list[PrintItem]
+
+
+def heading(paper: Paper, title: str, settings: TerminalSettings, printed_at: datetime) -> Items:
+    """What every report on paper begins with: its title, the merchant, the terminal, the time."""
+    name = settings.merchant_name_zh if paper.language == "zh" else settings.merchant_name
+    return [
+        *paper.centred(f"title.{title}", bold=True, large=True),
+        PrintRule(),
+        *paper.field("merchant_name", name),
+        *paper.field("merchant_no", settings.merchant_id),
+        *paper.field("terminal_no", settings.terminal_id),
+        *paper.field("operator_no", settings.operator),
+        *paper.field("printed_at", f"{printed_at:%Y/%m/%d %H:%M:%S}"),
+        PrintRule(),
+    ]
+
+
+def operator_list(paper: Paper, operators: Iterable[Operator], locked: frozenset[str]) -> Items:
+    """Every operator with the rank, and what should be known about the password: never the password."""
+    items: Items = []
+    for operator in operators:
+        items += paper.pair(operator.number, paper.text(f"rank.{operator.rank.name.lower()}"))
+        if operator.has_default_password:
+            items += paper.paragraph(paper.text("default_password"))
+        if operator.number in locked:
+            items += paper.paragraph(paper.text("locked_out"))
+    return items
+
+
+# --- what became of a transaction --------------------------------------------------------------------
+
+
+def transaction_report(paper: Paper, payment: Payment, outbox: Iterable[Outgoing], copies_max: int) -> Items:
+    """What a cashier asks about a transaction that was lost sight of: did it work, who knows, what now."""
+    sent = [entry for entry in outbox if entry.payment_number == payment.number]
+    return [
+        *paper.pair(_outcome(paper, payment), _amount(payment), bold=True),
+        *(
+            item
+            for key, values in _fate(payment, sent)
+            for item in paper.paragraph(paper.text(key, **values))
+        ),
+        *_why(paper, payment),
+        *_slip(paper, payment, copies_max),
+        PrintRule(),
+        *_particulars(paper, payment),
+    ]
+
+
+def _amount(payment: Payment) -> str:
+    return currency(payment.currency).format(payment.amount_minor)
+
+
+def _outcome(paper: Paper, payment: Payment) -> str:
+    outcome = payment.outcome.value if payment.outcome else "open"
+    return paper.text(f"outcome.{outcome}")
+
+
+def _fate(payment: Payment, sent: Sequence[Outgoing]) -> list[tuple[str, dict[str, object]]]:
+    """What the bank knows of it, and what is still to be sent, as keys of texts."""
+    by_kind = {entry.kind: entry for entry in sent}
+    reversal = by_kind.get(OutgoingKind.REVERSAL)
+    if reversal is not None and reversal.state is OutgoingState.DUE:
+        return [("fate.reversal_waits", {}), ("fate.attempts", {"count": reversal.attempts})]
+    if reversal is not None:
+        return [("fate.reversal_refused" if reversal.state is OutgoingState.REFUSED else "fate.open", {})]
+    if payment.reversed:
+        return [("fate.reversed", {})]
+    if payment.outcome is not Outcome.APPROVED:
+        return [("fate.open" if payment.outcome is None else "fate.nothing_charged", {})]
+    completion = next((entry for entry in sent if entry.kind is not OutgoingKind.REVERSAL), None)
+    if completion is None:
+        return [("fate.booked", {})]
+    if completion.state is OutgoingState.REFUSED:
+        return [("fate.completion_refused", {})]
+    return [("fate.completion_waits", {}), ("fate.attempts", {"count": completion.attempts})]
+
+
+def _why(paper: Paper, payment: Payment) -> Items:
+    """The reason, and the bank's words."""
+    items: Items = []
+    if payment.reason is not Reason.NONE:
+        items += paper.paragraph(text(paper.language, f"screen.reason.{payment.reason.value}.full"))
+    if payment.response_code not in {"", "00"}:
+        answer = response_code(payment.response_code)
+        items += paper.paragraph(f"{answer.code} {answer.text(paper.language)}")
+    return items
+
+
+def _slip(paper: Paper, payment: Payment, copies_max: int) -> Items:
+    if payment.outcome is not Outcome.APPROVED or payment.reversed:
+        return []
+    printed = min(payment.copies_printed, copies_max)
+    key = "slip.printed" if printed == copies_max else "slip.missing"
+    return paper.paragraph(paper.text(key, printed=printed, copies=copies_max))
+
+
+def _particulars(paper: Paper, payment: Payment) -> Items:
+    """The numbers under which it is found again; those that it never got are left out."""
+    values = {
+        "voucher_no": payment.stan,
+        "batch_no": payment.batch,
+        "card_no": payment.pan_masked,
+        "auth_no": payment.authorisation_code,
+        "refer_no": payment.rrn,
+        "started_at": payment.started_at.replace("-", "/").replace("T", " "),
+        "operator_no": payment.operator,
+    }
+    return [item for key, value in values.items() if value for item in paper.field(key, value)]

@@ -1,0 +1,141 @@
+"""The floor table: menus, operators, approval, enquiries, reports, maintenance.
+
+A menu's entry is data (`firmware/texts/menus.toml`); the states here are the ways in which a person deals with
+one: choosing, typing a number or a password, confirming, reading, waiting for paper. Between any two of them
+stands `deciding`, which lasts no time: there the rules say in which order an entry's needs are met (that it is
+allowed now, a password, a number, a confirmation), what it then does, and where a person is left when it is
+done. Nothing here moves money: a transaction is begun by the terminal table after the floor has closed.
+"""
+
+# The columns are meant to be read down.
+# fmt: off
+# ruff: noqa: E501 - one rule a line, however long
+
+from __future__ import annotations
+
+from enum import Enum
+
+from firmware.txn.schema import Group, Keys, Kind, Row, Rule, Table, ignore
+
+
+class State(Enum):
+    """How a person deals with the floor."""
+
+    DECIDING = "deciding"
+    MENU = "menu"
+    TYPING_NUMBER = "typing_number"
+    TYPING_PASSWORD = "typing_password"  # noqa: S105 - a state
+    TYPING_NEW_PASSWORD = "typing_new_password"  # noqa: S105 - a state
+    REPEATING_PASSWORD = "repeating_password"  # noqa: S105 - a state
+    CONFIRMING = "confirming"
+    READING = "reading"
+    REPORT_PRINTING = "report_printing"
+    REPORT_STOPPED = "report_stopped"
+    NOTICE = "notice"
+    CLOSED = "floor_closed"
+
+
+class Event(Enum):
+    """What can happen on the floor."""
+
+    GO_ON = "go_on"
+    ENTRY_CHOSEN = "entry_chosen"
+    NUMBER_TYPED = "number_typed"
+    PASSWORD_TYPED = "password_typed"  # noqa: S105 - an event
+    NEW_PASSWORD_TYPED = "new_password_typed"  # noqa: S105 - an event
+    CONFIRM = "confirm"
+    CANCEL = "cancel"
+    COPY_PRINTED = "copy_printed"
+    PRINTER_STOPPED = "printer_stopped"
+    PRINTER_READY = "printer_ready"
+    TIMEOUT = "timeout"
+
+
+S, E = State, Event
+
+ROWS = (
+    Row(S.DECIDING,            Group.IN_SERVICE, Kind.WAITING, "menu",                "operator_timeout_ms", meaning="what the entry lacks, does, or leaves: decided at once"),
+    Row(S.MENU,                Group.IN_SERVICE, Kind.WAITING, "menu",                "operator_timeout_ms", Keys.MENU, meaning="an entry is to be chosen, by its digit or by arrows and enter"),
+    Row(S.TYPING_NUMBER,       Group.ASKING,     Kind.WAITING, "typing_number",       "operator_timeout_ms", Keys.NUMBER, meaning="the number of an operator or a voucher is typed"),
+    Row(S.TYPING_PASSWORD,     Group.ASKING,     Kind.WAITING, "typing_password",     "operator_timeout_ms", Keys.PASSWORD, meaning="the password of whoever must approve, or of who logs on"),
+    Row(S.TYPING_NEW_PASSWORD, Group.ASKING,     Kind.WAITING, "typing_new_password", "operator_timeout_ms", Keys.NEW_PASSWORD, meaning="a new password is typed"),
+    Row(S.REPEATING_PASSWORD,  Group.ASKING,     Kind.WAITING, "repeating_password",  "operator_timeout_ms", Keys.NEW_PASSWORD, meaning="and once more, so that a slip of the finger locks nobody out"),
+    Row(S.CONFIRMING,          Group.ASKING,     Kind.WAITING, "confirming",          "operator_timeout_ms", Keys.CONFIRMATION, meaning="what cannot be taken back is confirmed"),
+    Row(S.READING,             Group.PAPER,      Kind.WAITING, "reading",             "operator_timeout_ms", Keys.READING, meaning="a report is on the display"),
+    Row(S.REPORT_PRINTING,     Group.PAPER,      Kind.WAITING, "report_printing",     "paper_timeout_ms",    meaning="a report, or a slip again, is being printed"),
+    Row(S.REPORT_STOPPED,      Group.PAPER,      Kind.WAITING, "report_stopped",      "paper_timeout_ms",    meaning="no paper, cover open, too hot or jammed"),
+    Row(S.NOTICE,              Group.IN_SERVICE, Kind.WAITING, "notice",              "result_ms",           meaning="it is done, or why it cannot be"),
+    Row(S.CLOSED,              Group.END,        Kind.ENDED_WELL, "",                 meaning="back to the terminal"),
+)
+
+
+_TYPING = (S.TYPING_NUMBER, S.TYPING_PASSWORD, S.TYPING_NEW_PASSWORD, S.REPEATING_PASSWORD, S.CONFIRMING)
+
+
+def _leave(source: State, *events: Event, effects: tuple[str, ...] = ()) -> tuple[Rule, ...]:
+    """The entry is done with: back to its menu, or to the terminal."""
+    return tuple(Rule(source, event, S.DECIDING, effects=(*effects, "forget_entry", "go_on")) for event in events)
+
+
+RULES = (
+    Rule(S.DECIDING, E.GO_ON, S.MENU,                "in_menu"),
+    Rule(S.DECIDING, E.GO_ON, S.CLOSED,              "nothing_left"),
+    Rule(S.DECIDING, E.GO_ON, S.NOTICE,              "entry_refused", effects=("tell_refusal", "beep_error")),
+    Rule(S.DECIDING, E.GO_ON, S.TYPING_PASSWORD,     "password_missing", effects=("begin_typing",)),
+    Rule(S.DECIDING, E.GO_ON, S.TYPING_NUMBER,       "number_missing", effects=("begin_typing",)),
+    Rule(S.DECIDING, E.GO_ON, S.TYPING_NEW_PASSWORD, "new_password_missing", effects=("begin_typing",)),
+    Rule(S.DECIDING, E.GO_ON, S.CONFIRMING,          "confirmation_missing"),
+    Rule(S.DECIDING, E.GO_ON, S.MENU,                "opens_menu", effects=("open_menu",)),
+    Rule(S.DECIDING, E.GO_ON, S.CLOSED,              "posts_event", effects=("post_event",)),
+    Rule(S.DECIDING, E.GO_ON, S.READING,             "shows_report", effects=("open_report",)),
+    Rule(S.DECIDING, E.GO_ON, S.REPORT_PRINTING,     "prints_report", effects=("print_report",)),
+    Rule(S.DECIDING, E.GO_ON, S.NOTICE,              records=("do_action",), effects=("finish_action",)),
+    Rule(S.DECIDING, E.CANCEL,  S.CLOSED),
+    Rule(S.DECIDING, E.TIMEOUT, S.CLOSED),
+
+    Rule(S.MENU, E.ENTRY_CHOSEN, S.DECIDING, effects=("go_on",)),
+    Rule(S.MENU, E.CANCEL,       S.DECIDING, effects=("leave_menu", "go_on")),
+    Rule(S.MENU, E.TIMEOUT,      S.CLOSED),
+
+    Rule(S.TYPING_NUMBER, E.NUMBER_TYPED, S.DECIDING, effects=("go_on",)),
+    Rule(S.TYPING_PASSWORD, E.PASSWORD_TYPED, S.NOTICE, "password_locks", ("count_wrong_password",), ("tell_lock", "beep_alert")),
+    Rule(S.TYPING_PASSWORD, E.PASSWORD_TYPED, S.TYPING_PASSWORD, "password_wrong", ("count_wrong_password",), ("begin_typing", "beep_error")),
+    Rule(S.TYPING_PASSWORD, E.PASSWORD_TYPED, S.DECIDING, records=("forgive_wrong_passwords",), effects=("go_on",)),
+    Rule(S.TYPING_NEW_PASSWORD, E.NEW_PASSWORD_TYPED, S.TYPING_NEW_PASSWORD, "new_password_weak", effects=("refuse_password", "beep_error")),
+    Rule(S.TYPING_NEW_PASSWORD, E.NEW_PASSWORD_TYPED, S.REPEATING_PASSWORD, effects=("begin_typing",)),
+    Rule(S.REPEATING_PASSWORD, E.NEW_PASSWORD_TYPED, S.TYPING_NEW_PASSWORD, "new_password_differs", effects=("refuse_password", "beep_error")),
+    Rule(S.REPEATING_PASSWORD, E.NEW_PASSWORD_TYPED, S.DECIDING, effects=("go_on",)),
+    Rule(S.CONFIRMING, E.CONFIRM, S.DECIDING, effects=("go_on",)),
+    *(rule for state in _TYPING for rule in _leave(state, E.CANCEL, E.TIMEOUT)),
+
+    Rule(S.READING, E.CONFIRM, S.REPORT_PRINTING, effects=("print_report",)),
+    *_leave(S.READING, E.CANCEL, E.TIMEOUT),
+    *_leave(S.REPORT_PRINTING, E.COPY_PRINTED),
+    Rule(S.REPORT_PRINTING, E.PRINTER_STOPPED, S.REPORT_STOPPED, effects=("beep_alert",)),
+    *_leave(S.REPORT_PRINTING, E.CANCEL, E.TIMEOUT, effects=("stop_printing",)),
+    Rule(S.REPORT_STOPPED, E.PRINTER_READY, S.REPORT_PRINTING, effects=("resume_printing",)),
+    *_leave(S.REPORT_STOPPED, E.CANCEL, E.TIMEOUT, effects=("stop_printing",)),
+    *_leave(S.NOTICE, E.CONFIRM, E.CANCEL, E.TIMEOUT),
+)
+
+
+def _except(*states: State) -> tuple[State, ...]:
+    return tuple(state for state in S if state not in {*states, S.CLOSED})
+
+
+_PRINTER = (E.COPY_PRINTED, E.PRINTER_STOPPED, E.PRINTER_READY)
+
+IGNORED = (
+    ignore((S.CLOSED,), Event, "the floor is closed")
+    | ignore(_except(S.DECIDING), (E.GO_ON,), "nothing is to be decided")
+    | ignore(_except(S.MENU), (E.ENTRY_CHOSEN,), "no menu is shown")
+    | ignore(_except(S.TYPING_NUMBER), (E.NUMBER_TYPED,), "no number is being typed")
+    | ignore(_except(S.TYPING_PASSWORD), (E.PASSWORD_TYPED,), "no password is asked for")
+    | ignore(_except(S.TYPING_NEW_PASSWORD, S.REPEATING_PASSWORD), (E.NEW_PASSWORD_TYPED,), "no new password is being typed")
+    | ignore(_except(S.CONFIRMING, S.READING, S.NOTICE), (E.CONFIRM,), "there is nothing to confirm")
+    | ignore(_except(S.REPORT_PRINTING, S.REPORT_STOPPED), _PRINTER, "nothing is being printed")
+    | ignore((S.REPORT_PRINTING,), (E.PRINTER_READY,), "the printer never stopped")
+    | ignore((S.REPORT_STOPPED,), (E.COPY_PRINTED, E.PRINTER_STOPPED), "the printer has stopped already")
+)
+
+TABLE = Table("floor", "The shop floor", S.DECIDING, ROWS, tuple(Event), RULES, IGNORED)
