@@ -103,3 +103,27 @@ class FrameError(WireError):
     """Not a frame of a serial line, or a damaged one; or not the parameters of a CRC."""
 
     code = "W900"
+
+
+class ApduError(WireError):
+    """Not a command or a response of ISO/IEC 7816-4."""
+
+    code = "W910"
+
+
+class AtrError(WireError):
+    """Not an answer to reset of ISO/IEC 7816-3, or not a PPS."""
+
+    code = "W920"
+
+
+class BlockError(WireError):
+    """Not a block of the protocol T=1, or a damaged one."""
+
+    code = "W930"
+
+
+class CcidError(WireError):
+    """Not a message of a CCID smart-card reader."""
+
+    code = "W940"
