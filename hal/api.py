@@ -4,6 +4,7 @@ The plan of this file. A device is opened once, polled by the firmware's only th
 here blocks. A device never calls the firmware: it is asked with `poll()` and answers with events. A device
 whose physics take time (a printer moving paper) says with `deadline_ms()` when to ask again, so that the
 same device runs in real time and in virtual time. Every backend passes the suite in `tests/contract/`.
+One contract has a file of its own: the slot for chip cards, `hal.smart_card`.
 
 The one exception to "asked, never calling" is PIN entry: while a secure entry is on, the keypad hands each
 key to the sink that the secure room gave it, and `poll()` shows none of them (see `Keypad`).
@@ -19,6 +20,7 @@ from datetime import datetime
 from enum import Enum
 from typing import ClassVar, Protocol
 
+from hal.smart_card_events import ChipEvent
 from wire.track import Track1, Track2, Track3
 
 # --- errors ------------------------------------------------------------------------------------------
@@ -599,4 +601,5 @@ DeviceEvent = (
     | PortLost
     | PortRestored
     | TamperTripped
+    | ChipEvent
 )

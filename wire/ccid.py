@@ -71,7 +71,7 @@ NOTIFICATION = 0x50
 
 @dataclass(frozen=True, slots=True)
 class CcidMessage:
-    """One message. `specific`: three bytes whose meaning goes by the type; of answers: status, error, one more.
+    """One message. `specific`: three bytes, of answers status, error and one more; of requests by their type.
 
     `type` is a number, as a reader may send types that this file does not name.
     """

@@ -87,6 +87,9 @@ class OpenPort(Protocol):
     def write(self, data: bytes | bytearray) -> int:
         """Take bytes for sending; returns how many were taken."""
 
+    def apply(self, settings: LineSettings) -> bool:
+        """Change rate and parity; False where the port has none, or cannot do these."""
+
     def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> bool:
         """Drive our control lines; False where the port has none."""
 
@@ -152,6 +155,9 @@ class _DescriptorPort:
         except BlockingIOError:
             return 0
 
+    def apply(self, settings: LineSettings) -> bool:
+        return _apply(self._driver, settings)
+
     def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> bool:
         return _drive_lines(self._driver, dtr=dtr, rts=rts)
 
@@ -180,6 +186,9 @@ class _QueuePort:
         taken = self._driver.write(bytes(data))
         return len(data) if taken is None else int(taken)
 
+    def apply(self, settings: LineSettings) -> bool:
+        return _apply(self._driver, settings)
+
     def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> bool:
         return _drive_lines(self._driver, dtr=dtr, rts=rts)
 
@@ -189,6 +198,17 @@ class _QueuePort:
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self._driver.close()
+
+
+def _apply(driver: Any, settings: LineSettings) -> bool:
+    if not hasattr(driver, "dtr"):
+        return False
+    try:
+        driver.parity = settings.for_pyserial["parity"]
+        driver.baudrate = settings.bits_per_s
+    except (ValueError, OverflowError, termios.error):
+        return False
+    return True
 
 
 def _drive_lines(driver: Any, *, dtr: bool | None, rts: bool | None) -> bool:

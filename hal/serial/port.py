@@ -7,6 +7,7 @@ port found again.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from hal.api import (
     BytesReceived,
@@ -130,6 +131,17 @@ class PyserialPort(QuietDevice):
         driven: list[bool] = []
         self._work(lambda port: driven.append(port.set_lines(dtr=dtr, rts=rts)))
         return driven == [True]
+
+    def set_speed(self, bits_per_s: int, parity: Parity) -> bool:
+        """Change rate and parity of the open port, as chip cards need it; False where the port has none.
+
+        They stay when the port vanishes and comes back.
+        """
+        self.settings = replace(self.settings, bits_per_s=bits_per_s, parity=parity)
+        self.bits_per_s = bits_per_s
+        done: list[bool] = []
+        self._work(lambda port: done.append(port.apply(self.settings)))
+        return done == [True]
 
     def modem_lines(self) -> ModemLines | None:
         """The other side's control lines; None where the port has none, or is not there."""

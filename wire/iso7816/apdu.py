@@ -75,14 +75,12 @@ class CommandApdu:
         if len(data) < HEADER_BYTES:
             raise ApduError("truncated", f"a command begins with {HEADER_BYTES} bytes: CLA, INS, P1, P2")
         header, body = data[:HEADER_BYTES], data[HEADER_BYTES:]
-        if len(body) > 2 and body[0] == 0:
-            content, le = _read_body(body[1:], length_bytes=2)
-            return cls(*header, content, le, extended=True)
-        content, le = _read_body(body, length_bytes=1)
-        return cls(*header, content, le)
+        extended = len(body) > 2 and body[0] == 0
+        content, le = _read_body(body[1:], 2) if extended else _read_body(body, 1)
+        return cls(header[0], header[1], header[2], header[3], content, le, extended)
 
 
-def _read_body(body: bytes, *, length_bytes: int) -> tuple[bytes, int | None]:
+def _read_body(body: bytes, length_bytes: int) -> tuple[bytes, int | None]:
     """Data and Le of what follows the header; lengths take one byte, or two in the extended coding."""
     if not body:
         return b"", None

@@ -1,10 +1,10 @@
-"""The answer to reset (ATR): what a chip card says of itself when it gets power, taken apart and put together.
+"""The answer to reset (ATR), which a chip card gives when it gets power, taken apart and put together.
 
     TS T0 [TA1 TB1 TC1 TD1] [TA2 TB2 TC2 TD2] ... historical bytes [TCK]
 
 The upper half of T0 and of each TD says which of the next four bytes are there, the lower half of T0 counts
 the historical bytes, that of a TD names a protocol. TCK makes the XOR of T0 to TCK zero; it is missing where
-T=0 is the only protocol named. Source: ISO/IEC 7816-3:2006, section 8. EMV allows less: `wire.iso7816.atr_emv`.
+T=0 is the only protocol named. Source: ISO/IEC 7816-3:2006, section 8; what EMV forbids of it: `atr_emv`
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _A, _B, _C, _D = 0x10, 0x20, 0x40, 0x80
 
 
 def clock_rate(fidi: int) -> tuple[int, int] | None:
-    """Fi (clock cycles for one bit at the default rate) and Di (how much faster) of TA1; None when reserved."""
+    """Fi (clock cycles a bit takes) and Di (by how much fewer they are) of TA1; None when reserved."""
     fi, di = _FI[fidi >> 4], _DI[fidi & 0x0F]
     return (fi, di) if fi and di else None
 
 
 @dataclass(frozen=True, slots=True)
 class InterfaceBytes:
-    """TAi, TBi, TCi and the protocol that TDi names. `protocol` None: there is no TDi, this is the last group."""
+    """TAi, TBi, TCi and the protocol that TDi names; None: there is no TDi, this is the last group."""
 
     ta: int | None = None
     tb: int | None = None
@@ -209,7 +209,7 @@ def _read_groups(data: bytes) -> tuple[Sequence[InterfaceBytes], int]:
     while True:
         values, position = _read_values(data, position, indicator)
         protocol = data[position] & 0x0F if indicator & _D else None
-        groups.append(InterfaceBytes(*values, protocol))
+        groups.append(InterfaceBytes(values[0], values[1], values[2], protocol))
         if protocol is None:
             return groups, position
         indicator = data[position]
