@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Protocol
 
+from wire.errors import ApduError
 from wire.iso7816.apdu import CommandApdu, ResponseApdu
 
 
@@ -43,3 +44,22 @@ class CardLink(Protocol):
 
     def silence(self) -> Step:
         """The card has not answered within its time."""
+
+
+class WholeLink:
+    """CardLink where something else keeps the protocol's rules: whole commands out, whole responses in."""
+
+    def start(self, command: CommandApdu) -> Step:
+        """The command's bytes."""
+        return Step(Fate.GOING_ON, command.encode())
+
+    def take(self, data: bytes) -> Step:
+        """The response's bytes."""
+        try:
+            return Step(Fate.DONE, response=ResponseApdu.decode(data))
+        except ApduError:
+            return Step(Fate.LOST)
+
+    def silence(self) -> Step:
+        """Whatever keeps the rules has given up."""
+        return Step(Fate.LOST)

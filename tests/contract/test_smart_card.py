@@ -27,10 +27,9 @@ CHALLENGE = "0084000008"
 @pytest.fixture(params=RIGS)
 def rig(request: pytest.FixtureRequest) -> Iterator[SlotRig]:
     rig = RIGS[request.param]()
-    rig.slot.open()
-    rig.settle(within_ms=2_000)
+    rig.start()
     yield rig
-    rig.slot.close()
+    rig.close()
 
 
 @pytest.fixture
@@ -180,12 +179,12 @@ def test_nothing_secret_is_printed(ready: SlotRig) -> None:
 
 
 def test_a_slow_card_has_its_time(rig: SlotRig) -> None:
-    card = FileCard(rig.atr, compute_ms={0x84: 6_000})
+    card = FileCard(rig.atr, compute_ms={0x84: rig.slow_ms})
     rig.insert(card)
     rig.power_on()
     begin_ms = rig.clock.monotonic_ms()
     assert rig.send(CHALLENGE)[1] == 0x9000
-    assert rig.clock.monotonic_ms() - begin_ms >= 6_000
+    assert rig.clock.monotonic_ms() - begin_ms >= rig.slow_ms
     assert card.executed == [0x84]
 
 

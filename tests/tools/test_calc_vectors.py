@@ -12,7 +12,7 @@ VECTORS = Path(__file__).parents[1] / "vectors"
 TOPICS = (
     *("crc", "dukpt_tdes", "dukpt_aes", "pin_block", "pin_verification", "card_verification", "mac", "kcv"),
     *("unionpay_keys", "sm4", "tr31", "emv_keys", "emv_cryptogram", "emv_bits", "ber_tlv", "iso8583"),
-    *("emv_qr", "magstripe", "luhn", "serial_framing"),
+    *("emv_qr", "magstripe", "luhn", "serial_framing", "apdu"),
 )
 CASES = [pytest.param(case, id=case.id) for topic in TOPICS for case in read_cases(VECTORS / f"{topic}.json")]
 

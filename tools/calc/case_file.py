@@ -17,7 +17,7 @@ from firmware.secure.errors import BadInput
 from tools.calc.errors import CalculationErrors, Refused, reason_of
 from tools.calc.inputs import Inputs
 
-_MODULES = ("keys", "dukpt", "pins_and_cards", "emv", "formats")
+_MODULES = ("keys", "dukpt", "pins_and_cards", "emv", "chips", "formats")
 
 # Vectors may give the leading bytes of these only, and the rightmost digits of a CVC3.
 _LEADING = frozenset({"mac", "kcv", "session_key_kcv"})
