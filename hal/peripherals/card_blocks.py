@@ -94,10 +94,12 @@ class CardBlocks:
 
     def _on_ready(self, block: ReadyBlock) -> Reply:
         info = self._last_info
-        if info is not None and self._last == info and block.number != info.number and info.more:
-            return self._next_info()
-        # Everything else asks for the last block again: the terminal did not get it.
-        return self._send(self._last)
+        if info is None or self._last != info:
+            return self._complain(Damage.OTHER)
+        if block.number == info.number:
+            return self._send(info)
+        # It has this one: it wants the next; where there is none, its own block got lost on the way.
+        return self._next_info() if info.more else self._complain(Damage.OTHER)
 
     def _on_info(self, block: InfoBlock) -> Reply:
         if block.number != self._expected or len(block.data) > self._ifsc or self._waits_for_time is not None:

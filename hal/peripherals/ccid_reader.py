@@ -49,7 +49,12 @@ _ANSWERS = {
 
 
 class SerialCcidReader:
-    """hal.peripherals.api.Peripheral. `echo`: each frame of the host is sent back first."""
+    """hal.peripherals.api.Peripheral.
+
+    `echo`: each frame of the host is sent back first, as a GemPC Twin does it. Such a reader is silent while
+    a card of T=0 takes its time: pcscd's driver takes the first frame of whatever it reads for an echo, and
+    would lose the answer behind a time extension. Without echo (GemCore POS Pro) time extensions are sent.
+    """
 
     def __init__(self, *, echo: bool = True) -> None:
         self.damaged_frames = 0
@@ -232,7 +237,7 @@ class SerialCcidReader:
         header, data = message.data[:HEADER_BYTES].ljust(HEADER_BYTES, b"\0"), message.data[HEADER_BYTES:]
         after_ms = turns.time_ms(header, data)
         answer = self._done(message, turns.answer(header, data))
-        if self.faults.asks_for_time:
+        if self.faults.asks_for_time and not self._echo:
             for extension_ms in range(_TIME_EXTENSION_MS, after_ms, _TIME_EXTENSION_MS):
                 status = bytes([CommandState.TIME_EXTENSION << 6, 1, 0])
                 waiting = CcidMessage(answer.type, answer.slot, answer.sequence, status)

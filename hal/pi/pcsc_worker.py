@@ -1,7 +1,7 @@
 """PC/SC's calls, which block for as long as a card computes, on a thread of their own.
 
-Jobs go in by a queue, results come out by another and a pipe that wakes whoever polls. Between jobs the reader
-is asked whether there is a card. The thread holds the context and the card, nobody else calls PC/SC.
+Jobs go in by a queue, results come out by another and a pipe that wakes whoever polls. Between jobs the
+reader is asked whether there is a card. The thread holds the context and the card, nobody else calls PC/SC.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 _LOOK_S = 0.1
 _NOTICE_MS = 1_000
 """How long after a failure to wait for pcscd to notice that the card is gone; it looks every 400 ms."""
+_STOP_S = 5.0
 _WAKE_BYTES = 4096
 
 
@@ -40,7 +41,7 @@ class Done:
 
 
 class PcscWorker:
-    """One reader. Start it once; `stop` waits until the job that runs has ended."""
+    """One reader. Start it once, and stop it."""
 
     def __init__(self, scard: Any, context: Any, reader: str) -> None:
         self._scard = scard
@@ -64,11 +65,12 @@ class PcscWorker:
         self._thread.start()
 
     def stop(self) -> None:
-        """Switch the card off and end. May wait for a card that computes."""
+        """Switch the card off and end. Waits for a card that computes, but not for a reader that hangs."""
         self._jobs.put(None)
-        self._thread.join()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+        self._thread.join(_STOP_S)
+        if not self._thread.is_alive():  # else it goes on until PC/SC returns, and needs its pipe
+            os.close(self._wake_read)
+            os.close(self._wake_write)
 
     def fileno(self) -> int:
         """Readable when there is a result."""

@@ -53,6 +53,7 @@ class CcidLine:
         self._current: Request | None = None
         self._deadline_ms: int | None = None
         self._repeats = 0
+        self._has_echo = False  # then a reader that is there shows it at once, however slow the card is
         self._now_ms = 0
 
     @property
@@ -114,9 +115,11 @@ class CcidLine:
 
     def _on_message(self, message: CcidMessage) -> None:
         request = self._current
-        if message.type < _ANSWER_TYPES_FROM or request is None:
+        if request is None or message.sequence != request.message.sequence:
             return
-        if message.sequence != request.message.sequence:
+        if message.type < _ANSWER_TYPES_FROM:
+            self._has_echo = True
+            self._deadline_ms = self._now_ms + request.patience_ms
             return
         if message.command is CommandState.TIME_EXTENSION:
             self._deadline_ms = self._now_ms + request.patience_ms * max(1, message.error)
@@ -142,12 +145,14 @@ class CcidLine:
             data=request.message.data,
         )
         self._current = Request(message, request.then, request.patience_ms)
-        self._deadline_ms = self._now_ms + request.patience_ms
+        self._deadline_ms = self._now_ms + (ANSWER_MS if self._has_echo else request.patience_ms)
         self._repeats = 0
         self._write(encode_frame(message))
 
     def _repeat(self, frame: bytes) -> None:
-        if self._current is not None and self._repeats < _REPEATS_MAX:
+        if self._repeats >= _REPEATS_MAX:
+            self._finish(None)
+        elif self._current is not None:
             self._repeats += 1
             self._write(frame)
 

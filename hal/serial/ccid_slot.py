@@ -25,6 +25,7 @@ _POLL_MS = 500
 _HELLO_AGAIN_MS = 2_000
 _POWER_PATIENCE_MS = 5_000
 _TRANSFER_PATIENCE_MS = 3_000
+_NULLS_PATIENCE_MS = 15_000  # a reader with echo keeps a card's NULLs to itself
 _FIRMWARE = b"\x02"  # the escape that answers with the firmware's name
 _VOLTS_5, _VOLTS_3 = 1, 2
 
@@ -268,7 +269,7 @@ class SerialCcidSlot(CcidSlot):
 def _card_patience_ms(atr: Atr, protocol: int) -> int:
     """How long the card may take before it says anything, at the slowest clock that readers use (1 MHz)."""
     if protocol == T0:
-        return 960 * atr.waiting_integer * 372 // 1_000
+        return 960 * atr.waiting_integer * 372 // 1_000 + _NULLS_PATIENCE_MS
     return (1 << atr.waiting_integers[0]) * 960 * 372 // 1_000
 
 

@@ -20,6 +20,7 @@ class WiredPort(QuietDevice):
         self.speeds: list[tuple[int, str]] = []
         self.written = bytearray()
         self.refuses_speed = False
+        self.damage_next_write = False
         self._far = far
         self._clock = clock
         self._plugged = True
@@ -30,6 +31,9 @@ class WiredPort(QuietDevice):
     def write(self, data: bytes) -> None:
         if self._plugged and self._is_open:
             self.written += data
+            if self.damage_next_write:
+                self.damage_next_write = False
+                data = data[:-1] + bytes([data[-1] ^ 0x01])
             self._turn(data)
 
     def poll(self) -> Sequence[DeviceEvent]:
@@ -64,7 +68,7 @@ class WiredPort(QuietDevice):
         return True
 
     def modem_lines(self) -> ModemLines | None:
-        if not isinstance(self._far, PhoenixReader):
+        if not isinstance(self._far, PhoenixReader) or not self._plugged:
             return None
         lines = self._far.lines
         return ModemLines(cts=lines.cts, dsr=lines.dsr, dcd=lines.dcd)
