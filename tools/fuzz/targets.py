@@ -25,6 +25,7 @@ from host_link.handshake import Role
 from host_link.recording import read_header, read_records
 from host_link.session import Channel, LinkCounters, Session
 from tools.config import load_config
+from tools.fuzz.card_targets import card_link, card_reader, card_slot, smart_card
 from tools.scenario import load_scenario
 from tools.toml_table import ConfigError
 from tools.wire_log import WireLog
@@ -317,6 +318,10 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
         iso8583_iso87,
         tcp,
         chip,
+        smart_card,
+        card_link,
+        card_slot,
+        card_reader,
         tracks,
         qr,
         swipes,
