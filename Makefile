@@ -10,7 +10,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 # What tests need besides Python. A test whose package is missing is skipped and says so.
-TEST_PACKAGES := socat tshark libzbar0 tesseract-ocr tesseract-ocr-chi-sim
+TEST_PACKAGES := socat tshark libzbar0 tesseract-ocr tesseract-ocr-chi-sim \
+	pcscd libccid vsmartcard-vpcd libpcsclite-dev iproute2
 WORKERS_MAX := 8
 SECONDS ?= 60
 
@@ -24,6 +25,7 @@ run: setup-run ## play one payment: seven steps, ledger, slip; pictures and soun
 
 test: setup-dev ## run every test
 	@tools/setup/system-packages.sh $(TEST_PACKAGES) || echo "make test: going on without; the tests that need it are skipped"
+	@tools/setup/pyscard.sh || echo "make test: going on without pyscard; the tests of PC/SC are skipped"
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal --maxprocesses $(WORKERS_MAX) $(ARGS)
 
 check: setup-dev ## style, types, import rules, generated pages

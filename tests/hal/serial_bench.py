@@ -121,6 +121,11 @@ class _End:
         self._bench.sent_bytes += len(data)
         return len(data)
 
+    def apply(self, settings: LineSettings) -> bool:
+        self._check()
+        self._bench.settings = settings
+        return True
+
     def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> bool:
         self._check()
         for name, value in (("dtr", dtr), ("rts", rts)):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hal.api import DeviceMissing
+from hal.api import DeviceEvent, DeviceMissing
 from hal.cards.card import ATR_T0, ATR_T1
 from hal.cards.file_card import FileCard
 from hal.host.clock import SystemClock
@@ -24,6 +24,7 @@ from hal.smart_card import (
     Reset,
 )
 from tests.hal.reader_on_pty import ReaderOnPty
+from tests.hal.serial_bench import URL, Bench, connect
 from tests.hal.slots import RealTimeRig, SlotRig, ccid_rig
 from tests.hal.wired_port import WiredPort
 from wire.ccid import CcidMessage, CcidType, SerialFrameReader, encode_frame
@@ -294,3 +295,48 @@ def test_a_port_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DeviceMissing, match="it is not there"):
         slot.open()
     assert not slot.self_test().ok
+
+
+# --- over a line with a rate, and noise on it --------------------------------------------------------
+
+
+def run_until(bench: Bench, slot: SerialCcidSlot, wanted: type[object]) -> list[DeviceEvent]:
+    """What happens until an event of the kind comes, or half a minute has passed."""
+    events: list[DeviceEvent] = []
+    end_ms = bench.now_ms + 30_000
+    while bench.now_ms < end_ms and not any(isinstance(event, wanted) for event in events):
+        events += bench.run(slot, 20)
+    return events
+
+
+@pytest.mark.parametrize("atr", [ATR_T0, ATR_T1], ids=["t0", "t1"])
+def test_noise_on_the_line_makes_no_wrong_answer_and_no_second_command(
+    atr: Atr, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, card = SerialCcidReader(), FileCard(atr)
+    bench = Bench(reader, seed=5, bits_per_s=115_200, noise={"bit_error_rate": 2e-4})
+    connect(monkeypatch, bench)
+    slot = SerialCcidSlot(URL, bench.clock)
+    slot.open()
+    reader.insert(card)
+    outcomes = {ChipResponded: 0, ChipFailed: 0}
+    for _ in range(60):
+        if not slot.card_present:
+            run_until(bench, slot, ChipInserted)
+        if not slot.powered:
+            slot.power_on()
+            run_until(bench, slot, ChipReset | ChipFailed)  # type: ignore[arg-type]
+            continue
+        executed = len(card.executed)
+        slot.transmit(CHALLENGE)
+        (result,) = (
+            event
+            for event in run_until(bench, slot, ChipResponded | ChipFailed)  # type: ignore[arg-type]
+            if isinstance(event, ChipResponded | ChipFailed)
+        )
+        outcomes[type(result)] += 1
+        assert len(card.executed) - executed <= 1
+        if isinstance(result, ChipResponded):
+            assert result.response.data == len(card.executed).to_bytes(8, "big")
+    assert outcomes[ChipResponded] > 40
+    slot.close()
