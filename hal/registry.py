@@ -43,6 +43,15 @@ BACKENDS: Mapping[tuple[str, str], str] = {
     ("buzzer", "virtual"): "hal.virtual.buzzer:VirtualBuzzer",
     ("card_reader", "virtual"): "hal.virtual.card_reader:VirtualCardReader",
     ("printer", "virtual"): "hal.virtual.printer:VirtualPrinter",
+    ("tamper", "gpio"): "hal.pi.gpio:GpioTamper",
+    ("leds", "gpio"): "hal.pi.gpio:GpioLeds",
+    ("buzzer", "gpio"): "hal.pi.gpio:GpioBuzzer",
+    ("display", "luma"): "hal.pi.luma_display:LumaDisplay",
+    ("display", "framebuffer"): "hal.pi.luma_display:FramebufferDisplay",
+    ("display", "hd44780"): "hal.pi.character_lcd:CharacterLcd",
+    ("keypad", "evdev"): "hal.pi.input_devices:EvdevKeypad",
+    ("card_reader", "evdev"): "hal.pi.input_devices:EvdevMagstripeReader",
+    ("card_reader", "hidraw"): "hal.pi.hidraw_magstripe:HidrawMagstripeReader",
     ("display", "vfd"): "hal.serial.vfd:SerialVfd",
     ("keypad", "serial"): "hal.serial.keypad:SerialKeypad",
     ("buzzer", "serial"): "hal.serial.buzzer:SerialBuzzer",
@@ -52,6 +61,9 @@ BACKENDS: Mapping[tuple[str, str], str] = {
     ("serial_port", "virtual"): "hal.virtual.serial_port:VirtualSerialPort",
     ("serial_port", "serial"): "hal.serial.port:PyserialPort",
 }
+
+EXTRAS: Mapping[str, str] = dict.fromkeys(("evdev", "gpiozero", "luma", "RPLCD"), "pi")
+"""Which extra of this package brings a vendor's module."""
 
 _OPTION_TYPES = (str, int, float, bool, datetime, Path)
 
@@ -78,8 +90,10 @@ def backend_class(kind: str, backend: str) -> type[Any]:
         found = getattr(importlib.import_module(module_name), class_name)
     except ImportError as error:
         missing = error.name or module_name
+        extra = EXTRAS.get(missing.partition(".")[0])
+        remedy = f"pip install 'posterm[{extra}]'" if extra else "install it"
         raise DeviceMissing(
-            f"devices.{kind}: backend {backend!r} needs the Python module {missing!r}: install it, "
+            f"devices.{kind}: backend {backend!r} needs the Python module {missing!r}: {remedy}, "
             f"or choose another backend ({', '.join(known_backends(kind))})"
         ) from None
     except AttributeError:

@@ -20,9 +20,9 @@ from firmware.journal import Journal
 from firmware.secure.module import SecureModule
 from hal.api import DeviceFault
 from hal.board import Board
+from hal.device_key import KEY_FILE_DAMAGED
 from hal.profile import Profile
 from hal.registry import build_board
-from hal.virtual.tamper import KEY_FILE_DAMAGED
 from tools.station import StationError
 
 _NEW_KEYS = "load the keys again with posterm keys"
@@ -107,7 +107,7 @@ def _kept_file(profile: Profile, folder: Path, kind: str, option: str) -> Path |
     """The file in which a device keeps what it knows; None when it keeps nothing in a file of ours."""
     choice = profile.devices[kind]
     name = choice.options.get(option)
-    is_ours = choice.backend == {"storage": "sqlite", "tamper": "virtual"}[kind]
+    is_ours = choice.backend in {"storage": {"sqlite"}, "tamper": {"virtual", "gpio"}}[kind]
     return folder / name if is_ours and isinstance(name, str) and not name.startswith(":") else None
 
 

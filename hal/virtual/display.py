@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from hal.api import Clock, Screen, SelfTest
 from hal.device import QuietDevice
 from hal.raster.canvas import Canvas
+from hal.raster.paints import dot_colours
 from hal.raster.screen import Grid, Layout, draw, lay_out
-from hal.virtual.glass import colour_picture, dot_colours, lcd_picture
+from hal.virtual.glass import colour_picture, lcd_picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image

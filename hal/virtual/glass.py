@@ -9,23 +9,11 @@ from collections.abc import Sequence
 from math import sqrt
 
 from hal.raster.canvas import Canvas, Rgba, opaque
+from hal.raster.paints import LIGHT_PAINTS, dot_colours
 from hal.raster.screen import Bar, Paint
 
 _SHADES = 8
 """Steps of opacity with which a rounded corner fades into what is around the picture."""
-
-# The colour model: the paints of the screen, then the frame.
-COLOURS: dict[Paint, Rgba] = {
-    Paint.GROUND: opaque(0xF7F9FC),
-    Paint.TEXT: opaque(0x1F2A37),
-    Paint.HEADING: opaque(0x0B3C6F),
-    Paint.HEADER_BAR: opaque(0x0F3D73),
-    Paint.HEADER_TEXT: opaque(0xFFFFFF),
-    Paint.BAR: opaque(0x0E7C66),
-    Paint.BAR_TEXT: opaque(0xFFFFFF),
-    Paint.QR_LIGHT: opaque(0xFFFFFF),
-    Paint.QR_DARK: opaque(0x000000),
-}
 
 _MARGIN = 8
 """Dots between the cells of the colour model and its frame."""
@@ -36,11 +24,6 @@ _LCD_COLOURS = (opaque(0xB7C465), opaque(0xAEBB5C), opaque(0x26301C), opaque(0x5
 _AS_GAP = bytes([_LCD_GLASS, _LCD_GLASS, _LCD_ON_GAP, _LCD_ON_GAP]).ljust(256, b"\0")
 
 
-def dot_colours() -> list[Rgba]:
-    """The colour of every value of `Paint`, in order."""
-    return [COLOURS[paint] for paint in Paint]
-
-
 def colour_picture(screen: Canvas, bars: Sequence[Bar], scale: int) -> bytes:
     """A colour panel as PNG: the screen's dots, a margin in the screen's own colours, a dark frame."""
     glass = _with_margin(screen, bars).enlarged(scale)
@@ -49,7 +32,7 @@ def colour_picture(screen: Canvas, bars: Sequence[Bar], scale: int) -> bytes:
 
 def lcd_picture(screen: Canvas, scale: int) -> bytes:
     """A monochrome LCD as PNG: dots (with gaps between them if `scale` is 3 or more), glass, a frame."""
-    inks = bytes(_LCD_OFF if paint in _LIGHT_PAINTS else _LCD_ON for paint in Paint)
+    inks = bytes(_LCD_OFF if paint in LIGHT_PAINTS else _LCD_ON for paint in Paint)
     dots = Canvas(screen.width, screen.height)
     dots.dots[:] = screen.dots.translate(inks.ljust(256, b"\0"))
     large = dots.enlarged(scale)
@@ -59,9 +42,6 @@ def lcd_picture(screen: Canvas, scale: int) -> bytes:
     glass = Canvas(large.width + 2 * margin, large.height + 2 * margin, _LCD_GLASS)
     glass.paste(margin, margin, large)
     return _framed(glass, list(_LCD_COLOURS), 3 * scale, opaque(0x2B2F33))
-
-
-_LIGHT_PAINTS = {Paint.GROUND, Paint.HEADER_TEXT, Paint.BAR_TEXT, Paint.QR_LIGHT}
 
 
 def _with_margin(screen: Canvas, bars: Sequence[Bar]) -> Canvas:

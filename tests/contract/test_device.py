@@ -24,7 +24,10 @@ OPTIONS: dict[tuple[str, str], dict[str, str]] = {
 CARRIERS: dict[tuple[str, str], tuple[str, str]] = {("buzzer", "in-display"): ("display", "vfd")}
 """Backends that live inside another one."""
 
-SKIPPED = {("buzzer", "in-printer"): "the printer with a serial port has its own suite"}
+ELSEWHERE = {("buzzer", "in-printer")} | {
+    key for key, target in BACKENDS.items() if target.startswith("hal.pi.")
+}
+"""Backends that need more than a pseudo-terminal to be opened: their own tests are in tests/hal."""
 
 
 def profile_of(kind: str, backend: str, pty: str) -> Profile:
@@ -36,12 +39,10 @@ def profile_of(kind: str, backend: str, pty: str) -> Profile:
     return profile
 
 
-@pytest.fixture(params=BACKENDS, ids=".".join)
+@pytest.fixture(params=[key for key in BACKENDS if key not in ELSEWHERE], ids=".".join)
 def device(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Device]:
     """Each registered backend, made as a profile makes it, not opened."""
     kind, backend = request.param
-    if (kind, backend) in SKIPPED:
-        pytest.skip(SKIPPED[kind, backend])
     descriptors = os.openpty()
     device = build_device(profile_of(kind, backend, os.ttyname(descriptors[1])), kind, state_folder=tmp_path)
     yield device

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -12,15 +14,37 @@ from hal.virtual.clock import VirtualClock
 from hal.virtual.display import VirtualDisplay
 from tests.contract.pty_line import PtyLine
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*getdata is deprecated:DeprecationWarning")  # luma's
+
 
 def _vfd(stack: ExitStack, command_set: CommandSet) -> Display:
     line = PtyLine(Vfd(command_set), stack)
     return SerialVfd(line.path, VirtualClock(), command_set=command_set)
 
 
+def _luma(stack: ExitStack) -> Any:
+    from tests.hal.test_pi_displays import Recorder, luma_displays
+
+    displays = luma_displays()
+    stack.enter_context(mock.patch.object(displays, "_i2c", return_value=Recorder()))
+    return displays.LumaDisplay()
+
+
+def _character_lcd(stack: ExitStack) -> Any:
+    from tests.hal.test_pi_displays import Pcf8574
+
+    i2c = pytest.importorskip("RPLCD.i2c", reason="RPLCD: pip install 'posterm[pi]'")
+    stack.enter_context(mock.patch.object(i2c, "SMBus", return_value=Pcf8574()))
+    stack.enter_context(mock.patch("time.sleep"))
+    stack.enter_context(mock.patch.object(i2c.c, "usleep"))
+    return pytest.importorskip("hal.pi.character_lcd").CharacterLcd()
+
+
 DISPLAYS: dict[str, Callable[[ExitStack], Display]] = {
     "virtual-mono128x64": lambda _: VirtualDisplay(clock=VirtualClock(), model="mono128x64"),
     "virtual-colour320x240": lambda _: VirtualDisplay(clock=VirtualClock(), model="colour320x240"),
+    "luma": _luma,
+    "hd44780": _character_lcd,
     "vfd-cd5220": lambda stack: _vfd(stack, "cd5220"),
     "vfd-epson": lambda stack: _vfd(stack, "epson"),
 }

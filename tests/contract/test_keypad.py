@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from unittest import mock
 
 import pytest
 
@@ -39,8 +40,20 @@ def _serial(stack: ExitStack, protocol: KeypadProtocol) -> KeypadRig:
     return KeypadRig(keypad, press)
 
 
+def _evdev(stack: ExitStack) -> KeypadRig:
+    drivers = pytest.importorskip("hal.pi.input_devices", reason="evdev: pip install 'posterm[pi]'")
+    from tests.hal.fake_input import FakeInput
+
+    fake = FakeInput()
+    stack.enter_context(mock.patch.object(drivers, "_grabbed", fake.grabbed))
+    names = {Key.CLEAR: "BACKSPACE", Key.ENTER: "KPENTER"}
+    keypad = drivers.EvdevKeypad("/dev/input/event5", VirtualClock())
+    return KeypadRig(keypad, lambda key: fake.strike(names.get(key, f"KP{key.value}")))
+
+
 RIGS: dict[str, Callable[[ExitStack], KeypadRig]] = {
     "virtual": _virtual,
+    "evdev": _evdev,
     "serial-ascii": lambda stack: _serial(stack, "ascii"),
     "serial-scancodes": lambda stack: _serial(stack, "scancodes"),
 }

@@ -1,6 +1,7 @@
 """hal.api.Tamper, for every backend. A new one adds a line to RIGS: the device, and how to open its case."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,17 +23,31 @@ def _virtual(key_file: Path | None) -> TamperRig:
     return TamperRig(tamper, tamper.trip)
 
 
-RIGS: dict[str, Callable[[Path], TamperRig]] = {
-    "virtual": lambda _folder: _virtual(None),
-    "virtual-file": lambda folder: _virtual(folder / "key.json"),
+def _gpio(folder: Path, stack: ExitStack) -> TamperRig:
+    gpio = pytest.importorskip("hal.pi.gpio", reason="gpiozero: pip install 'posterm[pi]'")
+    from tests.hal.mock_pins import mock_pins
+
+    pin = stack.enter_context(mock_pins()).pin(17)
+    pin.drive_low()
+    tamper = gpio.GpioTamper(SeededRng(), pin=17, key_file=folder / "key.json")
+
+    return TamperRig(tamper, lambda _cause: pin.drive_high())
+
+
+RIGS: dict[str, Callable[[Path, ExitStack], TamperRig]] = {
+    "virtual": lambda _folder, _stack: _virtual(None),
+    "virtual-file": lambda folder, _stack: _virtual(folder / "key.json"),
+    "gpio": _gpio,
 }
 
 
 @pytest.fixture(params=RIGS)
-def rig(request: pytest.FixtureRequest, tmp_path: Path) -> TamperRig:
-    rig = RIGS[request.param](tmp_path)
-    rig.tamper.open()
-    return rig
+def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TamperRig]:
+    with ExitStack() as stack:
+        rig = RIGS[request.param](tmp_path, stack)
+        rig.tamper.open()
+        stack.callback(rig.tamper.close)
+        yield rig
 
 
 def test_the_key_is_32_bytes_and_stays(rig: TamperRig) -> None:

@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 from hal.api import Align, Screen, ScreenLine
+from hal.raster.paints import COLOURS
 from hal.raster.screen import Grid, Layout, Paint, draw, lay_out
 from hal.raster.width import text_columns
 from hal.virtual.clock import VirtualClock
 from hal.virtual.display import VirtualDisplay
-from hal.virtual.glass import COLOURS
 
 LCD = Grid(columns=16, rows=4)
 COLOUR = Grid(columns=40, rows=15)
