@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 
 from hal import api
+from hal.smart_card import SmartCardSlot
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Board:
     keypad: api.Keypad
     buzzer: api.Buzzer
     card_reader: api.CardReader
+    smart_card: SmartCardSlot
     printer: api.Printer
     serial_port: api.SerialPort
 

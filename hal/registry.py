@@ -58,6 +58,11 @@ BACKENDS: Mapping[tuple[str, str], str] = {
     ("buzzer", "in-display"): "hal.serial.buzzer:BuzzerInDisplay",
     ("buzzer", "in-printer"): "hal.serial.buzzer:BuzzerInPrinter",
     ("card_reader", "serial"): "hal.serial.magstripe:SerialMagstripeReader",
+    ("smart_card", "virtual"): "hal.virtual.smart_card:VirtualSmartCardSlot",
+    ("smart_card", "none"): "hal.chip.absent:AbsentSlot",
+    ("smart_card", "ccid"): "hal.serial.ccid_slot:SerialCcidSlot",
+    ("smart_card", "phoenix"): "hal.serial.phoenix_slot:SerialPhoenixSlot",
+    ("smart_card", "pcsc"): "hal.pi.pcsc:PcscSlot",
     ("serial_port", "virtual"): "hal.virtual.serial_port:VirtualSerialPort",
     ("serial_port", "serial"): "hal.serial.port:PyserialPort",
 }

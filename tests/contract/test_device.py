@@ -24,7 +24,7 @@ OPTIONS: dict[tuple[str, str], dict[str, str]] = {
 CARRIERS: dict[tuple[str, str], tuple[str, str]] = {("buzzer", "in-display"): ("display", "vfd")}
 """Backends that live inside another one."""
 
-ELSEWHERE = {("buzzer", "in-printer")} | {
+ELSEWHERE = {("buzzer", "in-printer"), ("smart_card", "ccid"), ("smart_card", "phoenix")} | {
     key for key, target in BACKENDS.items() if target.startswith("hal.pi.")
 }
 """Backends that need more than a pseudo-terminal to be opened: their own tests are in tests/hal."""

@@ -148,10 +148,10 @@ def test_long_data_in_one_command(ready: SlotRig, card: FileCard) -> None:
 
 
 def test_a_long_answer(ready: SlotRig, card: FileCard) -> None:
-    if not ready.extended:
-        pytest.skip("T=0 has turns of 256 bytes: a long answer to a short command does not exist")
+    """In T=0 a turn has 256 bytes at most, and this card offers no more than it was asked for."""
     ready.send(SELECT_BINARY)
-    assert ready.send(CommandApdu(0, 0xB0, le=4096)) == (bytes(card.binary), 0x9000)
+    expected = bytes(card.binary) if ready.extended else bytes(card.binary[:256])
+    assert ready.send(CommandApdu(0, 0xB0, le=4096)) == (expected, 0x9000)
 
 
 @pytest.mark.parametrize(
@@ -233,6 +233,18 @@ def test_another_card_begins_afresh(ready: SlotRig) -> None:
     assert not ready.slot.powered
     ready.power_on()
     assert ready.send(CHALLENGE) == (bytes(7) + b"\x01", 0x9000)
+
+
+def test_opens_and_closes_any_number_of_times(rig: SlotRig, card: FileCard) -> None:
+    rig.slot.open()
+    rig.slot.close()
+    rig.slot.close()
+    rig.slot.self_test()
+    assert list(rig.slot.filenos()) == []
+    rig.slot.open()
+    assert rig.slot.self_test().ok
+    rig.insert(card)
+    rig.power_on()
 
 
 def test_a_closed_slot_has_no_power(ready: SlotRig) -> None:

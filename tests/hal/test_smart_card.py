@@ -2,9 +2,12 @@
 
 import pytest
 
+from hal.api import DeviceFault, DeviceMissing
 from hal.cards.card import ATR_T0
 from hal.cards.file_card import AID, PIN, PIN_TRIES, FileCard
-from hal.smart_card import ChipFailure, CommandApdu
+from hal.profile import ProfileError, load_profile
+from hal.registry import build_board
+from hal.smart_card import ChipFailed, ChipFailure, CommandApdu
 from hal.virtual.clock import VirtualClock
 from hal.virtual.smart_card import ChipFault, VirtualSmartCardSlot
 from tests.hal.slots import SlotRig
@@ -55,8 +58,6 @@ def test_one_card_at_a_time() -> None:
 
 
 def test_a_closed_slot_does_nothing() -> None:
-    from hal.api import DeviceFault
-
     slot = VirtualSmartCardSlot(VirtualClock())
     slot.power_off()
     with pytest.raises(DeviceFault, match="open it first"):
@@ -96,3 +97,46 @@ def test_the_end_of_a_file() -> None:
     card.execute(CommandApdu(0, 0xA4, 0, 0, b"\0\1"))
     assert card.execute(CommandApdu(0, 0xB0, 0x0F, 0xFE, le=4)).sw == 0x6282
     assert card.execute(CommandApdu(0, 0xB0, 0x10, 0x00, le=4)).sw == 0x6B00
+
+
+# --- no slot, and slots by profile -------------------------------------------------------------------
+
+
+def test_a_terminal_without_a_slot_has_no_card() -> None:
+    profile = load_profile("virtual").with_device("smart_card", "none")
+    slot = build_board(profile).smart_card
+    slot.open()
+    assert slot.self_test().ok
+    slot.power_on()
+    assert slot.poll() == [ChipFailed(ChipFailure.NO_CARD)]
+    slot.transmit(CHALLENGE)
+    assert slot.poll() == [ChipFailed(ChipFailure.NO_CARD)]
+    slot.close()
+
+
+@pytest.mark.parametrize(
+    ("backend", "options"),
+    [
+        ("ccid", {"url": "/dev/ttyNONE", "bits_per_s": 57_600}),
+        (
+            "phoenix",
+            {
+                "url": "/dev/ttyNONE",
+                "reset_line": "dtr",
+                "reset_when": False,
+                "presence_line": "cts",
+                "negotiate": True,
+            },
+        ),
+    ],
+)
+def test_a_slot_of_a_profile_that_is_not_there_says_so(backend: str, options: dict[str, object]) -> None:
+    slot = build_board(load_profile("virtual").with_device("smart_card", backend, **options)).smart_card
+    with pytest.raises(DeviceMissing, match="it is not there"):
+        slot.open()
+
+
+def test_a_profile_s_wrong_option_is_refused() -> None:
+    profile = load_profile("virtual").with_device("smart_card", "phoenix", url="x", presence_line="ri")
+    with pytest.raises(ProfileError, match="'cts' or 'dsr' or 'dcd' or 'none'"):
+        build_board(profile)
