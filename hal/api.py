@@ -127,14 +127,10 @@ class ReadFailure(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CardRead:
-    """A card was read. `held`: it is still in the reader (inserted), and CardRemoved will follow.
-
-    `chip_failed`: its chip was tried first and did not answer, so that the stripe may stand in (fallback).
-    """
+    """A card was read. `held`: it is still in the reader (inserted), and CardRemoved will follow."""
 
     tracks: TrackData
     held: bool = False
-    chip_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,6 +434,7 @@ class PrinterStatus(Enum):
     COVER_OPEN = "cover_open"
     OVERHEATED = "overheated"
     JAM = "jam"
+    OFFLINE = "offline"  # it does not answer: unplugged or switched off
 
 
 @dataclass(frozen=True, slots=True)
@@ -454,7 +451,7 @@ class PrintStopped:
 
 @dataclass(frozen=True, slots=True)
 class PrinterReady:
-    """What stopped the printer is over: new paper, cover closed, head cool, jam cleared."""
+    """What stopped the printer is over: new paper, cover closed, head cool, jam cleared, plugged in again."""
 
 
 class Printer(Device, Protocol):
@@ -472,6 +469,10 @@ class Printer(Device, Protocol):
     @property
     def status(self) -> PrinterStatus:
         """The printer's state now."""
+
+    @property
+    def paper_low(self) -> bool:
+        """True when the roll is near its end, as far as the printer has a sensor for that."""
 
 
 # --- serial port -------------------------------------------------------------------------------------

@@ -43,6 +43,7 @@ BACKENDS: Mapping[tuple[str, str], str] = {
     ("buzzer", "virtual"): "hal.virtual.buzzer:VirtualBuzzer",
     ("card_reader", "virtual"): "hal.virtual.card_reader:VirtualCardReader",
     ("printer", "virtual"): "hal.virtual.printer:VirtualPrinter",
+    ("printer", "serial"): "hal.serial.printer:SerialPrinter",
     ("tamper", "gpio"): "hal.pi.gpio:GpioTamper",
     ("leds", "gpio"): "hal.pi.gpio:GpioLeds",
     ("buzzer", "gpio"): "hal.pi.gpio:GpioBuzzer",

@@ -36,6 +36,7 @@ _QUEUE_ACTIONS = 8
 _XON, _XOFF = b"\x11", b"\x13"
 _DLE, _EOT, _ENQ, _DC4 = 0x10, 0x04, 0x05, 0x14
 _CLEAR_BUFFER = bytes([1, 3, 20, 1, 6, 2, 8])
+_REQUEST_BYTES_MAX = 10
 _CLEARED = b"\x37\x25\x00"
 _PULSE_UNIT_MS = 100
 
@@ -228,22 +229,24 @@ class SoftwarePrinter:
     # --- inside --------------------------------------------------------------------------------------
 
     def _take(self, data: bytes) -> None:
-        """Put bytes into the buffer, and answer what is asked in real time."""
+        """Put bytes into the buffer, and obey at once what is asked in real time, where it stands."""
+        window, fresh = self._recent + data, len(self._recent)
+        fed, at = fresh, window.find(_DLE)
+        while at >= 0:
+            end = at + _request_size(window, at)
+            if end > max(at, fed):
+                self._store(window[fed:end])
+                self._request(window[at:end])
+                fed = end
+            at = window.find(_DLE, max(at + 1, end))
+        self._store(window[fed:])
+        self._recent = window[max(fed if fed > fresh else 0, len(window) - _REQUEST_BYTES_MAX + 1) :]
+
+    def _store(self, data: bytes) -> None:
         room = BUFFER_BYTES - self._tokens.waiting_bytes
         self._tokens.feed(data[:room])
-        self._reads_on = True
         self.lost_bytes += len(data[room:])
-        window = self._recent + data
-        fresh = len(self._recent)
-        at = window.find(_DLE)
-        end_of_last = 0
-        while at >= 0:
-            size = _request_size(window, at)
-            if size and at + size > fresh:
-                self._request(window[at : at + size])
-                end_of_last = at + size
-            at = window.find(_DLE, max(at + 1, end_of_last))
-        self._recent = window[max(end_of_last, len(window) - 9) :]
+        self._reads_on = True
 
     def _request(self, request: bytes) -> None:
         """A request in real time."""

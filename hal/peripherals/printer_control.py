@@ -23,7 +23,7 @@ from hal.peripherals.printer_paper import Strip
 HEAD_TO_CUTTER_DOTS = 96
 """From the print head to the cutter: 12 mm."""
 
-PULSE_UNIT_MS, BEEP_UNIT_MS = 2, 100
+PULSE_UNIT_MS, BEEP_UNIT_MS = 2, 50
 _BELL_MS = 100
 
 _IDENTITY: Mapping[int, bytes] = {1: b"\x20", 49: b"\x20", 2: b"\x02", 50: b"\x02", 3: b"\x01", 51: b"\x01"}
@@ -60,7 +60,7 @@ def _pulse(printer: Interpreter, data: bytes) -> None:
 
 
 def _beep(printer: Interpreter, data: bytes) -> None:
-    """ESC B n t, as many makers have it: n beeps of t times 100 ms; both 1 to 9."""
+    """ESC B n t, as many makers have it: n beeps of t times 50 ms; both 1 to 9."""
     if 1 <= data[0] <= 9 and 1 <= data[1] <= 9:
         printer.emit(Beeps(data[0], data[1] * BEEP_UNIT_MS))
 

@@ -338,6 +338,9 @@ _HANDLERS: Mapping[str, Handler] = {
     "CR": _nothing,  # as printers are delivered: LF alone moves the paper
     "FF": _form_feed,
     "CAN": _cancel_page,
+    "DLE DC4": _nothing,  # requests in real time were obeyed when they came in
+    "DLE ENQ": _nothing,
+    "DLE EOT": _nothing,
     "HT": _tab,
     "ESC FF": lambda printer, data: _print_page(printer, data, keep=True),
     "ESC SP": _character_spacing,

@@ -25,7 +25,10 @@ from hal.serial.opening import FlowControl, LineSettings, ModemLines, OpenPort, 
 _OUTGOING_BYTES_MAX = 262_144  # more than twice what the link ever has on its way
 _WRITE_AGAIN_MS = 5  # how soon to try again when the operating system's buffer was full
 _LOOK_AGAIN_MS = 10  # how often to look into a port without a descriptor
-_PACED_BYTES = 16  # written at once under DTR/DSR pacing: a device that lowers its line takes this many more
+_PACED_BYTES = (
+    64  # written at once under DTR/DSR pacing: a device that lowers its line takes more than twice this
+)
+_PACED_BITS = 11 * _PACED_BYTES
 _RETRY_FIRST_MS, _RETRY_MAX_MS = 500, 8_000
 _CONNECT_TIMEOUT_S = 3.0
 _RECONNECT_TIMEOUT_S = 0.1  # happens inside poll(): a gateway on the same machine or LAN answers faster
@@ -66,6 +69,7 @@ class PyserialPort(QuietDevice):
         self._events: list[DeviceEvent] = []
         self._host_lines: dict[str, bool] = {}
         self._retry_at_ms = 0
+        self._paced_until_ms = 0
         self._retry_after_ms = _RETRY_FIRST_MS
 
     def open(self) -> None:
@@ -164,17 +168,24 @@ class PyserialPort(QuietDevice):
             self._retry_at_ms = self._clock.monotonic_ms() + self._retry_after_ms
 
     def _send(self, port: OpenPort) -> None:
-        while self._outgoing:
-            if self.settings.flow_control == "dsrdtr":
-                lines = port.lines()
-                if lines is not None and not lines.dsr:
-                    return
-                taken = port.write(self._outgoing[:_PACED_BYTES])
-            else:
-                taken = port.write(self._outgoing)
-            if not taken:
-                return
+        if self.settings.flow_control == "dsrdtr":
+            self._send_paced(port)
+            return
+        while self._outgoing and (taken := port.write(self._outgoing)):
             del self._outgoing[:taken]
+
+    def _send_paced(self, port: OpenPort) -> None:
+        """A few bytes while the other side's DTR is on; more when those have left the system's buffer.
+
+        All at once would be in that buffer, and on its way, when the other side lowers its line.
+        """
+        now_ms = self._clock.monotonic_ms()
+        lines = port.lines()
+        is_held = lines is not None and not lines.dsr
+        if not self._outgoing or is_held or now_ms < self._paced_until_ms:
+            return
+        del self._outgoing[: port.write(self._outgoing[:_PACED_BYTES])]
+        self._paced_until_ms = now_ms + -(-_PACED_BITS * 1000 // self.bits_per_s)
 
     def _receive(self, port: OpenPort) -> None:
         if data := port.read():

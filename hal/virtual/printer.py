@@ -37,6 +37,9 @@ MODEL_COLUMNS = {"58mm": 32, "80mm": 48}
 SLIPS_MAX = 1000
 """Slips remembered; a simulation of days must not eat the memory."""
 
+PAPER_LOW_MM = 1_000
+"""Where the sensor for the roll's end sits."""
+
 PICTURE_SLIPS_MAX = 20
 """Slips in a picture of the whole strip: the last ones."""
 
@@ -99,6 +102,7 @@ class VirtualPrinter(QuietDevice):
         self._paper_out = False
         self._cover_open = False
         self._jammed = False
+        self._unplugged = False
         self._head = PrintHead()
         self._job: _Job | None = None
         self._events: list[DeviceEvent] = []
@@ -167,6 +171,8 @@ class VirtualPrinter(QuietDevice):
     @property
     def status(self) -> PrinterStatus:
         """The printer's state now; of several troubles the one that must be seen to first."""
+        if self._unplugged:
+            return PrinterStatus.OFFLINE
         if self._cover_open:
             return PrinterStatus.COVER_OPEN
         if self._jammed:
@@ -176,6 +182,11 @@ class VirtualPrinter(QuietDevice):
         if self._head.is_resting(self._clock.monotonic_ms()):
             return PrinterStatus.OVERHEATED
         return PrinterStatus.READY
+
+    @property
+    def paper_low(self) -> bool:
+        """True for the last metre of the roll."""
+        return self._paper_out or self._paper_dots < PAPER_LOW_MM * raster.DOTS_PER_MM
 
     # --- hands and faults ----------------------------------------------------------------------------
 
@@ -205,6 +216,15 @@ class VirtualPrinter(QuietDevice):
     def clear_jam(self) -> None:
         """Take the jammed paper out."""
         self._jammed = False
+        self._catch_up()
+
+    def unplug(self) -> None:
+        """Pull the printer's cable; an item being printed is lost."""
+        self._break(PrinterStatus.OFFLINE)
+
+    def plug(self) -> None:
+        """Put the cable back."""
+        self._unplugged = False
         self._catch_up()
 
     def set_overheated(self) -> None:
@@ -316,6 +336,8 @@ class VirtualPrinter(QuietDevice):
                 self._paper_out = True
             case PrinterStatus.OVERHEATED:
                 self._head.set_celsius(OVERHEATED_CELSIUS + 5, self._clock.monotonic_ms())
+            case PrinterStatus.OFFLINE:
+                self._unplugged = True
             case PrinterStatus.READY:
                 raise ValueError("READY is not a trouble")
         self._interrupt(status)

@@ -1,10 +1,13 @@
 """A peripheral in software on a pseudo-terminal, for the rigs of serial drivers."""
 
 import fcntl
+import select
 import struct
 import termios
+import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from hal.api import Device
 from hal.peripherals.api import Peripheral
@@ -34,3 +37,27 @@ class PtyLine:
 
 def _waiting_bytes(fileno: int) -> int:
     return int(struct.unpack("i", fcntl.ioctl(fileno, termios.FIONREAD, bytes(4)))[0])
+
+
+@contextmanager
+def served_on_pty(peripheral: Peripheral, shell: PtyShell | None = None) -> Iterator[str]:
+    """The peripheral in real time, turned by a thread of its own; the path of its port."""
+    shell = shell or PtyShell(peripheral)
+    done = threading.Event()
+    thread = threading.Thread(target=_turn, args=(shell, done))
+    thread.start()
+    try:
+        yield shell.path
+    finally:
+        done.set()
+        thread.join()
+        shell.close()
+
+
+def _turn(shell: PtyShell, done: threading.Event) -> None:
+    while not done.is_set():
+        now_ms = time.monotonic_ns() // 1_000_000
+        shell.turn(now_ms)
+        at_ms = shell.deadline_ms()
+        wait_ms = 20 if at_ms is None else min(20, max(0, at_ms - now_ms))
+        select.select([shell], [], [], wait_ms / 1000)

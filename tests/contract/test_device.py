@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from hal.api import Device
+from hal.peripherals.printer import SoftwarePrinter
 from hal.profile import Profile, load_profile
 from hal.registry import BACKENDS, build_device
+from tests.contract.pty_line import served_on_pty
 
 PTY = "a pseudo-terminal"
 
@@ -18,13 +20,17 @@ OPTIONS: dict[tuple[str, str], dict[str, str]] = {
     ("keypad", "serial"): {"url": PTY},
     ("card_reader", "serial"): {"url": PTY},
     ("buzzer", "serial"): {"url": PTY, "command": "bel"},
+    ("printer", "serial"): {"url": PTY},
 }
 """What a backend must be told."""
 
-CARRIERS: dict[tuple[str, str], tuple[str, str]] = {("buzzer", "in-display"): ("display", "vfd")}
+CARRIERS: dict[tuple[str, str], tuple[str, str]] = {
+    ("buzzer", "in-display"): ("display", "vfd"),
+    ("buzzer", "in-printer"): ("printer", "serial"),
+}
 """Backends that live inside another one."""
 
-ELSEWHERE = {("buzzer", "in-printer"), ("smart_card", "ccid"), ("smart_card", "phoenix")} | {
+ELSEWHERE = {("smart_card", "ccid"), ("smart_card", "phoenix")} | {
     key for key, target in BACKENDS.items() if target.startswith("hal.pi.")
 }
 """Backends that need more than a pseudo-terminal to be opened: their own tests are in tests/hal."""
@@ -43,12 +49,10 @@ def profile_of(kind: str, backend: str, pty: str) -> Profile:
 def device(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Device]:
     """Each registered backend, made as a profile makes it, not opened."""
     kind, backend = request.param
-    descriptors = os.openpty()
-    device = build_device(profile_of(kind, backend, os.ttyname(descriptors[1])), kind, state_folder=tmp_path)
-    yield device
-    device.close()
-    for descriptor in descriptors:
-        os.close(descriptor)
+    with served_on_pty(SoftwarePrinter()) as pty:  # a printer is asked how it is; others take any far side
+        device = build_device(profile_of(kind, backend, pty), kind, state_folder=tmp_path)
+        yield device
+        device.close()
 
 
 def test_opens_and_closes_any_number_of_times(device: Device) -> None:

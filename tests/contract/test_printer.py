@@ -9,20 +9,27 @@ from hal.api import (
     DeviceEvent,
     DeviceFault,
     ItemPrinted,
+    OpenDrawer,
+    PrintBarcode,
     PrintCut,
     Printer,
     PrinterReady,
     PrinterStatus,
     PrintFeed,
+    PrintImage,
     PrintItem,
     PrintPair,
     PrintQr,
     PrintRule,
     PrintStopped,
     PrintText,
+    Symbology,
 )
+from hal.peripherals.printer import SoftwarePrinter
+from hal.serial.printer import SerialPrinter
 from hal.virtual.clock import VirtualClock
 from hal.virtual.printer import VirtualPrinter
+from tests.hal.serial_bench import URL, Bench, connect
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,7 @@ class Rig:
     wait: Callable[[int], None]  # let the time pass until this moment
     stop: dict[PrinterStatus, Callable[[], None]]
     mend: dict[PrinterStatus, Callable[[], None]]
+    use_up_paper: Callable[[], None]  # until the sensor before its end sees it
 
 
 def virtual(model: str, speed_mm_per_s: int) -> Rig:
@@ -46,20 +54,63 @@ def virtual(model: str, speed_mm_per_s: int) -> Rig:
             PrinterStatus.COVER_OPEN: printer.open_cover,
             PrinterStatus.OVERHEATED: printer.set_overheated,
             PrinterStatus.JAM: printer.jam,
+            PrinterStatus.OFFLINE: printer.unplug,
         },
         mend={
             PrinterStatus.PAPER_OUT: printer.load_paper,
             PrinterStatus.COVER_OPEN: printer.close_cover,
             PrinterStatus.OVERHEATED: printer.cool_down,
             PrinterStatus.JAM: printer.clear_jam,
+            PrinterStatus.OFFLINE: printer.plug,
         },
+        use_up_paper=lambda: printer.load_paper(500),
     )
 
 
-RIGS: dict[str, Callable[[], Rig]] = {
-    "virtual-58mm": lambda: virtual("58mm", 100),
-    "virtual-80mm": lambda: virtual("80mm", 300),
-    "virtual-instant": lambda: virtual("58mm", 0),
+def serial(monkeypatch: pytest.MonkeyPatch, model: str, bits_per_s: int) -> Rig:
+    """The driver, a line of this rate, and the printer in software."""
+    far = SoftwarePrinter(model=model, speed_mm_per_s=200)
+    bench = Bench(far, bits_per_s=bits_per_s)
+    connect(monkeypatch, bench)
+    printer = SerialPrinter(URL, bench.clock, model=model, bits_per_s=bits_per_s, open_wait_ms=0)
+    printer.open()
+    bench.run(printer, 1_000)
+
+    def noticed(hand: Callable[[], None]) -> Callable[[], None]:
+        def do() -> None:
+            hand()
+            assert bench.run(printer, 1_000) == []
+
+        return do
+
+    return Rig(
+        printer,
+        bench.step,
+        stop={
+            PrinterStatus.PAPER_OUT: noticed(far.run_out_of_paper),
+            PrinterStatus.COVER_OPEN: noticed(far.open_cover),
+            PrinterStatus.OVERHEATED: noticed(far.overheat),
+            PrinterStatus.JAM: noticed(lambda: far.block_cutter(error=True)),
+            PrinterStatus.OFFLINE: noticed(bench.unplug),
+        },
+        mend={
+            PrinterStatus.PAPER_OUT: far.load_paper,
+            PrinterStatus.COVER_OPEN: far.close_cover,
+            PrinterStatus.OVERHEATED: far.cool_down,
+            PrinterStatus.JAM: far.free_cutter,
+            PrinterStatus.OFFLINE: bench.plug,
+        },
+        use_up_paper=noticed(lambda: far.load_paper(500)),
+    )
+
+
+RIGS: dict[str, Callable[[pytest.MonkeyPatch], Rig]] = {
+    "virtual-58mm": lambda _: virtual("58mm", 100),
+    "virtual-80mm": lambda _: virtual("80mm", 300),
+    "virtual-instant": lambda _: virtual("58mm", 0),
+    "serial-58mm": lambda patch: serial(patch, "58mm", 9_600),
+    "serial-80mm": lambda patch: serial(patch, "80mm", 115_200),
+    "serial-slow": lambda patch: serial(patch, "80mm", 1_200),
 }
 
 ITEMS: tuple[PrintItem, ...] = (
@@ -73,17 +124,24 @@ ITEMS: tuple[PrintItem, ...] = (
     PrintRule(""),
     PrintQr("https://pay.example/1"),
     PrintQr("x" * 5000),
+    PrintBarcode("POSTERM 1"),
+    PrintBarcode("4006381333931", Symbology.EAN13),
+    PrintBarcode("not digits", Symbology.EAN13),
+    PrintImage((b"\x55\xaa\x10\x04\x01",) * 20),
+    PrintImage(()),
+    OpenDrawer(1),
     PrintFeed(3),
     PrintFeed(0),
     PrintCut(),
+    PrintCut(partial=True),
 )
 
 TROUBLES = [status for status in PrinterStatus if status is not PrinterStatus.READY]
 
 
 @pytest.fixture(params=RIGS)
-def rig(request: pytest.FixtureRequest) -> Rig:
-    made = RIGS[request.param]()
+def rig(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Rig:
+    made = RIGS[request.param](monkeypatch)
     made.printer.open()
     return made
 
@@ -108,11 +166,20 @@ def test_answers_every_item_with_item_printed(rig: Rig, item: PrintItem) -> None
     assert run(rig) == [ItemPrinted()]
 
 
-def test_takes_one_item_at_a_time() -> None:
-    rig = RIGS["virtual-58mm"]()
+@pytest.mark.parametrize("rig", [name for name in RIGS if name != "virtual-instant"], indirect=True)
+def test_takes_one_item_at_a_time(rig: Rig) -> None:
     rig.printer.submit(PrintText("one"))
     with pytest.raises(DeviceFault, match="still being printed"):
         rig.printer.submit(PrintText("two"))
+    assert run(rig) == [ItemPrinted()]
+
+
+def test_says_when_the_roll_is_near_its_end_and_prints_on(rig: Rig) -> None:
+    assert not rig.printer.paper_low
+    rig.use_up_paper()
+    assert rig.printer.paper_low
+    assert rig.printer.status is PrinterStatus.READY
+    rig.printer.submit(PrintText("one"))
     assert run(rig) == [ItemPrinted()]
 
 

@@ -77,6 +77,14 @@ class Bench:
         if self.is_plugged:
             self._line.b_to_a.write(said, self.now_ms)
 
+    def step(self, until_ms: int) -> None:
+        """Let time pass until something can happen, or until this moment."""
+        self.turn()
+        deadlines = (until_ms, self.peripheral.deadline_ms(), self._line.deadline_ms())
+        soonest_ms = min(at_ms for at_ms in deadlines if at_ms is not None)
+        self.clock.advance_to(min(max(self.now_ms + 1, soonest_ms), max(until_ms, self.now_ms)))
+        self.turn()
+
     def run(self, device: Device, duration_ms: int) -> list[DeviceEvent]:
         """Let time pass, for driver and peripheral; what the driver said meanwhile."""
         events: list[DeviceEvent] = []
@@ -135,7 +143,8 @@ class _End:
 
     def lines(self) -> ModemLines | None:
         self._check()
-        return None
+        far = getattr(self._bench.peripheral, "lines", None)
+        return None if far is None else ModemLines(cts=far.cts, dsr=far.dsr, dcd=far.dcd)
 
     def close(self) -> None:
         pass

@@ -309,6 +309,7 @@ def test_a_scripted_fault_comes_after_its_items(status: PrinterStatus) -> None:
         PrinterStatus.COVER_OPEN: printer.close_cover,
         PrinterStatus.OVERHEATED: printer.cool_down,
         PrinterStatus.JAM: printer.clear_jam,
+        PrinterStatus.OFFLINE: printer.plug,
     }[status]()
     assert list(printer.poll()) == [PrinterReady()]
     assert print_all(printer, LINE, LINE, LINE, LINE) == [ItemPrinted()] * 4

@@ -127,7 +127,7 @@ def test_drawer_buzzer_and_cutter_of_a_producer() -> None:
     printer = printed((PRODUCERS / "node-thermal-printer.bin").read_bytes())
     assert printer.take_events() == [
         DrawerKicked(0, 54, 0),
-        Beeped(2, 300, 0),
+        Beeped(2, 150, 0),
         PaperCut(partial=False, at_ms=0),
     ]
 
@@ -257,7 +257,7 @@ def test_python_escpos() -> None:
     ]
     assert [line.style.width for line in slip.lines[:2]] == [2, 1]
     assert printer.take_events() == [
-        Beeped(2, 300, 0),
+        Beeped(2, 150, 0),
         DrawerKicked(0, 100, 0),
         PaperCut(partial=True, at_ms=0),
     ]
