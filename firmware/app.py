@@ -41,7 +41,7 @@ from hal import api
 from hal.board import Board
 from host_link.control import BankReport
 from host_link.diagnostics import answer_to
-from host_link.session import Channel, LinkDown, LinkUp, MessageReceived, MessageUnconfirmed
+from host_link.session import Channel, LineRate, LinkDown, LinkUp, MessageReceived, MessageUnconfirmed
 
 IDLE_KEYS = {
     api.Key.F1: "sale_key",
@@ -232,7 +232,9 @@ class Terminal:
                 self._kernel.post(Signal("tampered"))
             case api.ItemPrinted() | api.PrintStopped() | api.PrinterReady():
                 self._on_printer(event)
-            case api.KeyStuck() | api.PortLost() | api.PortRestored():
+            case api.PortRestored():
+                self.parts.session.line_returned(now_ms=self.parts.now_ms)
+            case api.KeyStuck() | api.PortLost():
                 pass  # a stuck key types nothing more; the session notices a lost port by itself
 
     def _on_card(self, event: api.CardRead | api.CardReadFailed) -> None:
@@ -288,6 +290,9 @@ class Terminal:
                 self._on_diagnostics(payload)
             case MessageUnconfirmed(message_id):
                 answer = exchange.on_unconfirmed(message_id)
+            case LineRate(bits_per_s):
+                if not self.board.serial_port.set_rate(bits_per_s):
+                    self.parts.session.rate_refused(now_ms=self.parts.now_ms)
         if answer is not None:
             self._kernel.post(Signal(f"host_{answer.verdict.value}", answer))
 

@@ -16,5 +16,6 @@ def new_session(board: Board, settings: TerminalSettings) -> Session:
         nonce=int.from_bytes(board.rng.token(4), "big"),
         bits_per_s=board.serial_port.bits_per_s,
         pairing_key=settings.pairing_key,
+        max_bits_per_s=board.serial_port.max_bits_per_s,
         pairing_salt=board.rng.token(SALT_BYTES) if settings.pairing_key else b"",
     )

@@ -499,6 +499,17 @@ class SerialPort(Device, Protocol):
     """The line to the host link. Bytes may be lost and damaged: the link protocol deals with that."""
 
     bits_per_s: int
+    """The rate at which it is opened, and opened again after a loss."""
+
+    @property
+    def max_bits_per_s(self) -> int | None:
+        """The fastest rate that may be agreed on with the other end; None: the rate stays as it is."""
+
+    def set_rate(self, bits_per_s: int) -> bool:
+        """Change to another rate at once, until the port is lost; what waits to be sent is dropped.
+
+        False: the port cannot do that, or is lost, and keeps the rate that it has.
+        """
 
     def write(self, data: bytes) -> None:
         """Queue bytes for sending and return at once. While the port is lost, bytes are dropped."""

@@ -101,6 +101,10 @@ class FrameSizer:
         """The estimate."""
         return self._errors / self._bits
 
+    def limit(self, payload_bytes_max: int) -> None:
+        """The largest payload is another one from now on."""
+        self.payload_bytes_max = self._cautious_bytes = payload_bytes_max
+
     def restart(self) -> None:
         """The line has come back: begin small, so that the first messages are through at once."""
         self._cautious_bytes = self._RESTART_BYTES
@@ -123,6 +127,12 @@ class FrameSizer:
             self._errors, self._bits = self._recent_errors, self._recent_bits
         # So long a run without a loss says that it has become better.
         self._errors = min(self._errors, self._RUN_ERRORS_MAX * self._bits / max(self._run_bits, 1))
+
+    @property
+    def carried_share(self) -> float:
+        """Which part of the line's rate such frames carry, as far as is known."""
+        total = self.payload_bytes + self._overhead_bytes
+        return self.payload_bytes / total * math.exp(-8 * total * self.bit_error_rate)
 
     @property
     def payload_bytes(self) -> int:
@@ -262,6 +272,15 @@ class Flight:
         """The frame with `next_number` goes out now."""
         self._frames[self._next_number] = frame
         self._next_number += 1
+
+    def go_on(self, *, now_us: int) -> None:
+        """Nothing went out for a while."""
+        self._waiting_since_us = now_us
+
+    def slow_down(self, round_trip_us: int, *, probe_us_least: int) -> None:
+        """The line is slower from now on: what is known of the round trip is of no use any more."""
+        self.round_trip = RoundTrip(round_trip_us)
+        self._probe_us_least = probe_us_least
 
     def next_ping(self, sent_us: int) -> Ping:
         """The PING that goes out now."""

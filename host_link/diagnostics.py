@@ -32,6 +32,9 @@ COUNTER_NUMBERS = {
     "frames_refused": 16,
     "frames_sent": 17,
     "check_errors": 18,
+    "bits_per_s": 19,
+    "rate_raises": 20,
+    "rate_fall_backs": 21,
 }
 """The numbers of `LinkCounters`' fields. A new field gets the next number."""
 

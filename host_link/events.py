@@ -70,7 +70,19 @@ class PeerRestarted:
     """The peer has started anew and remembers nothing."""
 
 
-LinkEvent = LinkUp | LinkDown | MessageReceived | MessageDelivered | MessageUnconfirmed | PeerRestarted
+@dataclass(frozen=True, slots=True)
+class LineRate:
+    """The line has another rate from now on: set the port to it before anything more is written.
+
+    What the port still holds is of no use any more. If it cannot do the rate: `Session.rate_refused`.
+    """
+
+    bits_per_s: int
+
+
+LinkEvent = (
+    LinkUp | LinkDown | MessageReceived | MessageDelivered | MessageUnconfirmed | PeerRestarted | LineRate
+)
 
 
 @dataclass(slots=True)
@@ -94,4 +106,7 @@ class LinkCounters:
     payload_bytes: int = 0
     frames_refused: int = 0
     frames_sent: int = 0
+    bits_per_s: int = 0  # the line's rate now
+    rate_raises: int = 0
+    rate_fall_backs: int = 0
     check_errors: int = 0  # of the pieces of noise: whole by their stuffing, with a wrong check

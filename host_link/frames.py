@@ -4,6 +4,7 @@
     ACK    01 | next | echo | received 1..16
     PING   02 | token | number
     CLOSE  04 | reason
+    RATE   05 | step | bits/s 4
     DATA   1APcccnn nnnnoooo oooooooo                | [next | received] | bytes of the channel's stream
     DATA   01AP0ccc | number | offset 2              | [next | received] | bytes of the channel's stream
 
@@ -19,14 +20,16 @@ not known, and what follows a known HELLO, are ignored: that is how later versio
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 
 from host_link.errors import ProtocolViolation
 from host_link.pairing import PROOF_BYTES, SALT_BYTES
 
-ACK, PING, HELLO, CLOSE = 0x01, 0x02, 0x03, 0x04
+ACK, PING, HELLO, CLOSE, RATE = 0x01, 0x02, 0x03, 0x04, 0x05
 SHORT_FLAG, LONG_FLAG = 0x80, 0x40
 CHANNELS_MAX = 8
 ANSWER_WANTED, FROM_GATEWAY, PAIRED = 0x01, 0x02, 0x04
+CAN_CHANGE_RATE = 0x0001  # a capability
 HISTORY_BITS = 128
 PIGGYBACK_BITS = 8
 SHORT_HEADER_BYTES = 3
@@ -35,6 +38,7 @@ SHORT_NUMBER_BITS, SHORT_OFFSET_BITS = 6, 12
 LONG_NUMBER_BITS, LONG_OFFSET_BITS = 8, 16
 PIGGYBACK_BYTES = 2
 HELLO_BYTES = 18
+RATE_BYTES = 6
 RECENT_BYTES = 4
 """How much of the history an ACK tells that nobody asked for: four times what DATA frames tell."""
 
@@ -101,6 +105,24 @@ class Close:
     reason: int
 
 
+class RateStep(Enum):
+    """What a RATE frame says."""
+
+    PROPOSE = 1
+    AGREE = 2
+    REFUSE = 3  # the rate is the fastest that its sender takes
+    TEST = 4
+    HERE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A step of the change to another rate of the line."""
+
+    step: RateStep
+    bits_per_s: int
+
+
 @dataclass(frozen=True, slots=True)
 class Data:
     """Bytes of one channel's stream, from `offset`. `prompt`: acknowledge at once.
@@ -130,7 +152,7 @@ class Data:
         return f"Data({self.channel}, #{self.number}, @{self.offset}, <{len(self.payload)} bytes>)"
 
 
-Body = Hello | Ack | Ping | Close | Data
+Body = Hello | Ack | Ping | Close | Rate | Data
 
 
 def encode_body(body: Body) -> bytes:
@@ -144,6 +166,8 @@ def encode_body(body: Body) -> bytes:
             return bytes([PING, token, number])
         case Close(reason):
             return bytes([CLOSE, reason])
+        case Rate(step, bits_per_s):
+            return bytes([RATE, step.value]) + bits_per_s.to_bytes(4, "big")
         case Hello():
             return _encode_hello(body)
 
@@ -168,10 +192,19 @@ def decode_body(body: bytes) -> Body | None:
                 return _decode_hello(body)
             case 0x04:
                 return Close(body[1])
+            case 0x05:
+                return _decode_rate(body)
             case _:
                 return None
     except IndexError:
         raise ProtocolViolation(f"a frame of kind {kind:#04x} ends too early") from None
+
+
+def _decode_rate(body: bytes) -> Rate | None:
+    if len(body) < RATE_BYTES:
+        raise IndexError
+    step = next((known for known in RateStep if known.value == body[1]), None)
+    return None if step is None else Rate(step, int.from_bytes(body[2:RATE_BYTES], "big"))
 
 
 def _encode_data(data: Data) -> bytes:

@@ -46,6 +46,7 @@ class GatewaySettings:
     bank_host: str
     bank_port: int
     bits_per_s: int = 115_200
+    max_bits_per_s: int | None = None  # the fastest to agree on with a terminal; None: no other
     connect_timeout_ms: int = CONNECT_TIMEOUT_MS
     tls: TlsSettings | None = None
     pairing_key: bytes | None = field(default=None, repr=False)  # of all its terminals
@@ -90,6 +91,7 @@ class Gateway:
                 tap=_tap_of_line(tap, number),
                 first_port=open_ports[number] if open_ports else None,
                 pairing_key=settings.pairing_key,
+                max_bits_per_s=settings.max_bits_per_s,
             )
             for number, name in enumerate(settings.ports)
         ]
@@ -190,7 +192,7 @@ class Gateway:
         links = [
             {
                 "port": line.port_name,
-                "bits_per_s": line.bits_per_s,
+                "bits_per_s": line.session.bits_per_s,
                 "port_open": line.port_is_open,
                 "up": line.session.is_up,
                 "counters": asdict(line.session.counters),

@@ -26,7 +26,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from host_link.frames import Hello, encode_body
+from host_link.frames import CAN_CHANGE_RATE, Hello, encode_body
 from host_link.framing import FRAME_BODY_BYTES_MAX, NO_SESSION_TAG, session_tag
 from host_link.pairing import SALT_BYTES, Pairing, Protection, SessionIds
 from host_link.streams import WINDOW_BYTES_MAX
@@ -69,12 +69,20 @@ class Agreement:
     version: int = VERSION_MAX
     body_bytes_max: int = FRAME_BODY_BYTES_MAX
     window_bytes: int = WINDOW_BYTES_MAX
+    capabilities: int = 0
+
+    @property
+    def can_change_rate(self) -> bool:
+        """Whether both ends can set their ports to another rate."""
+        return bool(self.capabilities & CAN_CHANGE_RATE)
 
 
 class Handshake:
     """One end's knowledge of the session. `protection`: of its frames; None while unbound or not paired."""
 
-    def __init__(self, role: Role, nonce: int, pairing: Pairing | None = None) -> None:
+    def __init__(
+        self, role: Role, nonce: int, pairing: Pairing | None = None, *, capabilities: int = 0
+    ) -> None:
         self.role = role
         self.nonce = nonce & 0xFFFFFFFF or 1
         self.peer_nonce = 0
@@ -82,6 +90,7 @@ class Handshake:
         self.agreement = Agreement()
         self.protection: Protection | None = None
         self._pairing = pairing
+        self._capabilities = capabilities
         self._peer_salt = bytes(SALT_BYTES)
 
     def hello(self, *, asks: bool = False) -> Hello:
@@ -95,6 +104,7 @@ class Handshake:
             version_min=VERSION_MIN,
             body_bytes_max=FRAME_BODY_BYTES_MAX,
             window_bytes=WINDOW_BYTES_MAX,
+            capabilities=self._capabilities,
         )
         if self._pairing is None:
             return hello
@@ -105,7 +115,7 @@ class Handshake:
         """Work the peer's HELLO in. After PEER_RESTARTED the nonces are new, and nothing is established."""
         if hello.from_gateway is (self.role is Role.GATEWAY):
             return HelloOutcome.REFLECTED
-        agreement = agree(hello)
+        agreement = agree(hello, self._capabilities)
         if agreement is None:
             return HelloOutcome.INCOMPATIBLE
         if not self._is_proven(hello):
@@ -153,6 +163,11 @@ class Handshake:
         self.established = False
         self.protection = None
 
+    @property
+    def own_tag(self) -> int:
+        """The tag of the frames that this end sends."""
+        return self.tag(self.role)
+
     def tag(self, sender: Role) -> int:
         """The tag of the frames that `sender` sends in this session."""
         if not self.peer_nonce:
@@ -162,7 +177,7 @@ class Handshake:
         return session_tag(sender.value, terminal, gateway)
 
 
-def agree(hello: Hello) -> Agreement | None:
+def agree(hello: Hello, capabilities: int = 0) -> Agreement | None:
     """What this end and the sender of `hello` have in common; None when it is not enough to talk."""
     version = min(VERSION_MAX, hello.version_max)
     if version < max(VERSION_MIN, hello.version_min) or hello.nonce == 0:
@@ -173,4 +188,5 @@ def agree(hello: Hello) -> Agreement | None:
         version,
         min(FRAME_BODY_BYTES_MAX, hello.body_bytes_max),
         min(WINDOW_BYTES_MAX, hello.window_bytes),
+        hello.capabilities & capabilities,
     )

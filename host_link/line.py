@@ -1,9 +1,9 @@
 """A serial line in software, in virtual time: the bytes take as long as on a wire, and the wire misbehaves.
 
-Modelled: the line's rate (8N1), bit errors one by one and in bursts, bytes lost and inserted, missed start
-bits and damaged stop bits, latency, jitter, a USB adapter that hands over what came only every 1 to 16 ms,
-outages, and half duplex. All chance comes from the source that is handed in, so the same seed gives the same
-run.
+Modelled: the line's rate (8N1), ends at different rates, bit errors one by one and in bursts, bytes lost and
+inserted, missed start bits and damaged stop bits, latency, jitter, a USB adapter that hands over what came
+only every 1 to 16 ms, outages, and half duplex. All chance comes from the source that is handed in, so the
+same seed gives the same run.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 _BITS_PER_BYTE = 10
@@ -61,6 +62,8 @@ class Line:
     it happens upon a true one. `framing_error_rate` counts damaged stop bits: such a byte is read as 00, as
     Linux does.
 
+    `bits_per_s_max`: what is sent faster has bit errors at `beyond_bit_error_rate`.
+
     `latency_ms` is the same for all bytes, `jitter_ms` the most that comes on top for each write.
     `block_ms`: what came is seen only at multiples of it. `outages` are (from, to) in milliseconds: a byte
     whose last bit falls inside is lost.
@@ -82,10 +85,14 @@ class Line:
         jitter_ms: int = 0,
         block_ms: int = 1,
         outages: Iterable[tuple[int, int]] = (),
+        bits_per_s_max: int | None = None,
+        beyond_bit_error_rate: float = 0.2,
     ) -> None:
         self.byte_count = 0
         self._rng = rng
-        self._byte_ns = _BITS_PER_BYTE * 1_000_000_000 // bits_per_s
+        self._sent_bits_per_s = self._read_bits_per_s = bits_per_s
+        self._bits_per_s_max = bits_per_s_max
+        self._beyond = _Faults(beyond_bit_error_rate if bits_per_s_max else 0.0, rng)
         self._flips = _Faults(bit_error_rate, rng)
         self._drops = _Faults(drop_rate, rng)
         self._inserts = _Faults(insert_rate, rng)
@@ -105,22 +112,32 @@ class Line:
         self._last_ns = 0  # when the last byte of the newest piece is complete
         self._collisions: list[tuple[int, int]] = []
         self._opposite: Line | None = None  # the other direction, where both share the wire
-        self._pieces: deque[tuple[int, bytes]] = deque()  # (when its first byte is complete, bytes)
+        self._pieces: deque[_Piece] = deque()
+
+    def send_at(self, bits_per_s: int) -> None:
+        """The sending end has this rate from now on."""
+        self._sent_bits_per_s = bits_per_s
+
+    def read_at(self, bits_per_s: int) -> None:
+        """The reading end has this rate from now on; what is sent at another one it reads wrongly."""
+        self._read_bits_per_s = bits_per_s
 
     def write(self, data: bytes, now_ms: int) -> None:
         """Put bytes on the line; they queue behind what is still being sent."""
         if now_ms * _NS_PER_MS >= self._free_ns:
             self._busy_from_ns = now_ms * _NS_PER_MS
         start_ns = max(now_ms * _NS_PER_MS, self._free_ns)
-        self._free_ns = start_ns + len(data) * self._byte_ns
+        byte_ns = _byte_ns(self._sent_bits_per_s)
+        self._free_ns = start_ns + len(data) * byte_ns
         self.byte_count += len(data)
         self._collide()
         damaged = self._damage(data)
         if damaged:
             late_ns = self._rng.randrange(self._jitter_ms + 1) * _NS_PER_MS if self._jitter_ms else 0
-            first_ns = max(start_ns + self._byte_ns + late_ns, self._last_ns + self._byte_ns)
-            self._last_ns = first_ns + (len(damaged) - 1) * self._byte_ns
-            self._pieces.append((first_ns, damaged))
+            first_ns = max(start_ns + byte_ns + late_ns, self._last_ns + byte_ns)
+            piece = _Piece(first_ns, damaged, self._sent_bits_per_s)
+            self._last_ns = piece.last_ns
+            self._pieces.append(piece)
 
     def read(self, now_ms: int) -> bytes:
         """The bytes that have arrived by now."""
@@ -129,12 +146,14 @@ class Line:
             return b""
         out = bytearray()
         horizon_ns = now_ms // self._block_ms * self._block_ms * _NS_PER_MS - self._latency_ns
-        while self._pieces and self._pieces[0][0] <= horizon_ns:
-            first_ns, data = self._pieces.popleft()
-            complete = min(len(data), (horizon_ns - first_ns) // self._byte_ns + 1)
-            out += self._survivors(first_ns, data[:complete])
-            if complete < len(data):
-                self._pieces.appendleft((first_ns + complete * self._byte_ns, data[complete:]))
+        while self._pieces and self._pieces[0].first_ns <= horizon_ns:
+            arrived, rest = self._pieces.popleft().parted(horizon_ns)
+            survivors = self._survivors(arrived)
+            if arrived.bits_per_s != self._read_bits_per_s:
+                survivors = _read_at_another_rate(survivors, arrived.bits_per_s, self._read_bits_per_s)
+            out += survivors
+            if rest is not None:
+                self._pieces.appendleft(rest)
         if not self._pieces:
             self._collisions.clear()
         return bytes(out)
@@ -146,8 +165,7 @@ class Line:
         """
         if not self._pieces:
             return None
-        first_ns, data = self._pieces[0]
-        arrived_ns = first_ns + (len(data) - 1) * self._byte_ns + self._latency_ns
+        arrived_ns = self._pieces[0].last_ns + self._latency_ns
         return -(-arrived_ns // (_NS_PER_MS * self._block_ms)) * self._block_ms
 
     def share_wire_with(self, opposite: Line) -> None:
@@ -176,10 +194,13 @@ class Line:
                 line._collisions.append((begin_ns, end_ns))  # noqa: SLF001
 
     def _damage(self, data: bytes) -> bytes:
-        if self._is_perfect:
+        too_fast = self._bits_per_s_max is not None and self._sent_bits_per_s > self._bits_per_s_max
+        if self._is_perfect and not too_fast:
             return bytes(data)
         damaged = bytearray(data)
-        for bit in self._flips.positions(8 * len(data)) + self._burst_flips(8 * len(data)):
+        bits = 8 * len(data)
+        beyond = self._beyond.positions(bits) if too_fast else []
+        for bit in self._flips.positions(bits) + self._burst_flips(bits) + beyond:
             damaged[bit >> 3] ^= 1 << (bit & 7)
         for index in self._framing_errors.positions(len(data)):
             damaged[index] = 0
@@ -200,18 +221,49 @@ class Line:
         hit = {bit for begin, end in spans for bit in range(begin, min(end, bits))}
         return [bit for bit in sorted(hit) if self._rng.random() < 0.5]
 
-    def _survivors(self, first_ns: int, data: bytes) -> bytes:
-        last_ns = first_ns + (len(data) - 1) * self._byte_ns
+    def _survivors(self, piece: _Piece) -> bytes:
+        first_ns, last_ns, data = piece.first_ns, piece.last_ns, piece.data
         outages = [outage for outage in self._outages if outage[0] <= last_ns and outage[1] > first_ns]
         if self._cut_ns is not None:
             outages.append((self._cut_ns, last_ns + 1))
         if not outages and not self._collisions:
             return data
-        times = (first_ns + index * self._byte_ns for index in range(len(data)))
+        times = (first_ns + index * piece.byte_ns for index in range(len(data)))
         return bytes(
             self._rng.randrange(256) if _is_within(at_ns, self._collisions) else byte
             for byte, at_ns in zip(data, times, strict=True)
             if not _is_within(at_ns, outages)
+        )
+
+
+def _byte_ns(bits_per_s: int) -> int:
+    return _BITS_PER_BYTE * 1_000_000_000 // bits_per_s
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Bytes on their way. `first_ns`: when the first of them is complete."""
+
+    first_ns: int
+    data: bytes
+    bits_per_s: int
+
+    @property
+    def byte_ns(self) -> int:
+        return _byte_ns(self.bits_per_s)
+
+    @property
+    def last_ns(self) -> int:
+        return self.first_ns + (len(self.data) - 1) * self.byte_ns
+
+    def parted(self, horizon_ns: int) -> tuple[_Piece, _Piece | None]:
+        """What is complete by then, at least one byte, and the rest."""
+        complete = (horizon_ns - self.first_ns) // self.byte_ns + 1
+        if complete >= len(self.data):
+            return self, None
+        rest_ns = self.first_ns + complete * self.byte_ns
+        return replace(self, data=self.data[:complete]), replace(
+            self, first_ns=rest_ns, data=self.data[complete:]
         )
 
 
@@ -226,7 +278,7 @@ def _read_without_start_bit(data: bytes | bytearray) -> bytes:
     the line is quiet. A stop bit that is zero is a framing error: 00 is read, and the next start is sought
     behind it.
     """
-    line = [bit for byte in data for bit in (0, *(byte >> i & 1 for i in range(8)), 1)] + [1] * _BITS_PER_BYTE
+    line = _levels(data)
     read = bytearray()
     at = 1
     while (start := _next_zero(line, at)) is not None and start + _BITS_PER_BYTE <= len(line):
@@ -234,6 +286,33 @@ def _read_without_start_bit(data: bytes | bytearray) -> bytes:
         stop = line[start + 9]
         read.append(sum(bit << i for i, bit in enumerate(bits)) if stop else 0)
         at = start + _BITS_PER_BYTE
+    return bytes(read)
+
+
+def _levels(data: bytes | bytearray) -> list[int]:
+    """The line's level bit by bit, and then quiet."""
+    return [bit for byte in data for bit in (0, *(byte >> i & 1 for i in range(8)), 1)] + [1] * _BITS_PER_BYTE
+
+
+def _read_at_another_rate(data: bytes, sent_bits_per_s: int, read_bits_per_s: int) -> bytes:
+    """What a receiver at another rate reads of these bytes.
+
+    It looks at the line in the middle of what it takes for bits, counted from the edge of the start bit.
+    Where the stop bit is zero, 00 is read, and the next start is sought when the line has been quiet again.
+    Time is counted so that a sent bit takes `2 * read_bits_per_s` and a read one `2 * sent_bits_per_s`.
+    """
+    line = _levels(data)
+    read = bytearray()
+    at = 0
+    while (start := _next_zero(line, at)) is not None:
+        edge = start * 2 * read_bits_per_s
+        middles = [edge + (2 * bit + 1) * sent_bits_per_s for bit in range(1, _BITS_PER_BYTE)]
+        levels = [line[min(middle // (2 * read_bits_per_s), len(line) - 1)] for middle in middles]
+        *bits, stop = levels
+        read.append(sum(bit << i for i, bit in enumerate(bits)) if stop else 0)
+        at = middles[-1] // (2 * read_bits_per_s)
+        if not stop:
+            at = line.index(1, min(at, len(line) - 1))
     return bytes(read)
 
 
@@ -253,6 +332,12 @@ class DuplexLine:
         if half_duplex:
             a_to_b.share_wire_with(b_to_a)
             b_to_a.share_wire_with(a_to_b)
+
+    def set_rate(self, end: str, bits_per_s: int) -> None:
+        """End "a" or "b" sends and reads at this rate from now on."""
+        there, back = (self.a_to_b, self.b_to_a) if end == "a" else (self.b_to_a, self.a_to_b)
+        there.send_at(bits_per_s)
+        back.read_at(bits_per_s)
 
     def cut(self, now_ms: int) -> None:
         """Both directions are out from now on."""

@@ -13,10 +13,11 @@ import os
 import pty
 import select
 import socket
+import termios
 import time
 import tty
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from host_link.errors import PortBusy, PortError, PortMissing, PortVanished
 from host_link.port_holder import holders
@@ -55,6 +56,21 @@ class QueueDriver(Driver, Protocol):
         """How many bytes `read` gives at once."""
 
 
+@runtime_checkable
+class RatedDriver(Driver, Protocol):
+    """A driver of a line with a rate, as pyserial has them."""
+
+    baudrate: int
+
+    def reset_output_buffer(self) -> None:
+        """Drop what was written and has not left yet."""
+
+
+def has_rate(name: str) -> bool:
+    """Whether a port of this name has a rate that can be set: TCP and Unix sockets have none."""
+    return "://" not in name or name.startswith(("rfc2217://", "loop://"))
+
+
 class Port:
     """An open port with a descriptor."""
 
@@ -84,6 +100,24 @@ class Port:
             self._write_now(data)
         except OSError as error:
             raise self._vanished() from error
+
+    def set_rate(self, bits_per_s: int) -> bool:
+        """Change to another rate; what was written and has not left yet is dropped.
+
+        False: the port cannot do that, and keeps the rate that it has.
+        """
+        driver = self._driver
+        if not has_rate(self.name) or not isinstance(driver, RatedDriver):
+            return False
+        before = driver.baudrate
+        try:
+            driver.reset_output_buffer()
+            driver.baudrate = bits_per_s
+        except (ValueError, OverflowError, OSError, termios.error):  # a vanished port: reading will tell
+            with contextlib.suppress(ValueError, OSError, termios.error):
+                driver.baudrate = before
+            return False
+        return True
 
     def close(self) -> None:
         """Give the port back. May be called twice."""

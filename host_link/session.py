@@ -17,12 +17,14 @@ to decide.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from host_link.errors import MessageTooLong, ProtocolViolation, SessionClosed
 from host_link.events import (
     Channel,
     DownReason,
+    LineRate,
     LinkCounters,
     LinkDown,
     LinkEvent,
@@ -32,18 +34,32 @@ from host_link.events import (
     MessageUnconfirmed,
     PeerRestarted,
 )
-from host_link.frames import Ack, Body, Close, Data, Hello, Ping, decode_body, encode_body
-from host_link.framing import DELIMITER, NO_SESSION_TAG, FrameDecoder, NoiseReason, NoiseSkipped, encode_frame
+from host_link.frames import (
+    CAN_CHANGE_RATE,
+    Ack,
+    Body,
+    Close,
+    Data,
+    Hello,
+    Ping,
+    Rate,
+    decode_body,
+)
+from host_link.framing import NO_SESSION_TAG, FrameDecoder, NoiseReason, NoiseSkipped
+from host_link.greetings import Greetings
 from host_link.handshake import Handshake, HelloOutcome, Role
 from host_link.hello_timer import HelloTimer
 from host_link.inbox import Inbox
+from host_link.liveness import Liveness
 from host_link.pairing import Pairing
+from host_link.rate import RateControl
 from host_link.streams import MESSAGE_BYTES_MAX
 from host_link.transport import Pace, Transport, earliest
 
 __all__ = [
     "Channel",
     "DownReason",
+    "LineRate",
     "LinkCounters",
     "LinkDown",
     "LinkEvent",
@@ -57,9 +73,6 @@ __all__ = [
 ]
 
 HELLO_INTERVAL_US = 50_000
-KEEP_ALIVE_US = 1_000_000
-SILENCE_US = 2_500_000
-"""So long may the peer be silent before the link counts as down, and between two HELLOs from then on."""
 _ASK_SHARE = 16  # a HELLO to a silent peer takes at most this part of the line
 _HELLO_FRAME_BYTES = 27
 _PAIRED_HELLO_FRAME_BYTES = 67
@@ -76,7 +89,8 @@ class Session:
 
     `nonce`: 32 random bits, other ones at every start. `bits_per_s`: the line's rate, 8N1. With a
     `pairing_key` (32 bytes) the session is authenticated and enciphered, and only a peer with the same key
-    is talked to; it needs a `pairing_salt`, 12 random bytes, other ones at every start.
+    is talked to; it needs a `pairing_salt`, 12 random bytes, other ones at every start. With a
+    `max_bits_per_s` over the rate, a faster one is agreed with the peer (LineRate) if it can do that too.
     Raises ValueError when one of the two has the wrong length.
     """
 
@@ -88,25 +102,25 @@ class Session:
         bits_per_s: int = 115_200,
         pairing_key: bytes | None = None,
         pairing_salt: bytes = b"",
+        max_bits_per_s: int | None = None,
     ) -> None:
         self.is_up = False
         self._counters = LinkCounters()
         self._open = False
         pairing = None if pairing_key is None else Pairing(pairing_key, pairing_salt)
         self._is_paired = pairing is not None
-        self._handshake = Handshake(role, nonce, pairing)
+        self._rates = RateControl(bits_per_s, max_bits_per_s, leads=role is Role.GATEWAY)
+        self._was_quiet = False
+        capabilities = CAN_CHANGE_RATE if self._rates.can_change else 0
+        self._handshake = Handshake(role, nonce, pairing, capabilities=capabilities)
         self._decoder = FrameDecoder()
         self._pace = Pace(bits_per_s)
         self._transport = Transport(Channel, self._pace)
         hello_bytes = _PAIRED_HELLO_FRAME_BYTES if pairing else _HELLO_FRAME_BYTES
         self._hello = HelloTimer(max(HELLO_INTERVAL_US, self._pace.duration_us(4 * hello_bytes)))
-        self._ask_interval_us = max(SILENCE_US, self._pace.duration_us(_ASK_SHARE * hello_bytes))
-        self._asked_us = 0  # when a silent peer was asked last who it is
-        self._asks = False
+        self._liveness = Liveness(self._pace.duration_us(_ASK_SHARE * hello_bytes))
         self._in_session = False
-        self._farewell = b""  # the CLOSE of the session that was ended last
-        self._farewell_due_us: int | None = None
-        self._heard_us = 0
+        self._greetings = Greetings(self._handshake, self._pace, self._rates, self._hello)
         self._rejected_nonce = 0
         self._last_message_id = 0
         self._inbox = Inbox()
@@ -124,11 +138,21 @@ class Session:
             self._hello.begin(now_ms * 1000)
 
     def line_returned(self, *, now_ms: int) -> None:
-        """The port is there again: look for the peer at once, whether it was known or not."""
+        """The port is there again, at its first rate: look for the peer at once, known or not."""
         self._at_rest = False
+        self._rates.line_is_out()
+        if self.is_up:
+            self._rates.link_is_up(now_ms * 1000, agreed=self._handshake.agreement.can_change_rate)
+        self._follow_rate(now_ms * 1000)
         if self._hello.due_us is not None:
             self._hello.begin(now_ms * 1000)
         self._transport.ping_wanted = self._in_session
+
+    def rate_refused(self, *, now_ms: int) -> None:
+        """The port could not be set to the rate of the newest LineRate; it has kept the one before."""
+        self._at_rest = False
+        self._rates.give_up(now_ms * 1000)
+        self._follow_rate(now_ms * 1000)
 
     def close(self, reason: DownReason = DownReason.CLOSED, *, now_ms: int) -> None:
         """End the session and tell the peer. Whatever was not delivered is reported as unconfirmed."""
@@ -139,6 +163,7 @@ class Session:
             self._open = False
             self._hello.stop()
             self._decoder.tag = tag  # a peer that missed the CLOSE will be told again
+            self._follow_rate(now_ms * 1000)
 
     def send(self, channel: Channel, payload: bytes, *, now_ms: int) -> int:  # noqa: ARG002 - time is part of every call
         """Queue a message, up or not, and return its id; MessageDelivered or MessageUnconfirmed will tell.
@@ -180,8 +205,16 @@ class Session:
         return self._transport.backlog_bytes(channel)
 
     @property
+    def bits_per_s(self) -> int:
+        """The line's rate now."""
+        return self._rates.bits_per_s
+
+    @property
     def counters(self) -> LinkCounters:
         """The counters as they stand."""
+        self._counters.bits_per_s = self._rates.bits_per_s
+        self._counters.rate_raises = self._rates.raise_count
+        self._counters.rate_fall_backs = self._rates.fall_back_count
         self._counters.round_trip_us = self._transport.flight.round_trip.smoothed_us
         self._counters.payload_bytes = self._transport.flight.sizer.payload_bytes
         current = self._transport.ranges_resent
@@ -193,6 +226,8 @@ class Session:
         """Take bytes from the line, in pieces of any size."""
         self._at_rest = self._at_rest and not data
         self._counters.bytes_received += len(data)
+        if data:
+            self._rates.disturbed(now_ms * 1000)  # unless a frame follows
         for event in self._decoder.frames(data):  # one by one: a HELLO changes the tag of the next frame
             if isinstance(event, NoiseSkipped):
                 self._counters.noise_pieces += 1
@@ -203,7 +238,8 @@ class Session:
                 self._counters.frames_received += 1
                 self._on_frame(event.body, now_ms * 1000, in_session=event.in_session)
             elif event.in_session:
-                self._farewell_due_us = now_ms * 1000
+                self._greetings.say_farewell(now_ms * 1000)
+        self._follow_rate(now_ms * 1000)
 
     def _on_frame(self, encoded: bytes, now_us: int, *, in_session: bool) -> None:
         if self._is_paired and in_session:
@@ -225,6 +261,10 @@ class Session:
                 self._end(DownReason.PROTOCOL, now_us=now_us)
 
     def _on_body(self, body: Body | None, now_us: int) -> None:
+        if isinstance(body, Rate):
+            self._rates.on_rate(body, now_us)
+            return
+        self._rates.heard()
         match body:
             case Data():
                 if body.ack:
@@ -238,7 +278,6 @@ class Session:
                 self._transport.on_ping(body, now_us=now_us)
             case Close():
                 self._end(DownReason.PEER_CLOSED, now_us=now_us)
-                self._farewell_due_us = None
 
     def _on_ack(self, ack: Ack, now_us: int) -> None:
         delivered = self._transport.on_ack(ack, now_us=now_us)
@@ -275,7 +314,7 @@ class Session:
 
     def _hear(self, now_us: int) -> None:
         """The peer is there, and in this session."""
-        self._heard_us = now_us
+        self._liveness.hear(now_us)
         self._handshake.established = True
         if not self._in_session:
             self._in_session = True
@@ -286,16 +325,17 @@ class Session:
         if not self.is_up:
             self.is_up = True
             self._inbox.put(LinkUp())
+            self._rates.link_is_up(now_us, agreed=self._handshake.agreement.can_change_rate)
 
     # --- endings ---
 
     def _end(self, reason: DownReason, *, now_us: int) -> None:
         """Leave the session for good and look for a new one."""
         if self._handshake.peer_nonce:
-            body, protection = encode_body(Close(reason.value)), self._handshake.protection
-            body = protection.sealer.seal(body) if protection else body
-            self._farewell = DELIMITER + encode_frame(body, self._tag)
-            self._farewell_due_us = now_us
+            self._greetings.prepare_farewell(reason)
+            if reason is not DownReason.PEER_CLOSED:
+                self._greetings.say_farewell(now_us)
+                self._rates.say_farewell()
         self._go_down(reason)
         self._forget()
         self._handshake.renew()
@@ -315,6 +355,22 @@ class Session:
         self._inbox.extend(MessageUnconfirmed(message_id) for message_id in unconfirmed)
         self._transport = Transport(Channel, self._pace)
         self._in_session = False
+        self._rates.session_ended()
+
+    # --- the line's rate ---
+
+    def _follow_rate(self, now_us: int) -> None:
+        """Have the line, and what depends on its rate, follow what has been agreed."""
+        if self._rates.is_raised:
+            self._rates.judge(self._transport.flight.sizer.carried_share, now_us)
+        before = self._pace.bits_per_s
+        if self._rates.bits_per_s != before:
+            self._pace.change_to(self._rates.bits_per_s, now_us)
+            self._transport.rate_changed(before)
+            self._inbox.put(LineRate(self._rates.bits_per_s))
+        if self._was_quiet and not self._rates.is_quiet:
+            self._transport.go_on(now_us=now_us)
+        self._was_quiet = self._rates.is_quiet
 
     # --- time ---
 
@@ -326,41 +382,40 @@ class Session:
         return self._rest_ends_ms if self._at_rest else self._soonest_ms()
 
     def _soonest_ms(self) -> int | None:
-        first_us = earliest(self._hello.due_us, self._farewell_due_us)
+        first_us = earliest(self._greetings.due_us, self._rates.deadline_us(self._transport.timeout_us))
         if self._in_session:
-            first_us = earliest(first_us, earliest(self._transport.deadline_us(), self._keep_alive_us()))
-            first_us = earliest(first_us, self._heard_us + SILENCE_US if self.is_up else self._ask_due_us)
+            first_us = earliest(first_us, self._liveness.silent_us if self.is_up else self._liveness.ask_us)
+            if not self._rates.is_quiet:
+                first_us = earliest(first_us, earliest(self._transport.deadline_us(), self._keep_alive_us()))
         return None if first_us is None else -(-first_us // 1000)
 
     def on_deadline(self, *, now_ms: int) -> None:
         """Do what has become due by now. Calling it early does nothing."""
         now_us = now_ms * 1000
         self._at_rest = False
-        if not self._in_session:
-            return
-        self._transport.on_deadline(now_us=now_us)
-        keep_alive_us = self._keep_alive_us()
-        if keep_alive_us is not None and keep_alive_us <= now_us:
+        if self._rates.on_deadline(now_us, self._transport.timeout_us):
             self._transport.ping_wanted = True
-        if self.is_up and self._heard_us + SILENCE_US <= now_us:
+        if self._in_session:
+            self._on_session_deadline(now_us)
+        self._follow_rate(now_us)
+
+    def _on_session_deadline(self, now_us: int) -> None:
+        if not self._rates.is_quiet:
+            self._transport.on_deadline(now_us=now_us)
+            keep_alive_us = self._keep_alive_us()
+            if keep_alive_us is not None and keep_alive_us <= now_us:
+                self._transport.ping_wanted = True
+        if self.is_up and self._liveness.silent_us <= now_us:
             self._counters.outages += 1
             self._go_down(DownReason.SILENCE)
-        if not self.is_up and self._ask_due_us <= now_us:
-            self._ask(now_us)
-
-    @property
-    def _ask_due_us(self) -> int:
-        return max(self._heard_us + SILENCE_US, self._asked_us + self._ask_interval_us)
-
-    def _ask(self, now_us: int) -> None:
-        """Ask a silent peer who it is: it may be in another session, and take all that is sent for noise."""
-        self._asked_us = now_us
-        self._asks = True
-        self._hello.answer(now_us)
+            self._rates.line_is_out()
+        if not self.is_up and self._liveness.ask_us <= now_us:
+            self._liveness.asked(now_us)
+            self._greetings.ask(now_us)
 
     def _keep_alive_us(self) -> int | None:
         """When to ask whether the peer is still there; None while an answer is awaited anyway."""
-        return None if self._transport.awaits_answer else self._heard_us + KEEP_ALIVE_US
+        return None if self._transport.awaits_answer else self._liveness.keep_alive_us
 
     # --- bytes out ---
 
@@ -369,29 +424,20 @@ class Session:
         if self._at_rest and (self._rest_ends_ms is None or now_ms < self._rest_ends_ms):
             return b""  # asked at every turn of whoever drives it: most of the time there is nothing to do
         now_us = now_ms * 1000
-        out = bytearray()
-        if self._farewell_due_us is not None:
-            self._farewell_due_us = None
-            out += self._farewell
-            self._counters.frames_sent += 1
-        if self._hello.due_us is not None and self._hello.due_us <= now_us:
-            hello = self._pace.boundary(now_us) + encode_frame(
-                encode_body(self._handshake.hello(asks=self._asks))
-            )
-            self._asks = False
-            out += hello
-            self._counters.frames_sent += 1
-            sent_us = self._pace.occupy(len(hello), now_us)
-            self._hello.said(sent_us, again=not self._handshake.established)
-        if self._in_session:
-            self._transport.regulate(self._inbox.waiting_bytes)
-            while frame := self._transport.next_frame(self._tag, now_us=now_us):
-                out += frame
-                self._counters.frames_sent += 1
+        frames = [*self._greetings.frames(now_us), *self._session_frames(now_us)]
+        self._counters.frames_sent += len(frames)
+        out = b"".join(frames)
         self._counters.bytes_sent += len(out)
         self._at_rest, self._rest_ends_ms = True, self._soonest_ms()
-        return bytes(out)
+        return out
 
-    @property
-    def _tag(self) -> int:
-        return self._handshake.tag(self._handshake.role)
+    def _session_frames(self, now_us: int) -> Iterator[bytes]:
+        if not self._in_session:
+            return
+        while rate := self._rates.next_frame():
+            yield self._transport.hand_over(rate, self._handshake.own_tag, now_us=now_us)
+            self._rates.sent(rate, self._pace.free_us, self._transport.timeout_us)
+        if not self._rates.is_quiet:
+            self._transport.regulate(self._inbox.waiting_bytes)
+            while frame := self._transport.next_frame(self._handshake.own_tag, now_us=now_us):
+                yield frame

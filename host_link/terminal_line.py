@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from host_link.errors import PortError
 from host_link.handshake import Role
 from host_link.pairing import SALT_BYTES
-from host_link.ports import Port, open_port
-from host_link.session import LinkEvent, Session
+from host_link.ports import Port, has_rate, open_port
+from host_link.session import LineRate, LinkEvent, Session
 
 _REOPEN_INTERVAL_S = 0.5
 _POLL_INTERVAL_S = 0.05
@@ -33,7 +33,7 @@ class TerminalLine:
 
     `turn` is called whenever bytes have come in. `first_port`: the port, open already; when it is lost, or
     None, the line opens one by its name, and waits for it as long as it takes. `pairing_key`: the terminal
-    must have the same.
+    must have the same. `max_bits_per_s`: the fastest rate to agree on, where the port has one.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class TerminalLine:
         tap: LineTap | None = None,
         first_port: Port | None = None,
         pairing_key: bytes | None = None,
+        max_bits_per_s: int | None = None,
     ) -> None:
         self.port_name = port_name
         self.bits_per_s = bits_per_s
@@ -55,6 +56,7 @@ class TerminalLine:
             bits_per_s=bits_per_s,
             pairing_key=pairing_key,
             pairing_salt=secrets.token_bytes(SALT_BYTES) if pairing_key else b"",
+            max_bits_per_s=max_bits_per_s if has_rate(port_name) else None,
         )
         self._turn = turn
         self._notice = notice
@@ -81,7 +83,19 @@ class TerminalLine:
         """What the session has to say by now."""
         self.session.on_deadline(now_ms=now_ms())
         while event := self.session.next_event():
-            yield event
+            if isinstance(event, LineRate):
+                self._set_rate(event.bits_per_s)
+            else:
+                yield event
+
+    def _set_rate(self, bits_per_s: int) -> None:
+        if self._port is None:
+            return  # it opens at the first rate
+        if self._port.set_rate(bits_per_s):
+            self._notice(f"{self.port_name}: the line runs at {bits_per_s} bits/s")
+        else:
+            self._notice(f"{self.port_name} cannot do {bits_per_s} bits/s: it keeps its rate")
+            self.session.rate_refused(now_ms=now_ms())
 
     def flush(self) -> None:
         """Write what is due. What cannot be written is lost, as on a cut line: it will be sent again."""

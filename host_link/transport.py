@@ -55,6 +55,10 @@ class Pace:
         self.bits_per_s = bits_per_s
         self.free_us = 0
 
+    def change_to(self, bits_per_s: int, now_us: int) -> None:
+        """The line has another rate from now on; what it had not sent yet is lost."""
+        self.bits_per_s, self.free_us = bits_per_s, now_us
+
     def duration_us(self, byte_count: int) -> int:
         """How long the line takes for that many bytes."""
         return byte_count * BITS_PER_BYTE * 1_000_000 // self.bits_per_s
@@ -88,24 +92,46 @@ class Transport:
         self._sealer = sealer
         self._seal_bytes = SEAL_BYTES_USUAL if sealer else 0
         seal_bytes_max = SEAL_BYTES_MAX if sealer else 0
-        in_time = FRAME_TIME_MAX_US * self._pace.bits_per_s // (BITS_PER_BYTE * 1_000_000)
-        payload_bytes_max = min(
-            agreement.body_bytes_max - seal_bytes_max - LONG_HEADER_BYTES - PIGGYBACK_BYTES,
-            max(in_time, PAYLOAD_BYTES_LEAST),
+        self._payload_bytes_most = (
+            agreement.body_bytes_max - seal_bytes_max - LONG_HEADER_BYTES - PIGGYBACK_BYTES
         )
+        short_us = self._pace.duration_us(4 * _SHORT_FRAME_BYTES)
         self.flight = Flight(
-            round_trip_us=INITIAL_ROUND_TRIP_US + self._pace.duration_us(4 * _SHORT_FRAME_BYTES),
-            probe_us_least=self._pace.duration_us(4 * _SHORT_FRAME_BYTES),
-            sizer=FrameSizer(payload_bytes_max, frame_bytes(self._seal_bytes + SHORT_HEADER_BYTES)),
+            round_trip_us=INITIAL_ROUND_TRIP_US + short_us,
+            probe_us_least=short_us,
+            sizer=FrameSizer(self._payload_bytes_max, frame_bytes(self._seal_bytes + SHORT_HEADER_BYTES)),
         )
         for stream in self._outgoing.values():
             stream.window_bytes = agreement.window_bytes
+
+    @property
+    def _payload_bytes_max(self) -> int:
+        """What a frame may hold so that it does not take the line for too long."""
+        in_time = FRAME_TIME_MAX_US * self._pace.bits_per_s // (BITS_PER_BYTE * 1_000_000)
+        return min(self._payload_bytes_most, max(in_time, PAYLOAD_BYTES_LEAST))
+
+    def go_on(self, *, now_us: int) -> None:
+        """Traffic begins again after a while: ask at once."""
+        self.flight.go_on(now_us=now_us)
+        self.ping_wanted = True
+
+    def rate_changed(self, bits_per_s_before: int) -> None:
+        """The line has another rate. On a faster one, what is known of the round trip is careful enough."""
+        self.flight.sizer.limit(self._payload_bytes_max)
+        if self._pace.bits_per_s < bits_per_s_before:
+            short_us = self._pace.duration_us(4 * _SHORT_FRAME_BYTES)
+            self.flight.slow_down(INITIAL_ROUND_TRIP_US + short_us, probe_us_least=short_us)
 
     @property
     def unconfirmed(self) -> list[int]:
         """The ids of all messages queued and not confirmed, oldest first."""
         ids = (message_id for stream in self._outgoing.values() for message_id in stream.unconfirmed)
         return sorted(message_id for message_id in ids if message_id != _OWN_MESSAGE_ID)
+
+    @property
+    def timeout_us(self) -> int:
+        """How long an answer may take."""
+        return self.flight.round_trip.timeout_us
 
     @property
     def awaits_answer(self) -> bool:
@@ -219,11 +245,11 @@ class Transport:
         due_us = self._receipts.ack_due_us
         ack_is_due = due_us is not None and due_us <= now_us
         if self._echo or (ack_is_due and not (stream and self._receipts.fits_piggyback)):
-            return self._hand_over(self._ack(), tag, now_us)
+            return self.hand_over(self._ack(), tag, now_us=now_us)
         if self.ping_wanted:
             self.ping_wanted = False
             sent_us = max(now_us, self._pace.free_us)
-            return self._hand_over(self._ping(sent_us), tag, now_us)
+            return self.hand_over(self._ping(sent_us), tag, now_us=now_us)
         return self._data_frame(*stream, tag, now_us) if stream else None
 
     def _next_stream(self) -> tuple[int, SendStream] | None:
@@ -260,11 +286,12 @@ class Transport:
         sent.seal_number = self._sealer.count if self._sealer else 0
         sent.prompt = self._next_stream() is None
         data = Data(channel, number, start & 0xFFFF, payload, sent.prompt, ack, short)
-        frame = self._hand_over(data, tag, now_us)
+        frame = self.hand_over(data, tag, now_us=now_us)
         sent.sent_us = self._pace.free_us
         return frame
 
-    def _hand_over(self, body: Body, tag: int, now_us: int) -> bytes:
+    def hand_over(self, body: Body, tag: int, *, now_us: int) -> bytes:
+        """Any frame of the session, for the line."""
         encoded = encode_body(body)
         if self._sealer:
             encoded = self._sealer.seal(encoded)

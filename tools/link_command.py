@@ -45,6 +45,16 @@ def bits_per_s(text: str) -> int:
     return int(text)
 
 
+def add_max_baud_option(command: argparse.ArgumentParser) -> None:
+    """Add `--max-baud`."""
+    command.add_argument(
+        "--max-baud",
+        type=bits_per_s,
+        metavar="N",
+        help="go up to N bits/s when the other end can and it works; default: stay at --baud",
+    )
+
+
 def notice(text: str) -> None:
     """Tell the operator something, with the time, on stderr."""
     print(f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S} {text}", file=sys.stderr, flush=True)

@@ -21,7 +21,7 @@ from host_link.gateway import Gateway, GatewaySettings
 from host_link.port_holder import Holder, holders
 from host_link.ports import Port, open_port
 from host_link.spy import Spy
-from tools.link_command import BITS_PER_S, bits_per_s, notice, parse_host_port
+from tools.link_command import BITS_PER_S, add_max_baud_option, bits_per_s, notice, parse_host_port
 from tools.link_pair import add_key_option, key_of
 
 EXAMPLES = """examples:
@@ -31,6 +31,7 @@ EXAMPLES = """examples:
   posterm link serve --port /dev/ttyUSB0 --bank bank.example:8584 --tls --ca bank-ca.pem \\
       --cert gateway.pem --key gateway-key.pem
   posterm link serve --port /dev/ttyUSB0 --bank 127.0.0.1:8583 --pairing-key-file till-1.key
+  posterm link serve --port /dev/ttyUSB0 --bank 127.0.0.1:8583 --max-baud 921600
   posterm link serve --port /dev/ttyUSB0 --bank 127.0.0.1:8583 --record line.ptlr --control link.sock
 
 It runs until SIGTERM or SIGINT. A port that vanishes later is waited for.
@@ -59,6 +60,7 @@ def register(commands: Any) -> None:
     command.add_argument(
         "--baud", type=bits_per_s, default=BITS_PER_S, metavar="N", help="bits/s; default: %(default)s"
     )
+    add_max_baud_option(command)
     command.add_argument(
         "--multiplex",
         choices=["tpdu"],
@@ -123,7 +125,9 @@ def _gateways(args: argparse.Namespace, leftovers: contextlib.ExitStack) -> Iter
     )
     for group in groups:
         names = tuple(args.port[number] for number in group)
-        settings = GatewaySettings(names, host, port_number, args.baud, tls=tls, pairing_key=pairing_key)
+        settings = GatewaySettings(
+            names, host, port_number, args.baud, args.max_baud, tls=tls, pairing_key=pairing_key
+        )
         yield Gateway(
             settings,
             notice=notice if len(groups) == 1 else _notice_of(names[0]),

@@ -28,6 +28,9 @@ LABELS = {
     "payload_bytes": "frame payload now, bytes",
     "frames_refused": "frames refused (pairing)",
     "frames_sent": "frames sent",
+    "bits_per_s": "line rate now, bits/s",
+    "rate_raises": "rate: agreed on a faster one",
+    "rate_fall_backs": "rate: back to the first",
     "check_errors": "of the noise: CRC errors",
     "answers_unroutable": "answers for nobody",
 }

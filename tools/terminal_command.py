@@ -31,7 +31,7 @@ from hal.virtual.keypad import VirtualKeypad
 from host_link.errors import LinkError
 from tools.config import FLOWS, Choices, ConfigError, check_settings, load_config
 from tools.drive_terminal import TerminalDrive
-from tools.link_command import BITS_PER_S, bits_per_s, notice
+from tools.link_command import BITS_PER_S, add_max_baud_option, bits_per_s, notice
 from tools.link_pair import add_key_option, key_of
 from tools.runtime import plan_of
 from tools.scenario import Scenario, ScenarioError, load_scenario
@@ -70,6 +70,7 @@ def register(subparsers: Subparsers) -> None:
     add = parser.add_argument
     add("--link", metavar="DEVICE_OR_URL", help="the line to the gateway: /dev/tty... or socket://HOST:PORT")
     add("--baud", type=bits_per_s, metavar="N", help=f"bits per second of a device; default: {BITS_PER_S}")
+    add_max_baud_option(parser)
     add("--profile", metavar="NAME|FILE", help="its devices: virtual (the default), or a .toml file")
     add("--state", type=Path, metavar="DIR", help="where journal and keys are kept; see below")
     add("--config", type=file_or_example, metavar="FILE", help="settings of the terminal (example:posterm)")
@@ -133,7 +134,7 @@ def plan_of_arguments(
     assert station.settings is not None
     assert station.provision is not None
     return TerminalPlan(
-        _profile(choices.profile or "virtual", args.link, args.baud),
+        _profile(choices.profile or "virtual", args.link, args.baud, args.max_baud),
         replace(station.settings, pairing_key=key_of(args)),
         station.provision,
         choices.state or default_state_folder(os.environ),
@@ -142,14 +143,15 @@ def plan_of_arguments(
     )
 
 
-def _profile(name: str, link: str | None, rate: int | None) -> Profile:
+def _profile(name: str, link: str | None, rate: int | None, max_rate: int | None) -> Profile:
     profile = load_profile(REAL_TIME_PROFILE if name == "virtual" else name)
+    most = {} if max_rate is None else {"max_bits_per_s": max_rate}
     if link is not None:
-        return profile.with_device("serial_port", "serial", url=link, bits_per_s=rate or BITS_PER_S)
+        return profile.with_device("serial_port", "serial", url=link, bits_per_s=rate or BITS_PER_S, **most)
     check_kinds(profile)
     if profile.devices["serial_port"].backend == "virtual":
         raise StationError("where is the gateway? Name the serial port to it with --link DEVICE_OR_URL")
-    return profile if rate is None else profile.with_options("serial_port", bits_per_s=rate)
+    return profile.with_options("serial_port", **({} if rate is None else {"bits_per_s": rate}), **most)
 
 
 def _read_master_key(path: Path) -> bytes:

@@ -44,6 +44,8 @@ class PyserialPort(QuietDevice):
 
     Flow control: XON/XOFF and RTS/CTS are the operating system's. "dsrdtr": nothing is sent while the other
     side has its DTR (our DSR) low, as receipt printers do it.
+
+    `max_bits_per_s`: the fastest rate that may be agreed on with the other end. TCP has no rate.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class PyserialPort(QuietDevice):
         clock: Clock,
         *,
         bits_per_s: int = 115_200,
+        max_bits_per_s: int | None = None,
         parity: Parity = "none",
         data_bits: int = 8,
         stop_bits: int = 1,
@@ -61,6 +64,7 @@ class PyserialPort(QuietDevice):
         self.url = url
         self.settings = LineSettings(bits_per_s, parity, data_bits, stop_bits, flow_control)
         self.bits_per_s = bits_per_s
+        self.max_bits_per_s = None if url.startswith("socket://") else max_bits_per_s
         self.dropped_bytes = 0
         """How many bytes given to `write` were dropped: port lost, or nobody took them."""
         self._clock = clock
@@ -103,6 +107,18 @@ class PyserialPort(QuietDevice):
     def waiting_bytes(self) -> int:
         """How many bytes given to `write` the system has not taken yet."""
         return len(self._outgoing)
+
+    def set_rate(self, bits_per_s: int) -> bool:
+        """Set the open port to another rate, until it is lost; what waits here to be sent is dropped."""
+        wanted = replace(self.settings, bits_per_s=bits_per_s)
+        done: list[bool] = []
+        self._work(lambda port: done.append(port.apply(wanted)))
+        if done != [True]:
+            self._work(lambda port: port.apply(self.settings))
+            return False
+        self.dropped_bytes += len(self._outgoing)
+        self._outgoing.clear()
+        return True
 
     def poll(self) -> Sequence[DeviceEvent]:
         """Send what waits, return what came in; look for the port again when it is due."""

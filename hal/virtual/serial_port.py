@@ -15,9 +15,16 @@ class VirtualSerialPort(QuietDevice):
     in software between two of these ports does that.
     """
 
-    def __init__(self, *, bits_per_s: int = 115_200, buffer_bytes_max: int = 65_536) -> None:
+    def __init__(
+        self,
+        *,
+        bits_per_s: int = 115_200,
+        max_bits_per_s: int | None = None,
+        buffer_bytes_max: int = 65_536,
+    ) -> None:
         super().__init__()
-        self.bits_per_s = bits_per_s
+        self.bits_per_s = self.rate_now = bits_per_s
+        self.max_bits_per_s = max_bits_per_s
         self.dropped_bytes = 0
         """How many bytes were lost to a pulled cable, a closed port or a full buffer, in both directions."""
         self._buffer_bytes_max = buffer_bytes_max
@@ -39,6 +46,15 @@ class VirtualSerialPort(QuietDevice):
             events.append(BytesReceived(bytes(self._incoming)))
             self._incoming.clear()
         return events
+
+    def set_rate(self, bits_per_s: int) -> bool:
+        """Remember the rate as `rate_now`; bytes not yet fetched by the far side are dropped."""
+        if not self._plugged or not self._is_open:
+            return False
+        self.dropped_bytes += len(self._outgoing)
+        self._outgoing.clear()
+        self.rate_now = bits_per_s
+        return True
 
     def close(self) -> None:
         """Close the port. Bytes not yet fetched by either side are lost."""
@@ -68,6 +84,7 @@ class VirtualSerialPort(QuietDevice):
         """Put the cable back: PortRestored."""
         if not self._plugged:
             self._plugged = True
+            self.rate_now = self.bits_per_s
             self._events.append(PortRestored())
 
     def _store(self, buffer: bytearray, data: bytes) -> None:

@@ -121,3 +121,18 @@ def test_reports_a_lost_port_once_and_its_return(rig: PortRig) -> None:
 
 def test_remembers_its_line_rate(rig: PortRig) -> None:
     assert rig.port.bits_per_s == 115_200
+
+
+def test_the_rate_can_be_changed_and_bytes_go_on(rig: PortRig) -> None:
+    assert rig.port.set_rate(921_600)
+    rig.port.write(ALL_BYTES)
+    assert rig.take_output() == ALL_BYTES
+    rig.feed(b"back")
+    assert _received(rig) == b"back"
+    assert rig.port.bits_per_s == 115_200, "the rate of the next opening"
+
+
+def test_a_lost_port_has_no_rate_to_change(rig: PortRig) -> None:
+    rig.unplug()
+    rig.port.poll()
+    assert not rig.port.set_rate(921_600)

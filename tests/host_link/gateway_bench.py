@@ -16,7 +16,7 @@ from host_link.diagnostics import answer_to
 from host_link.gateway import Gateway, GatewaySettings
 from host_link.handshake import Role
 from host_link.ports import Port, open_port
-from host_link.session import Channel, LinkEvent, MessageReceived, Session
+from host_link.session import Channel, LineRate, LinkEvent, MessageReceived, Session
 
 RATE = 10_000_000
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -25,14 +25,22 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 class Terminal:
     """The link's other end, on a real port."""
 
-    def __init__(self, port: Port, pairing_key: bytes | None = None) -> None:
+    def __init__(
+        self,
+        port: Port,
+        pairing_key: bytes | None = None,
+        *,
+        bits_per_s: int = RATE,
+        max_bits_per_s: int | None = None,
+    ) -> None:
         self.port = port
         self.session = Session(
             Role.TERMINAL,
             nonce=int.from_bytes(os.urandom(4), "big"),
-            bits_per_s=RATE,
+            bits_per_s=bits_per_s,
             pairing_key=pairing_key,
             pairing_salt=os.urandom(12) if pairing_key else b"",
+            max_bits_per_s=max_bits_per_s,
         )
         self.session.open(now_ms=self.now_ms)
         self.events: list[LinkEvent] = []
@@ -46,6 +54,8 @@ class Terminal:
 
     def _note(self, event: LinkEvent) -> None:
         self.events.append(event)
+        if isinstance(event, LineRate) and not self.port.set_rate(event.bits_per_s):
+            self.session.rate_refused(now_ms=self.now_ms)
         if isinstance(event, MessageReceived) and event.channel is Channel.DIAGNOSTICS:
             answer = answer_to(event.payload, self.session.counters)
             if answer is not None:
@@ -101,6 +111,8 @@ async def serving(
     tls: TlsSettings | None = None,
     pairing_key: bytes | None = None,
     server_tls: ssl.SSLContext | None = None,
+    bits_per_s: int = RATE,
+    max_bits_per_s: int | None = None,
     **more: Any,
 ) -> AsyncIterator[Serving]:
     """A gateway between `ports` and a bank on this machine; no bank when `serve` is None."""
@@ -110,7 +122,7 @@ async def serving(
     if serve is None:
         server.close()
     settings = GatewaySettings(
-        ports, "127.0.0.1", bank_port, bits_per_s=RATE, tls=tls, pairing_key=pairing_key
+        ports, "127.0.0.1", bank_port, bits_per_s, max_bits_per_s, tls=tls, pairing_key=pairing_key
     )
     gateway = Gateway(settings, notice=notices.append, **more)
     task = asyncio.create_task(gateway.run())

@@ -19,6 +19,8 @@ from host_link.frames import (
     Data,
     Hello,
     Ping,
+    Rate,
+    RateStep,
     decode_body,
     encode_body,
 )
@@ -46,6 +48,8 @@ MEANT: list[Body] = [
     Ack(AckBlock(1, ALL, HISTORY_BITS), echo=1),
     Ack(AckBlock(6, 0b11101101, 8)),
     Close(1),
+    Rate(RateStep.PROPOSE, 921_600),
+    Rate(RateStep.AGREE, 921_600),
 ]
 
 

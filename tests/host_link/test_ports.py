@@ -238,6 +238,8 @@ def test_a_port_of_another_machine_carries_every_byte(serial_server: Rfc2217Serv
     assert far.read() == b""
     far.write(bytes(range(256)))  # 255 is telnet's escape
     assert read_all(far, 256) == bytes(range(256))
+    assert far.set_rate(57_600)
+    assert serial_server.bits_per_s == 57_600
     serial_server.hang_up()
     with pytest.raises(PortVanished, match="rfc2217"):
         far.read(timeout_s=5.0)

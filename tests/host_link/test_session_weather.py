@@ -7,6 +7,7 @@ without doubles and in order. Every message is reported exactly once. Delivered 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -36,8 +37,8 @@ class Life:
 
 
 class Weather:
-    def __init__(self, seed: int, **faults: float) -> None:
-        self.link = VirtualLink(seed, **faults)  # type: ignore[arg-type]
+    def __init__(self, seed: int, **options: Any) -> None:
+        self.link = VirtualLink(seed, **options)
         self.link.on_event = self.on_event
         self.lives = {name: Life(name, 0) for name in "ab"}
         self.past: list[Life] = []
@@ -106,11 +107,16 @@ RATES = st.sampled_from([0.0, 0.0, 1e-4, 1e-3])
         }
     ),
     st.sampled_from([0, 1, 16]),
+    st.sampled_from([(None, None), (460_800, 921_600)]),
 )
 def test_nothing_is_lost_doubled_or_reordered(
-    steps: list[tuple[str, str, int]], seed: int, faults: dict[str, float], latency_ms: int
+    steps: list[tuple[str, str, int]],
+    seed: int,
+    faults: dict[str, float],
+    latency_ms: int,
+    most: tuple[int | None, int | None],
 ) -> None:
-    weather = Weather(seed, latency_ms=latency_ms, **faults)
+    weather = Weather(seed, latency_ms=latency_ms, max_bits_per_s=most, **faults)
     for kind, name, amount in steps:
         match kind:
             case "send":

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from host_link.handshake import Role
 from host_link.line import DuplexLine, Line
-from host_link.session import LinkEvent, Session
+from host_link.session import LineRate, LinkEvent, Session
 
 
 class VirtualLink:
@@ -21,11 +21,14 @@ class VirtualLink:
         latency_ms: int = 0,
         bits_per_s: int = 115_200,
         half_duplex: bool = False,
+        max_bits_per_s: tuple[int | None, int | None] = (None, None),
         **faults: float,
     ) -> None:
         self.now_ms = 0
         self.rng = random.Random(seed)
         self.bits_per_s = bits_per_s
+        self.max_bits_per_s = dict(zip("ab", max_bits_per_s, strict=True))
+        self.refused_rates: dict[str, int] = {}
         lines = [
             Line(self.rng, bits_per_s=bits_per_s, latency_ms=latency_ms, **faults)  # type: ignore[arg-type]
             for _ in range(2)
@@ -40,7 +43,13 @@ class VirtualLink:
 
     def boot(self, name: str) -> Session:
         role = Role.TERMINAL if name == "a" else Role.GATEWAY
-        session = Session(role, nonce=self.rng.getrandbits(32), bits_per_s=self.bits_per_s)
+        session = Session(
+            role,
+            nonce=self.rng.getrandbits(32),
+            bits_per_s=self.bits_per_s,
+            max_bits_per_s=self.max_bits_per_s[name],
+        )
+        self.line.set_rate(name, self.bits_per_s)
         session.open(now_ms=self.now_ms)
         self.sessions[name] = session
         return session
@@ -62,6 +71,9 @@ class VirtualLink:
                 session.receive(data, now_ms=self.now_ms)
             session.on_deadline(now_ms=self.now_ms)
             while event := session.next_event():
+                if isinstance(event, LineRate):
+                    self._set_rate(name, event.bits_per_s)
+                    continue
                 self.events[name].append(event)
                 self.times[name].append(self.now_ms)
                 self.on_event(name, event)
@@ -72,6 +84,13 @@ class VirtualLink:
                 outgoing.write(frame, self.now_ms)
             deadline = session.deadline_ms()
             assert deadline is None or deadline > self.now_ms
+
+    def _set_rate(self, name: str, bits_per_s: int) -> None:
+        """As the port's owner does: `refused_rates` has the rates that an end's port cannot do."""
+        if bits_per_s == self.refused_rates.get(name):
+            self.sessions[name].rate_refused(now_ms=self.now_ms)
+        else:
+            self.line.set_rate(name, bits_per_s)
 
     def run_until(self, end_ms: int, *, stop: Callable[[], bool] = lambda: False) -> None:
         while not stop():

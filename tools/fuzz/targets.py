@@ -35,6 +35,7 @@ from wire.iso8583 import FrameSplitter, dialect
 from wire.track import Track1, Track2, Track3, decode_bits
 
 TERMINAL_NONCE, GATEWAY_NONCE = 0x01020304, 0xA0B0C0D0
+FAST_BITS_PER_S = 921_600
 BURST_BYTES_MAX = 64 * 1024
 """No end of the link says more than this at one moment, whatever it was told."""
 
@@ -63,8 +64,8 @@ def session(data: bytes) -> None:
     The input is pieces of: wait (1 byte, in 4 ms), size (1 byte), body. For a body of size 0 this end sends a
     message. The frames' session is the one that is established at the start.
     """
-    end = Session(Role.TERMINAL, nonce=TERMINAL_NONCE)
-    peer = Session(Role.GATEWAY, nonce=GATEWAY_NONCE)
+    end = Session(Role.TERMINAL, nonce=TERMINAL_NONCE, max_bits_per_s=FAST_BITS_PER_S)
+    peer = Session(Role.GATEWAY, nonce=GATEWAY_NONCE, max_bits_per_s=FAST_BITS_PER_S)
     end.open(now_ms=0)
     peer.open(now_ms=0)
     for _ in range(3):
