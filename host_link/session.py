@@ -368,7 +368,7 @@ class Session:
             self._pace.change_to(self._rates.bits_per_s, now_us)
             self._transport.rate_changed(before)
             self._inbox.put(LineRate(self._rates.bits_per_s))
-        if self._was_quiet and not self._rates.is_quiet:
+        if self._rates.bits_per_s != before or (self._was_quiet and not self._rates.is_quiet):
             self._transport.go_on(now_us=now_us)
         self._was_quiet = self._rates.is_quiet
 

@@ -301,3 +301,15 @@ def test_a_gateway_that_is_never_answered_asks_ever_more_seldom() -> None:
 
 def test_every_standard_rate_is_in_order() -> None:
     assert list(RATES) == sorted(set(RATES))
+
+
+def test_an_outage_that_ends_the_fast_rate_leaves_nothing_that_was_due_before() -> None:
+    """The virtual link asserts at each turn that what is due lies in the future."""
+    link = VirtualLink(latency_ms=1, max_bits_per_s=(460_800, FAST))
+    link.run_until(212)
+    link.sessions["a"].send(Channel.HOST, bytes(5_000), now_ms=link.now_ms)
+    link.line.cut(link.now_ms)
+    link.run_until(link.now_ms + 2_700)
+    link.line.mend(link.now_ms)
+    link.run_until(10_000)
+    assert received(link, "b") == [bytes(5_000)]
