@@ -52,8 +52,10 @@ class PtyFarSide:
         os.write(self._master, data)
 
     def take_output(self) -> bytes:
-        ready, _, _ = select.select([self._master], [], [], 0)
-        return os.read(self._master, 65_536) if ready else b""
+        output = b""  # the kernel may hand it over in several pieces
+        while select.select([self._master], [], [], 0.05)[0]:
+            output += os.read(self._master, 65_536)
+        return output
 
 
 def _virtual(_folder: Path, _stack: ExitStack) -> PortRig:
