@@ -501,6 +501,13 @@ class SerialPort(Device, Protocol):
     bits_per_s: int
     """The rate at which it is opened, and opened again after a loss."""
 
+    def write(self, data: bytes) -> None:
+        """Queue bytes for sending and return at once. While the port is lost, bytes are dropped."""
+
+
+class LinkPort(SerialPort, Protocol):
+    """The serial port to the host link: both ends may agree on a faster rate."""
+
     @property
     def max_bits_per_s(self) -> int | None:
         """The fastest rate that may be agreed on with the other end; None: the rate stays as it is."""
@@ -510,9 +517,6 @@ class SerialPort(Device, Protocol):
 
         False: the port cannot do that, or is lost, and keeps the rate that it has.
         """
-
-    def write(self, data: bytes) -> None:
-        """Queue bytes for sending and return at once. While the port is lost, bytes are dropped."""
 
 
 # --- storage -----------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ class Board:
     card_reader: api.CardReader
     smart_card: SmartCardSlot
     printer: api.Printer
-    serial_port: api.SerialPort
+    serial_port: api.LinkPort
 
     def devices(self) -> Iterator[tuple[str, api.Device]]:
         """Every device with its kind, in the order in which they are opened."""

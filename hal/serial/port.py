@@ -35,7 +35,7 @@ _RECONNECT_TIMEOUT_S = 0.1  # happens inside poll(): a gateway on the same machi
 
 
 class PyserialPort(QuietDevice):
-    """hal.api.SerialPort on whatever `hal.serial.opening.open_port` opens.
+    """hal.api.LinkPort on whatever `hal.serial.opening.open_port` opens.
 
     The port is taken for this process alone where the system can do that. When it vanishes, PortLost is
     reported once, and `poll` tries to open it again after 0.5 s, 1 s, 2 s … 8 s; a USB adapter named by its

@@ -1,4 +1,4 @@
-"""hal.api.SerialPort, for every backend. A new backend adds a line to RIGS: the device and its far side."""
+"""hal.api.LinkPort, for every backend. A new backend adds a line to RIGS: the device and its far side."""
 
 import os
 import select
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hal.api import BytesReceived, PortLost, PortRestored, SerialPort
+from hal.api import BytesReceived, LinkPort, PortLost, PortRestored
 from hal.serial.port import PyserialPort
 from hal.virtual.clock import VirtualClock
 from hal.virtual.serial_port import VirtualSerialPort
@@ -20,7 +20,7 @@ ALL_BYTES = bytes(range(256))
 
 @dataclass
 class PortRig:
-    port: SerialPort
+    port: LinkPort
     clock: VirtualClock
     feed: Callable[[bytes], None]
     take_output: Callable[[], bytes]
