@@ -14,34 +14,28 @@ from dataclasses import dataclass
 from firmware.exchange import Answer, HostExchange, Verdict
 from firmware.faceplate import Faceplate
 from firmware.floor_work import FloorGuards, FloorWork
+from firmware.intake import Intake
 from firmware.journal import Journal
 from firmware.kernel import Kernel
 from firmware.link_session import new_session
+from firmware.management_work import MESSAGES, SIGN_IN_JOB
 from firmware.operators import Operators
-from firmware.payment_work import PaymentGuards, PaymentWork
-from firmware.printing import PrintEvent, SlipPrinter
+from firmware.payment_guards import PaymentGuards
+from firmware.payment_work import PaymentWork
+from firmware.printing import SlipPrinter
 from firmware.section import DELEGATES, TERMINAL, Section
-from firmware.secure.errors import SecureError
+from firmware.secure.card_vault import CardVault
 from firmware.secure.module import SecureModule
-from firmware.secure.pin_entry import (
-    PinBypassed,
-    PinCancelled,
-    PinDigits,
-    PinReady,
-    PinTimedOut,
-    PinTooShort,
-)
 from firmware.settings import TerminalSettings
+from firmware.settlement_work import SettlementGuards, SettlementWork
 from firmware.terminal_work import TerminalGuards, TerminalWork, accept_keys
-from firmware.txn import floor, terminal, transaction
+from firmware.txn import floor, settlement, terminal, transaction
+from firmware.txn.plans import PLANS
 from firmware.txn.schema import Keys, Kind, Row, Rule
 from firmware.upkeep import Upkeep
 from firmware.work import Parts, Signal
 from hal import api
 from hal.board import Board
-from host_link.control import BankReport
-from host_link.diagnostics import answer_to
-from host_link.session import Channel, LineRate, LinkDown, LinkUp, MessageReceived, MessageUnconfirmed
 
 IDLE_KEYS = {
     api.Key.F1: "sale_key",
@@ -106,6 +100,7 @@ class Terminal:
             session,
             HostExchange(self.settings, secure, session),
             SlipPrinter(self.board.printer),
+            CardVault(self.board.storage, self.board.tamper, self.board.rng),
             Operators(
                 self.board.storage,
                 self.board.rng,
@@ -128,9 +123,11 @@ class Terminal:
             Section(terminal.TABLE, self._service, self._service_guards),
             Section(transaction.TABLE, self._payment, PaymentGuards(self._payment)),
             Section(floor.TABLE, self._floor, FloorGuards(self._floor)),
+            Section(settlement.TABLE, settling := SettlementWork(parts), SettlementGuards(settling)),
         )
         self._sections = {section.name: section for section in sections}
         self._terminal = self._sections[TERMINAL]
+        self._intake = Intake(parts, self._payment, self._service)
         self._faceplate = Faceplate(parts, self._payment, self._service, self._floor)
 
     # --- what the outside may ask -------------------------------------------------------------------
@@ -172,6 +169,22 @@ class Terminal:
         )
         return min((at_ms for at_ms in deadlines if at_ms is not None), default=None)
 
+    def start(self, kind: str) -> None:
+        """Ask for a transaction by its type's name, as the sale key does for a purchase; then call `step`.
+
+        It begins when the terminal is at rest, after what must be sent first. KeyError: no such type.
+        """
+        self._kernel.post(Signal("sale_key", PLANS[kind].name))
+
+    def settle(self) -> None:
+        """Ask for the settlement of the batch, or go on with one that was cut off; then call `step`."""
+        self._kernel.post(Signal("settle_key"))
+
+    def manage(self, name: str) -> None:
+        """Ask for a management message by its name, such as "echo"; then call `step`."""
+        assert name in MESSAGES, f"the messages are {', '.join(MESSAGES)}"
+        self._kernel.post(Signal("manage_key", name))
+
     # --- the pump -----------------------------------------------------------------------------------
 
     def step(self) -> None:
@@ -187,7 +200,7 @@ class Terminal:
     def _turn(self) -> bool:
         """Poll once and handle what came of it; whether anything did."""
         try:
-            self._poll()
+            self._intake.poll()
             return self._kernel.run(self._handle, now_ms=self.parts.now_ms)
         except api.StorageFailed:
             self._stop_working("storage_failed")
@@ -195,111 +208,10 @@ class Terminal:
             self._stop_working("tampered")
         return True
 
-    def _poll(self) -> None:
-        parts = self.parts
-        for event in self.board.poll():
-            self._on_device(event)
-        try:
-            for pin_event in parts.secure.pin_events(now_ms=parts.now_ms):
-                self._on_pin(pin_event)
-        except SecureError:
-            self._kernel.post(Signal("pin_unavailable"))
-        self._service.poll_components()
-        deadline_ms = parts.session.deadline_ms()
-        if deadline_ms is not None and deadline_ms <= parts.now_ms:
-            parts.session.on_deadline(now_ms=parts.now_ms)
-        while (link_event := parts.session.next_event()) is not None:
-            self._on_link(link_event)
-
     def _flush(self) -> None:
         data = self.parts.session.bytes_to_send(now_ms=self.parts.now_ms)
         if data:
             self.board.serial_port.write(data)
-
-    # --- from devices, link and PIN entry to signals ------------------------------------------------
-
-    def _on_device(self, event: api.DeviceEvent) -> None:
-        match event:
-            case api.BytesReceived(data):
-                self.parts.session.receive(data, now_ms=self.parts.now_ms)
-            case api.KeyPressed(key):
-                self._kernel.post(Signal("key", key))
-            case api.CardRead() | api.CardReadFailed():
-                self._on_card(event)
-            case api.CardRemoved():
-                self._kernel.post(Signal("card_removed"))
-            case api.TamperTripped():
-                self._kernel.post(Signal("tampered"))
-            case api.ItemPrinted() | api.PrintStopped() | api.PrinterReady():
-                self._on_printer(event)
-            case api.PortRestored():
-                self.parts.session.line_returned(now_ms=self.parts.now_ms)
-            case api.KeyStuck() | api.PortLost():
-                pass  # a stuck key types nothing more; the session notices a lost port by itself
-
-    def _on_card(self, event: api.CardRead | api.CardReadFailed) -> None:
-        is_read = isinstance(event, api.CardRead)
-        self.parts.upkeep.count(swipes=is_read, bad_swipes=not is_read)
-        match event:
-            case api.CardRead(tracks) if tracks.track2 is None or not tracks.track2.pan.luhn_valid:
-                self._kernel.post(Signal("card_unreadable", api.CardReadFailed(api.ReadFailure.FORMAT)))
-            case api.CardRead():
-                self._kernel.post(Signal("card_read", event))
-            case api.CardReadFailed():
-                self._kernel.post(Signal("card_unreadable", event))
-
-    def _on_printer(self, event: api.ItemPrinted | api.PrintStopped | api.PrinterReady) -> None:
-        names = {
-            PrintEvent.PRINTED: "copy_printed",
-            PrintEvent.STOPPED: "printer_stopped",
-            PrintEvent.READY: "printer_ready",
-        }
-        if (print_event := self.parts.slip_printer.handle(event)) is not None:
-            self.parts.upkeep.count(slips=print_event is PrintEvent.PRINTED)
-            self._kernel.post(Signal(names[print_event]))
-
-    def _on_pin(self, event: object) -> None:
-        match event:
-            case PinDigits(count):
-                self._payment.pin_digits = count
-                self._payment.beep_key(None)
-            case PinTooShort():
-                self._payment.beep_error(None)
-            case PinReady():
-                self._kernel.post(Signal("pin_entered"))
-            case PinBypassed():
-                self._kernel.post(Signal("pin_bypassed"))
-            case PinCancelled():
-                self._kernel.post(Signal("cancel"))
-            case PinTimedOut():
-                self._kernel.arm("state", self.parts.now_ms, Signal("timeout"))
-
-    def _on_link(self, event: object) -> None:
-        exchange, answer = self.parts.exchange, None
-        match event:
-            case LinkUp():
-                self._kernel.post(Signal("link_up"))
-            case LinkDown():
-                self._kernel.post(Signal("link_down"))
-            case MessageReceived(channel=Channel.HOST, payload=payload):
-                answer = exchange.on_message(payload)
-            case MessageReceived(channel=Channel.CONTROL, payload=payload):
-                report = BankReport.decode(payload)
-                answer = exchange.on_bank_status(report) if report is not None else None
-            case MessageReceived(channel=Channel.DIAGNOSTICS, payload=payload):
-                self._on_diagnostics(payload)
-            case MessageUnconfirmed(message_id):
-                answer = exchange.on_unconfirmed(message_id)
-            case LineRate(bits_per_s):
-                if not self.board.serial_port.set_rate(bits_per_s):
-                    self.parts.session.rate_refused(now_ms=self.parts.now_ms)
-        if answer is not None:
-            self._kernel.post(Signal(f"host_{answer.verdict.value}", answer))
-
-    def _on_diagnostics(self, message: bytes) -> None:
-        session = self.parts.session
-        if (answer := answer_to(message, session.counters)) is not None:
-            session.send(Channel.DIAGNOSTICS, answer, now_ms=self.parts.now_ms)
 
     # --- from signals to rules ----------------------------------------------------------------------
 
@@ -322,9 +234,9 @@ class Terminal:
     def _on_answer(self, answer: Answer) -> Signal:
         if self._terminal.state is terminal.State.SIGNING_IN and answer.verdict is Verdict.APPROVED:
             answer = accept_keys(self.parts, answer)
-            self._service_guards.sign_in_demanded = False
         elif answer.sign_in_again:
-            self._service_guards.sign_in_demanded = True
+            self._service.remember_job(SIGN_IN_JOB)
+        self._service.remember_job(answer.demanded)
         for section in self._sections.values():
             section.guards.answer = answer
         verdict = answer.verdict
@@ -409,7 +321,7 @@ class Terminal:
 
     def _arm_timer(self, row: Row) -> None:
         if row.timeout:
-            at_ms = self.parts.now_ms + getattr(self.settings, row.timeout)
+            at_ms = self.parts.now_ms + getattr(self.parts.settings, row.timeout)
             self._kernel.arm("state", at_ms, Signal("timeout"))
         else:
             self._kernel.disarm("state")
@@ -417,11 +329,11 @@ class Terminal:
     def _begin_section(self, name: str) -> None:
         """Put a section in charge: the terminal table has just entered a state that hands over to it."""
         section = self._sections[name]
+        if name == "transaction":
+            self.states_passed = []
+            self._type_ahead()
         section.begin()
         self._arm_timer(section.row)
-        if name == "transaction":
-            self.states_passed = [str(section.state.value)]
-            self._type_ahead()
 
     def _type_ahead(self) -> None:
         typed_ahead, self._typed_ahead = self._typed_ahead, []

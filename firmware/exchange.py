@@ -21,8 +21,8 @@ from wire.confidential import ConfidentialBytes
 from wire.iso8583 import CodecError, IsoMessage, dialect
 
 MAC_PLACEHOLDER = bytes(8)
-NEVER_MACED = ("05", "08")  # first two digits of the MTI (section 4)
-REVERSAL_ANSWER_MTI = "0410"
+NO_CODE = frozenset({""})
+NEVER_MACED = ("03", "05", "08")  # first two digits of the MTI (section 4)
 SIGN_IN_DEMANDED = "3"  # header digit 6 (section 1.1)
 
 
@@ -48,6 +48,7 @@ class Answer:
     message: IsoMessage | None = None
     response_code: str = ""
     sign_in_again: bool = False
+    demanded: str = "0"  # header digit 6: what the bank wants besides (section 1.1)
     request: int = field(default=0, compare=False)
 
 
@@ -167,17 +168,18 @@ class HostExchange:
 
     def _judge(self, answer: IsoMessage, payload: bytes) -> Answer:
         code = text_of(answer, 39)
-        again = code in SIGN_IN_AGAIN or answer.header[5:6] == SIGN_IN_DEMANDED
+        demanded = answer.header[5:6]
+        again = code in SIGN_IN_AGAIN or demanded == SIGN_IN_DEMANDED
         if not self._mac_holds(answer, payload, code):
             verdict = Verdict.BAD_MAC
-        elif code in (REVERSAL_DONE if answer.mti == REVERSAL_ANSWER_MTI else APPROVALS):
+        elif code in _good_codes(answer.mti):
             verdict = Verdict.APPROVED
         else:
             verdict = Verdict.WRONG_PIN if code == WRONG_PIN else Verdict.DECLINED
-        return Answer(verdict, answer, code, again, self._number)
+        return Answer(verdict, answer, code, again, demanded, self._number)
 
     def _mac_holds(self, answer: IsoMessage, payload: bytes, code: str) -> bool:
-        """A right MAC; none is needed on 05xx and 08xx, nor on a decline (section 4)."""
+        """A right MAC; none is needed on 03xx, 05xx and 08xx, nor on a decline (section 4)."""
         if answer.mti.startswith(NEVER_MACED):
             return True
         mac = answer.fields.get(64)
@@ -187,3 +189,13 @@ class HostExchange:
             return self._secure.verify_mac(self._dialect.mac_region(payload), mac)
         except SecureError:
             return False  # the keys went away meanwhile: it cannot be believed
+
+
+def _good_codes(mti: str) -> frozenset[str]:
+    """The response codes that say yes, by the type of the answer."""
+    match mti:
+        case "0410":
+            return REVERSAL_DONE
+        case "0510":
+            return NO_CODE  # it has no F39: its F48 tells the result (section 8.1)
+    return APPROVALS

@@ -80,6 +80,7 @@ class Faceplate:
 
     def _values(self, row: Row, *, in_transaction: bool) -> ScreenValues:
         parts, payment, failure = self._parts, self._parts.journal.payment, self._payment.read_failure
+        entry = self._payment.entry if in_transaction else None
         return ScreenValues(
             amount_minor=self._amount(payment),
             currency=parts.settings.currency,
@@ -104,6 +105,11 @@ class Faceplate:
             is_transport_key=self._service.choice.is_transport,
             component_number=self._service.component_number,
             component_digits=self._service.component_digits,
+            kind=payment.kind if payment and in_transaction else "purchase",
+            typed=self._payment.typed.shown(entry) if entry else "",
+            is_refused=self._payment.amount_refused or self._payment.original_missing,
+            original_voucher=payment.original_stan if payment else "",
+            balance_minor=self._payment.balance_minor,
             check_value=self._service.check_digits.digits or self._service.shown_check_value,
             floor=view_of(self._floor, row.state) if row.state in floor.TABLE.by_state else None,
         )
@@ -124,8 +130,8 @@ class Faceplate:
 
     def _detail(self) -> str:
         """Why the terminal is out of service, a key was not loaded, or none of those stored opens."""
-        if self._service.key_error:
-            return self._service.key_error
+        if self._service.key_error or self._service.management_error:
+            return self._service.key_error or self._service.management_error
         reports = self._service.reports
         failed = first_failure(reports) or first_failure(reports, (SECURE,))
         return f"{failed.kind}: {failed.result.detail}" if failed else ""

@@ -8,17 +8,19 @@ changes nothing, here or there, and the caller must not tell the world (design, 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, TypeVar
 
-from firmware.records import Outgoing, OutgoingKind, OutgoingState, Payment
+from firmware.records import Outgoing, OutgoingKind, OutgoingState, Payment, Settlement
+from firmware.txn.plans import PLANS
 from firmware.txn.transaction import State
 from hal.api import Change, Delete, Put, Storage, StorageFailed, StorageVersion
 
 SCHEMA_VERSION = 1
 COUNTER_MAX = 999_999
 
+_SENDING_ORDER = {kind: place for place, kind in enumerate(OutgoingKind)}  # as iso8583-pos section 7.1 has it
 _STATES = frozenset(str(state.value) for state in State)
 _PLAIN_TYPES = frozenset({"int", "str", "bool"})
 
@@ -42,6 +44,8 @@ class Counters:
     signed_in_at: str = ""  # by the bank's clock, ISO 8601 without zone
     language: str = ""  # "" until switched: then the settings' one is used
     last_slip: int = 0  # number of the payment whose slip can be printed again
+    settled_up_to: int = 0  # number of the last payment of a closed batch
+    jobs: str = ""  # what the bank has asked for and did not get yet: digits of iso8583-pos section 1.1
 
 
 @dataclass
@@ -52,6 +56,7 @@ class Draft:
     payment: Payment | None
     outbox: dict[int, Outgoing]
     older: dict[int, Payment]  # earlier payments that change too
+    settlement: Settlement | None = None
     extra: list[Change] = field(default_factory=list)  # of other tables: durable with the rest, or not at all
 
     def next_stan(self) -> str:
@@ -61,13 +66,21 @@ class Draft:
         return f"{stan:06d}"
 
     def add_outgoing(
-        self, kind: OutgoingKind, payment: Payment, mti: str, fields: dict[int, str], state: OutgoingState
+        self,
+        kind: OutgoingKind,
+        payment: Payment,
+        mti: str,
+        fields: Mapping[int, str],
+        state: OutgoingState,
+        *,
+        names_card: bool = False,
     ) -> None:
         """Put a message into the outbox."""
         number = self.counters.outgoing_number + 1
         self.counters = replace(self.counters, outgoing_number=number)
-        texts = {str(field): value for field, value in fields.items()}
-        self.outbox[number] = Outgoing(number, kind, payment.number, mti, texts, state)
+        texts = {str(number_of_field): value for number_of_field, value in fields.items()}
+        entry = Outgoing(number, kind, payment.number, mti, texts, state, names_card=names_card)
+        self.outbox[number] = entry
 
 
 class Journal:
@@ -78,6 +91,7 @@ class Journal:
         self.counters = Counters()
         self.payment: Payment | None = None  # the newest one
         self.outbox: dict[int, Outgoing] = {}
+        self.settlement: Settlement | None = None  # the newest one
 
     def load(self) -> None:
         """Read what is stored. Raises StorageVersion (another version's), JournalDamaged, StorageFailed."""
@@ -91,6 +105,10 @@ class Journal:
         self.counters = Counters()
         if counters is not None:
             self.counters = _unpack("terminal", "counters", counters, lambda values: Counters(**values))
+        settlement = self._storage.get("terminal", "settlement")
+        self.settlement = None
+        if settlement is not None:
+            self.settlement = _unpack("terminal", "settlement", settlement, Settlement.from_json)
         waiting = self._storage.scan("outbox")
         entries = [_unpack("outbox", key, value, Outgoing.from_json) for key, value in waiting]
         self.outbox = {entry.number: entry for entry in entries}
@@ -109,11 +127,16 @@ class Journal:
     def due(self) -> list[Outgoing]:
         """What the bank must be sent: reversals first, each kind in the order in which it arose."""
         entries = [entry for entry in self.outbox.values() if entry.state is OutgoingState.DUE]
-        return sorted(entries, key=lambda entry: (entry.kind is not OutgoingKind.REVERSAL, entry.number))
+        return sorted(entries, key=lambda entry: (_SENDING_ORDER[entry.kind], entry.number))
+
+    def payment_of(self, *, batch: str, stan: str) -> Payment | None:
+        """The newest payment of a voucher number in a batch, or None. Raises JournalDamaged."""
+        found = [payment for payment in self.payments() if (payment.batch, payment.stan) == (batch, stan)]
+        return found[-1] if found else None
 
     def draft(self) -> Draft:
         """A copy to change."""
-        return Draft(self.counters, self.payment, dict(self.outbox), {})
+        return Draft(self.counters, self.payment, dict(self.outbox), {}, self.settlement)
 
     def commit(self, draft: Draft) -> None:
         """Make the draft durable, then true. Raises StorageFailed: nothing changed. No change, no write."""
@@ -122,6 +145,7 @@ class Journal:
             return
         self._storage.commit(changes)
         self.counters, self.payment, self.outbox = draft.counters, draft.payment, draft.outbox
+        self.settlement = draft.settlement
 
     def _changes(self, draft: Draft) -> Iterator[Change]:
         if draft.payment is not None and draft.payment != self.payment:
@@ -133,11 +157,13 @@ class Journal:
         for number, entry in draft.outbox.items():
             if self.outbox.get(number) != entry:
                 yield Put("outbox", _key(number), _pack(entry.to_json()))
+        if draft.settlement is not None and draft.settlement != self.settlement:
+            yield Put("terminal", "settlement", _pack(draft.settlement.to_json()))
+        yield from draft.extra
         if draft.counters != self.counters:
             if self.counters == Counters():
                 yield Put("terminal", "journal_version", b"%d" % SCHEMA_VERSION)
             yield Put("terminal", "counters", _pack(asdict(draft.counters)))
-        yield from draft.extra
 
 
 def _key(number: int) -> str:
@@ -148,7 +174,7 @@ def _pack(values: dict[str, Any]) -> bytes:
     return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-R = TypeVar("R", Counters, Payment, Outgoing)
+R = TypeVar("R", Counters, Payment, Outgoing, Settlement)
 
 
 def _unpack(table: str, key: str, stored: bytes, from_json: Callable[[dict[str, Any]], R]) -> R:
@@ -165,11 +191,11 @@ def _unpack(table: str, key: str, stored: bytes, from_json: Callable[[dict[str, 
     return record
 
 
-def _is_sound(record: Counters | Payment | Outgoing, key: str) -> bool:
+def _is_sound(record: Counters | Payment | Outgoing | Settlement, key: str) -> bool:
     """Whether what is more than a plain field is as the firmware writes it."""
     match record:
         case Payment():
-            return record.state in _STATES
+            return record.state in _STATES and {record.kind, record.sends} <= PLANS.keys()
         case Outgoing():
             texts: dict[Any, Any] = record.fields
             numbers_fit = all(isinstance(text, str) and field.isdecimal() for field, text in texts.items())

@@ -10,23 +10,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from firmware.records import Flow, Payment, ReversalReason
+from firmware.records import Payment, ReversalReason
 from firmware.settings import TerminalSettings
 from firmware.txn.plans import (
-    AUTHORISATION,
     COMPLETION,
     PIN_VERIFICATION,
-    PURCHASE,
+    PLANS,
+    Amount,
+    Link,
     MessagePlan,
+    Plan,
 )
 from hal.api import TrackData
 from wire.confidential import ConfidentialText
 from wire.iso8583 import IsoMessage
+from wire.pan import Pan
 
 Fields = dict[int, str | bytes]
 
 PIN_SECURITY = "2600000000000000"  # F53: PIN block with PAN, double-length 3DES, clear track (section 2.6)
 READ_CAPABILITY = "2"  # F60.4: magnetic stripe only
+FALLBACK = "2"  # F60.5: the chip could not be read (section 3.2)
+ANY_ORGANISATION = "000"  # F63 of a refund (section 3.5)
+BY_TELEPHONE = "01"  # F61.4: how an offline settlement was authorised
 PIN_LENGTH_MAX = "06"  # F26 (section 2.5)
 APPROVALS = frozenset({"00", "10", "11", "A2", "A4", "A5", "A6"})
 REVERSAL_DONE = frozenset({"00", "12", "25"})
@@ -38,10 +44,15 @@ SYSTEM_TROUBLE = frozenset({"68", "90", "91", "92", "96", "98"})  # class E: the
 
 @dataclass(frozen=True, slots=True)
 class CardData:
-    """The card's data while a payment needs it; never stored, and masked in every way of printing it."""
+    """The card's data while a payment needs it; never stored, and masked in every way of printing it.
 
-    tracks: TrackData
-    held: bool
+    `tracks` is None for a card whose number was typed.
+    """
+
+    pan: Pan
+    expiry_yymm: str = ""
+    tracks: TrackData | None = None
+    held: bool = False
 
 
 def sign_in(settings: TerminalSettings, batch: str, stan: str) -> dict[int, str]:
@@ -55,15 +66,44 @@ def sign_in(settings: TerminalSettings, batch: str, stan: str) -> dict[int, str]
     }
 
 
-def authorisation(settings: TerminalSettings, payment: Payment, card: CardData) -> dict[int, str]:
-    """0100: step 2 of the seven, the card's data and the amount; the bank holds the money."""
-    return _request(AUTHORISATION, settings, payment, payment.stan) | _track(card) | {4: amount(payment)}
+def plan_of(payment: Payment) -> Plan:
+    """The type of a transaction."""
+    return PLANS[payment.kind]
 
 
-def purchase(settings: TerminalSettings, payment: Payment, card: CardData, pin_block: bytes | None) -> Fields:
-    """0200: the single message of the pin-first flow. `pin_block`: None when the PIN was passed by."""
-    fields = _request(PURCHASE, settings, payment, payment.stan) | _track(card) | {4: amount(payment)}
-    return {**fields, **_pin(pin_block)} if pin_block is not None else {**fields}
+def message_of(payment: Payment) -> MessagePlan:
+    """What selects the message that a transaction sends to the bank."""
+    return PLANS[payment.sends].message
+
+
+def request(
+    settings: TerminalSettings, payment: Payment, card: CardData | None, pin_block: bytes | None
+) -> Fields:
+    """The request of a transaction, by its plan; `pin_block`: None when no PIN was entered.
+
+    Sources: iso8583-pos section 4 and, for the links to an original, 3.3 and 7.4 to 7.6.
+    """
+    fields: Fields = {**stored(settings, payment), **(_card(card) if card else {})}
+    return fields | _pin(pin_block) if pin_block is not None else fields
+
+
+def stored(settings: TerminalSettings, payment: Payment) -> dict[int, str]:
+    """The part of a request that may be stored: all but the card's data and the PIN."""
+    plan = plan_of(payment)
+    fields = _request(message_of(payment), settings, payment, payment.stan) | _link(payment)
+    if plan.amount is not Amount.NONE:
+        fields[4] = amount(payment)
+    if plan.amount is Amount.TIP:
+        fields[48] = f"{payment.tip_minor:012d}"
+    if plan.link is Link.REFERENCE:
+        fields[63] = ANY_ORGANISATION
+    return fields
+
+
+def card_fields(pan: Pan, expiry_yymm: str) -> dict[int, str]:
+    """F2 and F14: the card of a message that carries no track."""
+    number = {2: ConfidentialText(pan.reveal())}
+    return {**number, 14: expiry_yymm} if expiry_yymm else {**number}
 
 
 def pin_verification(settings: TerminalSettings, payment: Payment, pin_block: bytes) -> Fields:
@@ -82,12 +122,13 @@ def completion(settings: TerminalSettings, payment: Payment) -> dict[int, str]:
 
 
 def reversal(settings: TerminalSettings, payment: Payment) -> dict[int, str]:
-    """0400 of the request that `payment` is about to send: its F3 F4 F11 F22 F25 F49 F60, no card data.
+    """0400 of the request that `payment` is about to send: its F3 F4 F11 F22 F25 F38 F49 F60 F61, no card.
 
     F39 is added by `release`, when it is known why the reversal is sent. Source: section 7.2.
     """
-    plan = AUTHORISATION if payment.flow is Flow.AUTHORISE_FIRST else PURCHASE
-    return _request(plan, settings, payment, payment.stan) | {4: amount(payment)}
+    fields = _request(message_of(payment), settings, payment, payment.stan) | {4: amount(payment)}
+    link = _link(payment)
+    return fields | {number: link[number] for number in (38, 61) if number in link}
 
 
 def release(fields: Mapping[str, str], why: ReversalReason) -> dict[str, str]:
@@ -114,22 +155,42 @@ def _request(plan: MessagePlan, settings: TerminalSettings, payment: Payment, st
         41: settings.terminal_id,
         42: settings.merchant_id,
         49: payment.currency,
-        60: f"{plan.type_code}{payment.batch}000{READ_CAPABILITY}0",
+        60: f"{plan.type_code}{payment.batch}000{READ_CAPABILITY}{FALLBACK if payment.is_fallback else '0'}",
     }
 
 
-def _track(card: CardData) -> dict[int, str]:
-    """F35 and, where it was read, F36; the bank takes the PAN from there, so there is no F2 (section 4)."""
+def _link(payment: Payment) -> dict[int, str]:
+    """The original: what the terminal knows of it, and zeros for what it does not (section 3.3)."""
+    plan = plan_of(payment)
+    if plan.link is Link.NONE:
+        return {}
+    named = f"{payment.original_batch or '0' * 6}{payment.original_stan or '0' * 6}{payment.original_date}"
+    parts = {37: payment.original_rrn, 38: payment.original_code, 61: named}
+    if plan.link is Link.TELEPHONE:
+        parts = {38: payment.original_code, 61: f"{'0' * 16}{BY_TELEPHONE}"}
+    return {number: text for number, text in parts.items() if text}
+
+
+def _card(card: CardData) -> dict[int, str]:
+    """A swipe's tracks, from which the bank takes the PAN; F2 and F14 for a typed number (section 4)."""
+    if card.tracks is None:
+        return card_fields(card.pan, card.expiry_yymm)
     fields: dict[int, str] = {}
     if card.tracks.track2 is not None:
         fields[35] = ConfidentialText(card.tracks.track2.nibbles())
     if card.tracks.track3 is not None:
-        fields[36] = ConfidentialText(card.tracks.track3.reveal().replace("=", "D"))
+        fields[36] = ConfidentialText(card.tracks.track3.nibbles())
     return fields
 
 
 def _pin(block: bytes) -> Fields:
     return {26: PIN_LENGTH_MAX, 52: block, 53: PIN_SECURITY}
+
+
+def note_posting(payment: Payment, answer: IsoMessage | None) -> Payment:
+    """The bank has taken the completion or the advice: under which reference number."""
+    rrn = text_of(answer, 37) if answer is not None else ""
+    return replace(payment, completed=True, completion_rrn=rrn or payment.completion_rrn)
 
 
 def text_of(answer: IsoMessage, field: int) -> str:

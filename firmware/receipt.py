@@ -12,12 +12,15 @@ import re
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+from firmware.messages import plan_of
 from firmware.paper import Paper
 from firmware.records import Outcome, Payment, SlipCopy
 from firmware.settings import TerminalSettings
 from firmware.texts import response_code
+from firmware.txn.plans import Link
 from hal.api import PrintCut, PrintFeed, PrintItem, PrintRule
 from wire.money import currency
+from wire.pan import Pan
 
 # How the card was read, by the first two digits of F22. Source: iso8583-pos sections 2.3 and 11.
 _ENTRY_SUFFIX = {
@@ -49,11 +52,13 @@ def slip(
     columns: int,
     duplicate: bool = False,
     printed_at: datetime,
+    full_pan: Pan | None = None,
 ) -> tuple[PrintItem, ...]:
-    """One copy of the slip of an approved sale, for paper of `columns` (32 at least), down to the cut.
+    """One copy of the slip of an approved transaction, for paper of `columns` (32 at least), down to the cut.
 
     `language`: "en", or "zh" with the English beside the Chinese. `duplicate`: the slip is printed again.
-    `printed_at`: the terminal's clock, which lends its year to the bank's date. Every text fits its line.
+    `printed_at`: the terminal's clock, which lends its year to the bank's date. `full_pan`: printed instead
+    of the masked number, where a pre-authorisation is to be completed by hand. Every text fits its line.
 
     Raises SlipRefusedError, a ValueError, for a payment that is not approved (a decline is only shown), for
     one that has been reversed, and for one whose card number is not masked.
@@ -64,8 +69,8 @@ def slip(
         *_heading(paper, copy, duplicate=duplicate),
         *_merchant(paper, payment, settings),
         PrintRule(),
-        *_transaction(paper, payment, printed_at),
-        *paper.field("amount", currency(payment.currency).format(payment.amount_minor), large=True),
+        *_transaction(paper, payment, printed_at, full_pan),
+        *_amounts(paper, payment),
         *_remarks(paper, payment),
         PrintRule(),
         *(_signature(paper) if copy is SlipCopy.MERCHANT else ()),
@@ -108,8 +113,11 @@ def _merchant(paper: Paper, payment: Payment, settings: TerminalSettings) -> lis
     ]
 
 
-def _transaction(paper: Paper, payment: Payment, printed_at: datetime) -> list[PrintItem]:
-    card = payment.pan_masked + _ENTRY_SUFFIX.get(payment.entry_mode, _NO_CARD)
+def _transaction(
+    paper: Paper, payment: Payment, printed_at: datetime, full_pan: Pan | None
+) -> list[PrintItem]:
+    number = full_pan.reveal() if full_pan is not None else payment.pan_masked
+    card = number + _ENTRY_SUFFIX.get(payment.entry_mode, _NO_CARD)
     expiry = payment.expiry_yymm
     return [
         *paper.field("issuer", payment.issuer),
@@ -117,10 +125,10 @@ def _transaction(paper: Paper, payment: Payment, printed_at: datetime) -> list[P
         *paper.field("card_no", card, bold=True),
         *paper.field("card_type", payment.card_organisation),
         *(paper.field("exp_date", f"20{expiry[:2]}/{expiry[2:]}") if expiry else ()),
-        *paper.field("trans_type", paper.text("sale"), bold=True),
+        *paper.field("trans_type", paper.text(f"kind.{payment.kind}"), bold=True),
         *paper.field("batch_no", payment.batch),
         *paper.field("voucher_no", payment.stan),
-        *paper.field("auth_no", payment.authorisation_code),
+        *paper.field("auth_no", payment.authorisation_code or payment.original_code),
         *paper.field("refer_no", payment.rrn),
         *paper.field("date_time", f"{_host_moment(payment, printed_at):%Y/%m/%d %H:%M:%S}"),
     ]
@@ -146,9 +154,37 @@ def _host_moment(payment: Payment, printed_at: datetime) -> datetime:
     return datetime.fromisoformat(payment.started_at) if payment.started_at else printed_at
 
 
+def _amounts(paper: Paper, payment: Payment) -> list[PrintItem]:
+    """The amount; with a tip, what it was before, the tip, and both together (section 11)."""
+    money, tip_minor = currency(payment.currency), payment.tip_minor
+    if not tip_minor:
+        return paper.field("amount", money.format(payment.amount_minor), large=True)
+    base_minor = payment.amount_minor - (tip_minor if payment.kind == "adjustment" else 0)
+    return [
+        *paper.field("amount", money.format(base_minor)),
+        *paper.field("tips", money.format(tip_minor)),
+        *paper.field("total", money.format(base_minor + tip_minor), large=True),
+    ]
+
+
+def _original(paper: Paper, payment: Payment) -> list[str]:
+    """What the transaction is about: the original's voucher, or its reference or code, and its day."""
+    match plan_of(payment).link:
+        case Link.VOUCHER:
+            told = {"original_voucher": payment.original_stan}
+        case Link.REFERENCE:
+            told = {"original_reference": payment.original_rrn, "original_date": payment.original_date}
+        case Link.AUTHORISATION:
+            told = {"original_auth": payment.original_code, "original_date": payment.original_date}
+        case _:
+            told = {}
+    return [f"{paper.text(key)} {value}" for key, value in told.items() if value]
+
+
 def _remarks(paper: Paper, payment: Payment) -> list[PrintItem]:
     """What the bank wants on the slip: its texts (F63), and the words of an answer that is not a plain 00."""
-    lines = [part for part in re.split(r"\s{2,}", payment.host_text.strip()) if part]
+    lines = _original(paper, payment)
+    lines += [part for part in re.split(r"\s{2,}", payment.host_text.strip()) if part]
     if payment.response_code not in {"", "00"}:
         answer = response_code(payment.response_code)
         lines.append(f"{answer.code} {answer.text(paper.language)}")

@@ -33,6 +33,7 @@ class Reason(Enum):
 
     NONE = ""
     CARD_UNREADABLE = "card_unreadable"
+    CARD_DIFFERS = "card_differs"  # not the original's card
     CARD_REMOVED = "card_removed"
     CANCELLED = "cancelled"
     OPERATOR_TIMEOUT = "operator_timeout"
@@ -65,7 +66,13 @@ class ReversalReason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One payment, from the amount to the slip; the journal keeps the newest version.
+    """One transaction, from the amount to the slip; the journal keeps the newest version.
+
+    `kind` is its type, a name in `firmware.txn.plans.PLANS`; `sends` is the type whose message it sends. They
+    differ where the bank knows a thing by another name: the authorise-first purchase sends first what a
+    pre-authorisation sends, and the void of one voids its completion. The `original_` fields name the
+    transaction that it is about. `mark` says what a later one made of it ("voided", "adjusted"), `tip_minor`
+    what an adjustment adds to it; in the adjustment's own record that is part of `amount_minor`.
 
     `stan` is the trace of the message that authorised the money (0100 or 0200), and the voucher number on the
     slip; `rrn`, `authorisation_code` and the host's date and time come from its answer.
@@ -74,7 +81,9 @@ class Payment:
     number: int  # counts the terminal's payments from 1, never reused
     flow: Flow
     amount_minor: int
-    state: str = "amount"
+    kind: str = "purchase"
+    sends: str = "purchase"
+    state: str = "opening"
     currency: str = "156"  # ISO 4217 numeric, as F49 carries it
     batch: str = ""
     stan: str = ""
@@ -96,10 +105,20 @@ class Payment:
     bad_swipes: int = 0
     verification_stan: str = ""  # trace of the newest PIN verification
     completion_stan: str = ""
+    completion_rrn: str = ""
+    original_number: int = 0  # its number in this journal; 0 when it is not here
+    original_batch: str = ""
+    original_stan: str = ""
+    original_date: str = ""  # MMDD
+    original_rrn: str = ""
+    original_code: str = ""
+    tip_minor: int = 0
+    mark: str = ""
+    is_fallback: bool = False  # the stripe was read because the chip could not be
     outcome: Outcome | None = None
     reason: Reason = Reason.NONE
     reversed: bool = False  # the bank has confirmed that the authorisation is undone
-    completed: bool = False  # the bank has confirmed the completion
+    completed: bool = False  # the bank has confirmed the completion, or the advice
     copies_printed: int = 0
     operator: str = "01"
     started_at: str = ""  # the terminal's clock, ISO 8601 without zone
@@ -107,6 +126,22 @@ class Payment:
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values, in the order of the fields."""
         return {key: value.value if isinstance(value, Enum) else value for key, value in asdict(self).items()}
+
+    @property
+    def stands(self) -> bool:
+        """Whether it counts: approved, not undone, and not refused by the bank afterwards."""
+        is_approved = self.outcome is Outcome.APPROVED and not self.reversed
+        return is_approved and self.reason is not Reason.COMPLETION_REFUSED
+
+    @property
+    def posted_stan(self) -> str:
+        """The trace under which the bank has posted it: the completion's where there is one."""
+        return self.completion_stan or self.stan
+
+    @property
+    def posted_rrn(self) -> str:
+        """The bank's reference number of what was posted."""
+        return self.completion_rrn or self.rrn
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
@@ -122,11 +157,60 @@ class Payment:
         )
 
 
+class SettlementStep(Enum):
+    """How far a settlement has come (iso8583-pos section 8.3)."""
+
+    TOTALS = "totals"  # the bank is to compare
+    RECORDS = "records"  # what differs is uploaded
+    END = "end"  # the bank is to be told that this is all
+    PAPER = "paper"  # the slip is due
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The newest settlement; until its step is CLOSED nothing new is sold."""
+
+    batch: str
+    stan: str  # trace of the message at hand
+    totals: str  # field 48 of the request
+    step: SettlementStep = SettlementStep.TOTALS
+    domestic_result: int = 0  # 1 balanced, 2 not balanced, 3 error
+    foreign_result: int = 0
+    position: int = 0  # how many messages of the upload are done
+    sent: int = 0  # records told to the bank, those that it did not take included
+    failed: int = 0
+    tries: int = 0  # of the message at hand
+    next_batch: str = ""  # where the bank names one that is not the next
+    started_at: str = ""  # the terminal's clock, ISO 8601 without zone
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something of it is left to do."""
+        return self.step is not SettlementStep.CLOSED
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether the bank has the same totals."""
+        return self.domestic_result == self.foreign_result == 1
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values."""
+        return {key: value.value if isinstance(value, Enum) else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """The record that `to_json` gave."""
+        return cls(**values | {"step": SettlementStep(values["step"])})
+
+
 class OutgoingKind(Enum):
     """What the outbox holds."""
 
     REVERSAL = "reversal"
+    SCRIPT_RESULT = "script_result"
     COMPLETION = "completion"
+    ADVICE = "advice"  # of what the terminal itself has approved
 
 
 class OutgoingState(Enum):
@@ -142,7 +226,8 @@ class Outgoing:
     """A message that must reach the bank, whatever happens in between.
 
     It holds only what the message repeats from its payment's own request, so that a repeat after a power cut
-    is the same message: field numbers with the text that goes into them, F64 apart.
+    is the same message: field numbers with the text that goes into them, F64 apart. `names_card`: the card's
+    number and expiry come with it when it is sent, out of the secure room.
     """
 
     number: int
@@ -152,6 +237,7 @@ class Outgoing:
     fields: dict[str, str]
     state: OutgoingState
     attempts: int = 0
+    names_card: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values."""

@@ -57,6 +57,11 @@ class ScreenValues:
     is_transport_key: bool = False  # it is a transport key, not a master key
     component_number: int = 0  # which of its components, from 1
     component_digits: int = 0  # how many are typed, never which
+    kind: str = "purchase"  # the type of the transaction at hand
+    typed: str = ""  # a number, code or date as typed so far; of a card number, what may be shown
+    is_refused: bool = False  # what was typed last does not do: too much, or no such voucher
+    original_voucher: str = ""
+    balance_minor: int | None = None
     check_value: str = ""  # hexadecimal: as typed so far, or as the secure room answered
     floor: FloorView | None = None  # what the shop floor shows, while it is open
 
@@ -300,6 +305,30 @@ def _check_value(moment: Moment) -> Saying:
     return Saying((moment.text("element.check_value", value=value), value)) if value else _NOTHING
 
 
+def _kind(moment: Moment) -> Saying:
+    """Which type of transaction it is, where it is not a plain sale."""
+    kind = moment.values.kind
+    return _NOTHING if kind == "purchase" else Saying((moment.text(f"kind.{kind}"),))
+
+
+def _typed(moment: Moment) -> Saying:
+    return Saying((f"{moment.values.typed}_",))
+
+
+def _refused(moment: Moment) -> Saying:
+    return moment.forms(f"element.refused.{moment.screen}") if moment.values.is_refused else _NOTHING
+
+
+def _original(moment: Moment) -> Saying:
+    voucher = moment.values.original_voucher
+    return Saying((moment.text("element.original", voucher=voucher), voucher)) if voucher else _NOTHING
+
+
+def _balance(moment: Moment) -> Saying:
+    balance_minor = moment.values.balance_minor
+    return moment.forms("element.no_balance") if balance_minor is None else _priced(moment, balance_minor)
+
+
 # --- the shop floor ----------------------------------------------------------------------------------
 
 
@@ -338,6 +367,7 @@ ELEMENTS: Mapping[str, Callable[[Moment], Saying]] = {
     "alert": _alert,
     "amount": _amount,
     "authorisation": _authorisation,
+    "balance": _balance,
     "card": _card,
     "check_value": _check_value,
     "clock": _clock,
@@ -348,19 +378,23 @@ ELEMENTS: Mapping[str, Callable[[Moment], Saying]] = {
     "entry": _entry,
     "failure": _failure,
     "key": _key,
+    "kind": _kind,
     "message": _message,
     "money": _money_taken,
     "notice": _notice,
+    "original": _original,
     "pending": _pending,
     "pin": _pin,
     "printer": _printer,
     "reason": _reason,
+    "refused": _refused,
     "response": _response,
     "say": _say,
     "swipes": _swipes,
     "terminal": _terminal,
     "title": _title,
     "tries": _tries,
+    "typed": _typed,
     "typing": _typing,
     "verdict": _verdict,
 }

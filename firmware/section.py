@@ -21,6 +21,7 @@ TERMINAL = "terminal"
 DELEGATES: Mapping[Enum, str] = {
     terminal.State.IN_TRANSACTION: "transaction",
     terminal.State.IN_FLOOR: "floor",
+    terminal.State.IN_SETTLEMENT: "settlement",
 }
 """Which section is in charge in a state of the terminal table; in every other state it is the terminal's own.
 
@@ -63,12 +64,16 @@ class Section:
 
     def begin(self) -> None:
         """Start the table anew, with its work ready for it."""
-        self.work.begin()
         self.machine.reset()
+        self.work.state = self.machine.state
+        self.work.begin()
 
     def fire(self, signal: Signal) -> Rule | None:
         """Take the rule for a signal that the table knows; None when it is ignored here."""
-        return self.machine.fire(self._events[signal.name])
+        self.guards.data = signal.data
+        rule = self.machine.fire(self._events[signal.name])
+        self.work.state = self.machine.state
+        return rule
 
     def commit(self, rule: Rule, data: object, journal: Journal) -> None:
         """Make durable what the rule says. Raises StorageFailed: nothing changed."""

@@ -36,6 +36,16 @@ class TerminalSettings:
     swipe_tries: int = 3
     pin_digits_min: int = 4
     pin_digits_max: int = 12
+    manual_entry_allowed: bool = False  # of card numbers; parameter 20
+    void_asks_card: bool = True
+    void_asks_pin: bool = True  # ENTER alone passes it by
+    tip_percent_max: int = 15  # of the original's amount; parameter 19
+    completion_percent_max: int = 115  # of the authorised amount
+    signs_out_after_settlement: bool = False  # parameter 21
+    switches: str = ""  # parameter 26 in hex: the types that are on; "" for all
+    resends: int = 3  # of a settlement's message; parameter 23
+    offline_kept_max: int = 10  # advices kept before they must go; parameter 27
+    preauth_masks_pan: bool = True  # False: the slip of a pre-authorisation shows the whole card number
     pin_bypass_allowed: bool = False  # pin-first only: ENTER alone pays without a PIN, if the bank lets it
     operator_timeout_ms: int = 60_000
     card_timeout_ms: int = 60_000
@@ -48,6 +58,7 @@ class TerminalSettings:
     paper_timeout_ms: int = 120_000
     tear_off_timeout_ms: int = 5_000
     authorised_ms: int = 800  # how long "authorised" stands before the PIN is asked for
+    balance_ms: int = 10_000  # how long the cardholder's balance stands on the display
     wrong_pin_ms: int = 1_500
     result_ms: int = 3_000
     idle_refresh_ms: int = 30_000  # the clock on the idle screen

@@ -10,11 +10,14 @@ from firmware import boot, messages
 from firmware.exchange import Answer, Verdict
 from firmware.floor_work import FloorWork
 from firmware.journal import Draft
-from firmware.keys_work import KeyLoadingGuards, KeyLoadingWork
+from firmware.management_work import SIGN_IN_JOB, ManagementGuards, ManagementWork
 from firmware.menus import DOOR, TOP, Entry
-from firmware.records import Outgoing, OutgoingKind, OutgoingState, Payment, SlipCopy
+from firmware.messages import plan_of
+from firmware.parameters import is_on
+from firmware.records import Flow, Outgoing, OutgoingKind, OutgoingState, Payment, Reason, SlipCopy
 from firmware.secure.errors import KeyFormat, SecureError
-from firmware.txn.plans import SIGN_IN_MTI
+from firmware.settlement_work import begun
+from firmware.txn.plans import DEFAULT_PLAN, PLANS, SIGN_IN_MTI, Mark
 from firmware.txn.schema import Recovery, Rule
 from firmware.work import Parts, Signal, nobody_logged_on
 from wire.iso8583 import IsoMessage
@@ -22,7 +25,7 @@ from wire.iso8583 import IsoMessage
 LANGUAGES = ("en", "zh")
 
 
-class TerminalWork(KeyLoadingWork):
+class TerminalWork(ManagementWork):
     """Carries out the terminal table."""
 
     def __init__(self, parts: Parts, *, begin_section: Callable[[str], None], floor: FloorWork) -> None:
@@ -30,7 +33,9 @@ class TerminalWork(KeyLoadingWork):
         self._floor = floor
         self.reports: list[boot.DeviceReport] = []
         self._begin_section = begin_section
+        self.wanted = DEFAULT_PLAN  # the type of the transaction that was asked for
         self.sale_wanted = False
+        self.settlement_wanted = False
         self.signed_in_again = False  # once per round: a bank that refuses new keys too is not asked for ever
         self.recovered = Recovery.ENDED
         self._sending: int | None = None  # outbox number
@@ -52,14 +57,18 @@ class TerminalWork(KeyLoadingWork):
         if self.recovered is Recovery.STANDS:
             self.parts.slip_printer.expect_remains()
 
-    def begin_payment(self, draft: Draft, _data: object) -> None:
-        """A new record, before the first key of the amount."""
+    def begin_payment(self, draft: Draft, data: object) -> None:
+        """A new record, before the first key."""
+        self._note_wanted(data)
         settings, number = self.parts.settings, draft.counters.payment_number + 1
         draft.counters = replace(draft.counters, payment_number=number)
+        is_seven_steps = self.wanted is DEFAULT_PLAN and settings.flow is Flow.AUTHORISE_FIRST
         draft.payment = Payment(
             number,
-            settings.flow,
+            Flow.AUTHORISE_FIRST if is_seven_steps else Flow.PIN_FIRST,
             amount_minor=0,
+            kind=self.wanted.name,
+            sends="preauth" if is_seven_steps else self.wanted.name,
             currency=settings.currency,
             operator=settings.operator,
             started_at=self.parts.board.clock.wall().isoformat(timespec="seconds"),
@@ -77,7 +86,13 @@ class TerminalWork(KeyLoadingWork):
             signed_in_as=self.parts.secure.security.name,
             signed_in_at=told_time(data.message, self.parts.board.clock.wall()).isoformat(timespec="seconds"),
             batch=batch,
+            jobs=draft.counters.jobs.replace(SIGN_IN_JOB, ""),
         )
+
+    def begin_settlement(self, draft: Draft, _data: object) -> None:
+        """The totals are fixed from now on; one that is open already goes on."""
+        if draft.settlement is None or not draft.settlement.is_open:
+            draft.settlement = begun(self.parts, draft)
 
     def forget_sign_in(self, draft: Draft, _data: object) -> None:
         """The bank does not accept the keys any more."""
@@ -89,15 +104,16 @@ class TerminalWork(KeyLoadingWork):
         index = LANGUAGES.index(self.parts.language)
         draft.counters = replace(draft.counters, language=LANGUAGES[(index + 1) % len(LANGUAGES)])
 
-    def settle_outgoing(self, draft: Draft, _data: object) -> None:
+    def settle_outgoing(self, draft: Draft, data: object) -> None:
         """A definite answer: the message has done its work, and its payment knows."""
+        assert isinstance(data, Answer)
         entry = draft.outbox.pop(self._sending) if self._sending is not None else None
         assert entry is not None
         self._retries = 0
         if draft.payment is not None and draft.payment.number == entry.payment_number:
-            draft.payment = _settled(draft.payment, entry.kind)
+            draft.payment = _settled(draft.payment, entry.kind, data)
         elif (older := self.parts.journal.read_payment(entry.payment_number)) is not None:
-            draft.older[older.number] = _settled(older, entry.kind)
+            draft.older[older.number] = _settled(older, entry.kind, data)
 
     def count_outgoing_attempt(self, draft: Draft, _data: object) -> None:
         """A try without a definite answer."""
@@ -105,9 +121,22 @@ class TerminalWork(KeyLoadingWork):
             draft.outbox[entry.number] = replace(entry, attempts=entry.attempts + 1)
 
     def refuse_outgoing(self, draft: Draft, _data: object) -> None:
-        """A definite no: kept for the operator, not sent again."""
-        if (entry := self.sending) is not None:
-            draft.outbox[entry.number] = replace(entry, state=OutgoingState.REFUSED)
+        """A definite no: kept for the operator, not sent again; its payment does not count any more."""
+        if (entry := self.sending) is None:
+            return
+        draft.outbox[entry.number] = replace(entry, state=OutgoingState.REFUSED)
+        self._note_refused(draft, entry.payment_number)
+
+    def _note_refused(self, draft: Draft, number: int) -> None:
+        journal, payment = self.parts.journal, draft.payment
+        if payment is not None and payment.number == number:
+            draft.payment = payment = replace(payment, reason=Reason.COMPLETION_REFUSED)
+        elif (payment := journal.read_payment(number)) is not None:
+            draft.older[number] = payment = replace(payment, reason=Reason.COMPLETION_REFUSED)
+        if payment is not None and plan_of(payment).mark is Mark.ADJUSTED:
+            original = journal.read_payment(payment.original_number)
+            if original is not None:
+                draft.older[original.number] = replace(original, mark="", tip_minor=0)
 
     def note_outgoing_declined(self, draft: Draft, data: object) -> None:
         """A no: definite for a completion, one more try for a reversal (nothing forgets a reversal)."""
@@ -136,13 +165,31 @@ class TerminalWork(KeyLoadingWork):
         """Begin the session with the host link."""
         self.parts.session.open(now_ms=self.parts.now_ms)
 
-    def want_sale(self, _data: object) -> None:
-        """The cashier wants to sell; first something else must be done."""
+    def want_sale(self, data: object) -> None:
+        """The cashier wants a transaction of the type in `data`; first something else must be done."""
+        self._note_wanted(data)
         self.sale_wanted = True
 
+    def _note_wanted(self, data: object) -> None:
+        """The sale key brings the name of a type, or nothing; an answer of the bank changes nothing."""
+        if not isinstance(data, Answer):
+            self.wanted = PLANS[data] if isinstance(data, str) else DEFAULT_PLAN
+
+    def want_settlement(self, _data: object) -> None:
+        """The batch is to be settled; first everything that is due must be sent."""
+        self.settlement_wanted = True
+
+    def settle(self, _data: object) -> None:
+        """Hand over to the settlement table."""
+        self._begin_section("settlement")
+
+    def sign_out(self, _data: object) -> None:
+        """After a settlement, where the parameters ask for it."""
+        self.send_management("sign_out")
+
     def forget_sale(self, _data: object) -> None:
-        """It could not be done."""
-        self.sale_wanted = False
+        """What was wanted is done, or could not be done."""
+        self.sale_wanted = self.settlement_wanted = False
 
     def begin_transaction(self, _data: object) -> None:
         """Hand over to the transaction table."""
@@ -188,11 +235,21 @@ class TerminalWork(KeyLoadingWork):
         if (told := told_time(data.message, now)) is not now:
             clock.set_wall(told)
 
+    def must_go_first(self) -> list[Outgoing]:
+        """What is due and does not wait: all but advices, and those too once there are too many."""
+        due = self.parts.journal.due()
+        advices = [entry for entry in due if entry.kind is OutgoingKind.ADVICE]
+        return due if len(advices) >= self.parts.settings.offline_kept_max else due[: len(due) - len(advices)]
+
+    def device_reports(self) -> list[boot.DeviceReport]:
+        """How the devices are, by their newest self-test."""
+        return self.reports
+
     def send_outgoing(self, _data: object) -> None:
         """The next message that is due."""
         entry = self.parts.journal.due()[0]
         self._sending = entry.number
-        self.send_stored(entry.mti, entry.fields)
+        self.send_stored(entry)
 
     def schedule_outbox(self, _data: object) -> None:
         """Try again later, later each time, for as long as something is due or no key is there."""
@@ -214,23 +271,24 @@ class TerminalWork(KeyLoadingWork):
         """Tamper: nothing secret stays."""
         self.abandon_key(None)
         self.parts.secure.wipe()
+        if erased := self.parts.cards.erased():
+            self.parts.board.storage.commit(erased)
         self.parts.exchange.close()
 
 
-class TerminalGuards(KeyLoadingGuards):
+class TerminalGuards(ManagementGuards):
     """The terminal table's questions."""
 
     def __init__(self, work: TerminalWork) -> None:
         super().__init__(work)
         self._work = work
-        self.sign_in_demanded = False  # by the bank, in the header of an answer
 
     def must_sign_in(self) -> bool:
         """No working keys, none that the bank accepts, or too old ones."""
         parts = self._work.parts
         counters = parts.journal.counters
         signed_in = counters.signed_in and counters.signed_in_as == parts.secure.security.name
-        if not signed_in or not parts.secure.has_working_keys or self.sign_in_demanded:
+        if not signed_in or not parts.secure.has_working_keys or SIGN_IN_JOB in counters.jobs:
             return True
         age_max_h = parts.settings.sign_in_max_age_h
         return is_older(counters.signed_in_at, parts.board.clock.wall(), age_max_h) if age_max_h else False
@@ -240,18 +298,46 @@ class TerminalGuards(KeyLoadingGuards):
         return nobody_logged_on(self._work.parts)
 
     def outbox_due(self) -> bool:
-        """Something must be sent before the next payment."""
+        """Something is to be sent."""
         return bool(self._work.parts.journal.due())
 
+    def owes_before_sale(self) -> bool:
+        """Something must be sent before the next payment (iso8583-pos section 7.1)."""
+        return bool(self._work.must_go_first())
+
     def outbox_due_after(self) -> bool:
-        """Something is due besides what was answered just now."""
-        sending = self._work.sending
-        return any(entry is not sending for entry in self._work.parts.journal.due())
+        """Something is due besides what was answered just now; advices wait while somebody wants to sell."""
+        work = self._work
+        due = work.must_go_first() if work.sale_wanted else work.parts.journal.due()
+        return any(entry is not work.sending for entry in due)
+
+    def must_sign_in_to_send(self) -> bool:
+        """A settlement itself needs no sign-in; what must be sent before it does."""
+        return self.outbox_due() and self.must_sign_in()
+
+    def settlement_open(self) -> bool:
+        """A settlement was begun and is not through: until then nothing is sold."""
+        settlement = self._work.parts.journal.settlement
+        return settlement is not None and settlement.is_open
+
+    def settlement_wanted(self) -> bool:
+        """Somebody waits for the settlement, or one is open."""
+        return self._work.settlement_wanted or self.settlement_open()
+
+    def signs_out_now(self) -> bool:
+        """The parameters ask for a sign-out after each settlement."""
+        return self._work.parts.settings.signs_out_after_settlement
+
+    def type_is_off(self) -> bool:
+        """The acquirer has switched this type of transaction off (parameter 26)."""
+        plan = PLANS[self.data] if isinstance(self.data, str) else DEFAULT_PLAN
+        return not is_on(self._work.parts.settings.switches, plan.switch)
 
     def owes_or_lacks_keys(self) -> bool:
         """After a power cut: something is due, or will be once the open payment is recovered."""
         entries = self._work.parts.journal.outbox.values()
-        return self.must_sign_in() or any(entry.state is not OutgoingState.REFUSED for entry in entries)
+        owes = any(entry.state is not OutgoingState.REFUSED for entry in entries)
+        return self.must_sign_in() or owes or self.settlement_open()
 
     def sale_wanted(self) -> bool:
         """The cashier is waiting to sell."""
@@ -270,10 +356,13 @@ class TerminalGuards(KeyLoadingGuards):
         return refusal_is_final(self._work.sending, self.answer) and self.outbox_due_after()
 
 
-def _settled(payment: Payment, kind: OutgoingKind) -> Payment:
-    if kind is OutgoingKind.REVERSAL:
-        return replace(payment, reversed=True)
-    return replace(payment, completed=True)
+def _settled(payment: Payment, kind: OutgoingKind, answer: Answer) -> Payment:
+    match kind:
+        case OutgoingKind.REVERSAL:
+            return replace(payment, reversed=True)
+        case OutgoingKind.SCRIPT_RESULT:
+            return payment
+    return messages.note_posting(payment, answer.message)
 
 
 def refusal_is_final(entry: Outgoing | None, answer: Answer | None) -> bool:

@@ -9,10 +9,12 @@ from enum import Enum
 from firmware.exchange import Answer, HostExchange
 from firmware.journal import Draft, Journal
 from firmware.kernel import Kernel
+from firmware.messages import card_fields
 from firmware.operators import Operators
 from firmware.printing import SlipPrinter
 from firmware.receipt import continued, slip
-from firmware.records import OutgoingKind, Payment, SlipCopy
+from firmware.records import Outgoing, OutgoingKind, Payment, SlipCopy
+from firmware.secure.card_vault import CardVault
 from firmware.secure.module import SecureModule
 from firmware.settings import TerminalSettings
 from firmware.txn.schema import Keys, Rule
@@ -50,6 +52,7 @@ class Parts:
     session: Session
     exchange: HostExchange
     slip_printer: SlipPrinter
+    cards: CardVault
     operators: Operators
     upkeep: Upkeep
     duty: Duty = field(default_factory=Duty)
@@ -74,7 +77,8 @@ class Guards:
     """A table's questions: one method without arguments for each guard's name."""
 
     def __init__(self) -> None:
-        self.answer: Answer | None = None  # what the event brought, for the guards that ask about it
+        self.answer: Answer | None = None  # the bank's newest, for the guards that ask about it
+        self.data: object = None  # what came with the event at hand
 
 
 class Work:
@@ -82,6 +86,7 @@ class Work:
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
+        self.state: Enum | None = None  # the table's, once it has begun
 
     def begin(self) -> None:
         """Get ready: the table starts anew."""
@@ -107,9 +112,12 @@ class Work:
         if answer is not None:
             self.post_answer(answer)
 
-    def send_stored(self, mti: str, fields: Mapping[str, str]) -> None:
-        """Send a message of the outbox."""
-        self.send(mti, {int(field): value for field, value in fields.items()})
+    def send_stored(self, entry: Outgoing) -> None:
+        """Send a message of the outbox, with the card's number where it names one."""
+        fields = {int(field): value for field, value in entry.fields.items()}
+        if entry.names_card and (card := self.parts.cards.opened(entry.payment_number)) is not None:
+            fields |= card_fields(card.pan, card.expiry_yymm)
+        self.send(entry.mti, fields)
 
     def post_answer(self, answer: Answer) -> None:
         """Queue what became of a request."""
@@ -118,6 +126,8 @@ class Work:
     def print_slip(self, payment: Payment, copy: SlipCopy, *, duplicate: bool) -> None:
         """Start printing a copy of an approved payment's slip."""
         parts, columns = self.parts, self.parts.board.printer.columns
+        in_full = payment.kind == "preauth" and not parts.settings.preauth_masks_pan
+        card = parts.cards.opened(payment.number) if in_full else None
         items = slip(
             payment,
             parts.settings,
@@ -126,6 +136,7 @@ class Work:
             columns=columns,
             duplicate=duplicate,
             printed_at=parts.board.clock.wall(),
+            full_pan=card.pan if card is not None else None,
         )
         parts.slip_printer.start(
             items, continued=continued(payment, language=parts.language, columns=columns)

@@ -127,10 +127,14 @@ class ReadFailure(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CardRead:
-    """A card was read. `held`: it is still in the reader (inserted), and CardRemoved will follow."""
+    """A card was read. `held`: it is still in the reader (inserted), and CardRemoved will follow.
+
+    `chip_failed`: its chip was tried first and did not answer, so that the stripe may stand in (fallback).
+    """
 
     tracks: TrackData
     held: bool = False
+    chip_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

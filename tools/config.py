@@ -41,6 +41,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = {  # pattern, and what it means in words
     "tpdu": (r"60[0-9A-F]{8}", "10 hex digits that begin with 60"),
     "header": (r"\d{12}", "12 digits"),
     "operator": (r"\d{2}", "2 digits"),
+    "switches": (r"|[0-9A-Fa-f]{8}", "8 hex digits, or nothing"),
 }
 _NUMBERS: Mapping[str, tuple[int, int]] = {
     "master_key_index": (0, TMK_INDEX_MAX),
@@ -52,9 +53,13 @@ _NUMBERS: Mapping[str, tuple[int, int]] = {
     "swipe_tries": (1, 9),
     "pin_digits_min": (4, 12),
     "pin_digits_max": (4, 12),
+    "tip_percent_max": (0, 99),
+    "completion_percent_max": (100, 200),
+    "offline_kept_max": (1, 99),
+    "resends": (0, 9),
     **{item.name: (1, TIME_MS_MAX) for item in fields(TerminalSettings) if item.name.endswith("_ms")},
 }
-_FLAGS = frozenset({"log_on_required", "pin_bypass_allowed"})
+_FLAGS = frozenset(item.name for item in fields(TerminalSettings) if item.type == "bool")
 SETTINGS = frozenset({*_CHOICES, *_TEXTS, *_NUMBERS, *_FLAGS})
 """The settings that a file may change."""
 

@@ -12,8 +12,10 @@ from tools.diagram.choices import FORMATS, MACHINES, SUFFIXES
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name
 
+FLOWS = ("authorise-first", "pin-first")
 EXAMPLES = """examples:
   posterm diagram -o payment.svg                       the payment, as a picture
+  posterm diagram --type refund -o refund.svg          one type of transaction's path through it
   posterm diagram --machine terminal -o terminal.png   the terminal around it
   posterm diagram --machine merchant -o merchant.svg   a merchant at the bank, from application to end
   posterm diagram --format mermaid                     text on the standard output
@@ -30,6 +32,10 @@ def register(subparsers: Subparsers) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--machine", choices=MACHINES, default=MACHINES[0], help="default: %(default)s")
+    parser.add_argument("--type", metavar="TYPE", help="one type's path through the transaction machine")
+    parser.add_argument(
+        "--flow", choices=FLOWS, default=FLOWS[0], help="of --type purchase; default: %(default)s"
+    )
     parser.add_argument("--format", choices=FORMATS, help="default: what the suffix of FILE says, else svg")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: the standard output")
     parser.set_defaults(run=run)
@@ -43,7 +49,9 @@ def run(options: argparse.Namespace) -> int:
         return _complain(f"{output}: the suffix names no format; add --format ({', '.join(FORMATS)})", 2)
     if format_name == "png" and output is None and sys.stdout.isatty():
         return _complain("a PNG is no text for a terminal: add -o FILE", 2)
-    data = _render(options.machine, format_name)
+    if options.type and (complaint := _no_such_type(options.machine, options.type)):
+        return _complain(complaint, 2)
+    data = _render(options, format_name)
     if output is None:
         sys.stdout.buffer.write(data)
         return 0
@@ -55,11 +63,24 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _render(machine: str, format_name: str) -> bytes:
+def _no_such_type(machine: str, kind: str) -> str:
+    from firmware.txn.plans import PLANS
+
+    if machine != "transaction":
+        return f"--type shows a path through the transaction machine, not through {machine}"
+    return "" if kind in PLANS else f"no type {kind!r}: choose one of {', '.join(PLANS)}"
+
+
+def _render(options: argparse.Namespace, format_name: str) -> bytes:
     from tools.diagram.choices import render, table_of
     from tools.diagram.graph import graph_of
 
-    return render(graph_of(table_of(machine)), format_name)
+    if not options.type:
+        return render(graph_of(table_of(options.machine)), format_name)
+    from firmware.records import Flow
+    from tools.diagram.path import path_of
+
+    return render(graph_of(path_of(options.type, Flow(options.flow))), format_name)
 
 
 def _complain(text: str, status: int) -> int:

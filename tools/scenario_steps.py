@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from re import escape, fullmatch
 
 from bank.errors import RecordError
 from bank.faults import parse_fault
+from firmware.records import Payment
+from firmware.txn.plans import PLANS
 from hal.api import Key, PrinterStatus
 from hal.virtual.card import Swipe
 from tools.station import PATIENCE_MS, STATES, Station
@@ -84,6 +87,23 @@ def _swipe(table: TomlTable, cards: Collection[str]) -> Doing:
 def _insert(table: TomlTable, cards: Collection[str]) -> Doing:
     card = table.choice("insert", cards)
     return Doing(f"insert {card}", lambda station: station.insert(card))
+
+
+def _start(table: TomlTable, _cards: Collection[str]) -> Doing:
+    kind = table.choice("start", PLANS)
+    return Doing(f"start: {kind.replace('_', ' ')}", lambda station: station.start(kind))
+
+
+def _type(table: TomlTable, _cards: Collection[str]) -> Doing:
+    text = table.text("type")
+    if not fullmatch(rf"[0-9]*|{'|'.join(map(escape, OF_LAST_SLIP))}", text):
+        raise table.wrong("type", f"digits, or one of {', '.join(OF_LAST_SLIP)}")
+
+    def typed(station: Station) -> None:
+        payment = station.last_approved
+        station.type(OF_LAST_SLIP[text](payment) if text in OF_LAST_SLIP and payment else text)
+
+    return Doing(f"type {text}", typed)
 
 
 def _pin(table: TomlTable, _cards: Collection[str]) -> Doing:
@@ -171,6 +191,14 @@ _POWER = {
     "cut": Doing("cut the power", lambda station: station.cut_power()),
     "on": Doing("switch the power on", lambda station: station.power_on()),
 }
+OF_LAST_SLIP: Mapping[str, Callable[[Payment], str]] = {
+    "{voucher}": lambda payment: payment.stan,
+    "{reference}": lambda payment: payment.rrn,
+    "{code}": lambda payment: payment.authorisation_code,
+    "{date}": lambda payment: payment.host_date,
+}
+"""What `type` can take from the slip that was printed last."""
+_SETTLE = Doing("settle the batch", lambda station: station.settle_batch())
 _REMOVE = Doing("take the card out", lambda station: station.remove())
 _RELEASE = Doing("release the key", lambda station: station.devices.keypad.release())
 _FINISH = Doing("wait until the payment is over", lambda station: station.finish())
@@ -182,6 +210,9 @@ STEP_KINDS: Mapping[str, StepKind] = {
     "insert": StepKind(_insert, '"good": put a card in and leave it there'),
     "remove": StepKind(_flag("remove", _REMOVE), "true: take it out"),
     "pin": StepKind(_pin, '"123456": wait until a PIN is asked for, type it and ENTER'),
+    "start": StepKind(_start, f'"refund": begin a transaction; the types are {" ".join(PLANS)}'),
+    "type": StepKind(_type, f'"1234" and ENTER, or from the last slip: {" ".join(OF_LAST_SLIP)}'),
+    "settle": StepKind(_flag("settle", _SETTLE), "true: settle the batch, and wait until that is over"),
     "press": StepKind(_press, f'"1 2 enter": keys; they are {" ".join(KEYS)}'),
     "hold": StepKind(_hold, '"5": press a key and keep it down'),
     "release": StepKind(_flag("release", _RELEASE), "true: let it go"),

@@ -18,6 +18,7 @@ from firmware.app import Observer, Terminal, Transition
 from firmware.records import Payment
 from firmware.settings import TerminalSettings
 from firmware.txn.floor import TABLE as FLOOR_TABLE
+from firmware.txn.plans import PLANS
 from firmware.txn.schema import Keys
 from firmware.txn.terminal import TABLE as TERMINAL_TABLE
 from firmware.txn.transaction import TABLE as PAYMENT_TABLE
@@ -135,6 +136,44 @@ class Station:
             self.devices.keypad.press(key)
             self.settle()
 
+    def start(self, kind: str) -> None:
+        """Ask for a transaction by its type's name (`firmware.txn.plans`), as a cash register would.
+
+        What the bank must be sent first is waited for. Raises StationError when the terminal refuses.
+        """
+        if self.terminal is None or kind not in PLANS:
+            raise StationError(f"no transaction {kind!r} can be started: the types are {', '.join(PLANS)}")
+        self.terminal.start(kind)
+        self.settle()
+        self.run_until(lambda: self.state not in _BEFORE_SALE)
+        if self.state in STATES_OF_TERMINAL:
+            raise StationError(f"the terminal does not start: it is in {self.state!r}")
+
+    @property
+    def last_approved(self) -> Payment | None:
+        """The newest transaction with a slip, as the journal has it."""
+        if self.terminal is None:
+            return None
+        journal = self.terminal.journal
+        return journal.read_payment(journal.counters.last_slip)
+
+    def settle_batch(self) -> None:
+        """Settle the batch, and wait until that is over. Raises StationError when it could not be ended."""
+        if self.terminal is None:
+            raise StationError("the terminal is off: nothing can be settled")
+        self.terminal.settle()
+        self.settle()
+        self.run_until(self._is_at_rest)
+        settlement = self.terminal.journal.settlement
+        if settlement is None or settlement.is_open:
+            raise StationError(
+                "the settlement did not come to its end; it goes on when the bank can be reached"
+            )
+
+    def type(self, text: str) -> None:
+        """Type digits, then ENTER."""
+        self.press(*text, Key.ENTER)
+
     def enter_amount(self, amount: str) -> None:
         """Type an amount such as "12.34" (or "12") and ENTER, on the idle screen or where it is asked for.
 
@@ -156,9 +195,13 @@ class Station:
         self.press(*digits, Key.ENTER)
         return True
 
-    def swipe(self, card: str | MagneticCard, quality: str = "good") -> None:
-        """Swipe a card, by its name or itself. `quality`: good, bad, half, too_fast, backwards."""
-        self.devices.card_reader.swipe(self.plastic(card), quality=Swipe(quality))
+    def swipe(self, card: str | MagneticCard, quality: str = "good", *, chip_failed: bool = False) -> None:
+        """Swipe a card, by its name or itself. `quality`: good, bad, half, too_fast, backwards.
+
+        `chip_failed`: the chip was tried first and did not answer, so the stripe stands in for it.
+        """
+        plastic = self.plastic(card)
+        self.devices.card_reader.swipe(plastic, quality=Swipe(quality), chip_failed=chip_failed)
         self.settle()
 
     def insert(self, card: str | MagneticCard) -> None:

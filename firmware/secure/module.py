@@ -122,6 +122,12 @@ class SecureModule:
         """
         return self._keys.are_there()
 
+    def select_master_key(self, index: int) -> None:
+        """Take the working keys under another TMK from now on (parameter 25); no effect with DUKPT."""
+        if index != self._index and not self._security.is_dukpt:
+            self._index = index
+            self._keys = WorkingKeys(self._vault, index)
+
     def load_tmk(self, index: int, key: bytes, check_value: bytes | None = None) -> None:
         """Store a terminal master key of 16 bytes; the working keys, made for another one, are discarded.
 

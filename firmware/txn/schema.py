@@ -53,6 +53,8 @@ class Keys(Enum):
 
     NONE = "none"  # enter and cancel only
     AMOUNT = "amount"
+    TYPING = "typing"  # digits of a number, a code or a date
+    CARD = "card"  # the first digit of a card number
     PIN = "pin"  # digits go to the secure room
     IDLE = "idle"  # function keys and the first digit of an amount
     KEY_CHOICE = "key choice"  # digits choose a key's index

@@ -1,7 +1,7 @@
 """The terminal table: power-on, recovery, sign-in, idle, and what happens around a payment.
 
-While a payment runs (`in_transaction`) the transaction table decides; this one waits for its end. Nothing
-here moves money: it sends again what the outbox holds, and it refuses a new payment while the outbox owes the
+While a payment runs (`in_transaction`) the transaction table decides, while a batch is settled the
+settlement table; this one waits for their end. Nothing here moves money: it sends again what the outbox holds, and it refuses a new payment while the outbox owes the
 bank something or the terminal is not signed in.
 """
 
@@ -27,6 +27,12 @@ class State(Enum):
     IDLE = "idle"
     IN_TRANSACTION = "in_transaction"
     IN_FLOOR = "in_floor"
+    IN_SETTLEMENT = "in_settlement"
+    BATCH_CLOSED = "batch_closed"
+    NOT_SETTLED = "not_settled"
+    MANAGING = "managing"
+    MANAGED = "managed"
+    NOT_MANAGED = "not_managed"
     RESULT = "result"
     SALE_REFUSED = "sale_refused"
     REPRINTING = "reprinting"
@@ -55,6 +61,8 @@ class Event(Enum):
     REPRINT_KEY = "reprint_key"
     SIGN_IN_KEY = "sign_in_key"
     LANGUAGE_KEY = "language_key"
+    SETTLE_KEY = "settle_key"
+    MANAGE_KEY = "manage_key"
     LOAD_KEY_KEY = "load_key_key"
     MENU_KEY = "menu_key"
     KEY_CHOSEN = "key_chosen"
@@ -68,6 +76,7 @@ class Event(Enum):
     CANCEL = "cancel"
     TRANSACTION_ENDED = "transaction_ended"
     FLOOR_ENDED = "floor_ended"
+    SETTLEMENT_ENDED = "settlement_ended"
     LINK_UP = "link_up"
     LINK_DOWN = "link_down"
     HOST_APPROVED = "host_approved"
@@ -93,6 +102,12 @@ ROWS = (
     Row(S.IDLE,                Group.IN_SERVICE, Kind.RESTING, "idle",               "idle_refresh_ms",     keys=Keys.IDLE, meaning="in service"),
     Row(S.IN_TRANSACTION,      Group.IN_SERVICE, Kind.RESTING, "",                   meaning="the transaction table decides"),
     Row(S.IN_FLOOR,            Group.FLOOR,      Kind.RESTING, "",                   meaning="the floor table decides: menus, operators, reports, maintenance"),
+    Row(S.IN_SETTLEMENT,       Group.IN_SERVICE, Kind.RESTING, "",                   meaning="the settlement table decides"),
+    Row(S.BATCH_CLOSED,        Group.IN_SERVICE, Kind.WAITING, "settled",            "result_ms",           keys=Keys.IDLE, meaning="the batch is settled and closed"),
+    Row(S.NOT_SETTLED,         Group.IN_SERVICE, Kind.WAITING, "settlement_interrupted", "result_ms",       keys=Keys.IDLE, meaning="a settlement is to be finished: nothing is sold before"),
+    Row(S.MANAGING,            Group.ONLINE,     Kind.WAITING, "managing",           "response_timeout_ms", meaning="a sign-out, echo, status or download is with the bank"),
+    Row(S.MANAGED,             Group.IN_SERVICE, Kind.WAITING, "managed",            "result_ms",           keys=Keys.IDLE, meaning="it is done"),
+    Row(S.NOT_MANAGED,         Group.IN_SERVICE, Kind.WAITING, "not_managed",        "result_ms",           keys=Keys.IDLE, meaning="it could not be done"),
     Row(S.RESULT,              Group.IN_SERVICE, Kind.WAITING, "",                   "result_ms",           keys=Keys.IDLE, meaning="how the payment ended is shown"),
     Row(S.SALE_REFUSED,        Group.IN_SERVICE, Kind.WAITING, "sale_refused",       "result_ms",           keys=Keys.IDLE, meaning="no new payment: the reason is shown"),
     Row(S.REPRINTING,          Group.PAPER,      Kind.WAITING, "reprinting",         "printer_timeout_ms",  meaning="the last slip is printed again, marked as a duplicate"),
@@ -111,17 +126,24 @@ ROWS = (
 )
 
 _HOST_BAD = (E.HOST_DECLINED, E.HOST_BAD_MAC, E.HOST_NOT_SENT, E.HOST_LOST, E.TIMEOUT)
-_SHOWING = (S.IDLE, S.RESULT, S.SALE_REFUSED, S.NOTHING_TO_REPRINT)
+_INFORMING = (S.RESULT, S.SALE_REFUSED, S.NOTHING_TO_REPRINT, S.BATCH_CLOSED, S.NOT_SETTLED, S.MANAGED, S.NOT_MANAGED)
+_SHOWING = (S.IDLE, *_INFORMING)
 
 
 def _on_idle_keys(source: State) -> tuple[Rule, ...]:
     """What the idle keys do, on the idle screen and on every screen that only informs."""
     return (
+        Rule(source, E.SALE_KEY, S.NOT_SETTLED, "settlement_open", effects=("beep_error", "schedule_outbox")),
+        Rule(source, E.SALE_KEY, S.SALE_REFUSED, "type_is_off", effects=("beep_error",)),
         Rule(source, E.SALE_KEY, S.SIGNING_IN, "must_sign_in", effects=("want_sale", "send_sign_in")),
-        Rule(source, E.SALE_KEY, S.CLEARING, "outbox_due", effects=("want_sale", "send_outgoing")),
+        Rule(source, E.SALE_KEY, S.CLEARING, "owes_before_sale", effects=("want_sale", "send_outgoing")),
         Rule(source, E.SALE_KEY, S.IN_TRANSACTION, records=("begin_payment",), effects=("begin_transaction",)),
         Rule(source, E.REPRINT_KEY, S.REPRINTING, "slip_exists", effects=("print_duplicate",)),
         Rule(source, E.REPRINT_KEY, S.NOTHING_TO_REPRINT, effects=("beep_error",)),
+        Rule(source, E.SETTLE_KEY, S.SIGNING_IN, "must_sign_in_to_send", effects=("want_settlement", "send_sign_in")),
+        Rule(source, E.SETTLE_KEY, S.CLEARING, "outbox_due", effects=("want_settlement", "send_outgoing")),
+        Rule(source, E.SETTLE_KEY, S.IN_SETTLEMENT, records=("begin_settlement",), effects=("settle",)),
+        Rule(source, E.MANAGE_KEY, S.MANAGING, effects=("send_management",)),
         Rule(source, E.SIGN_IN_KEY, S.SIGNING_IN, effects=("send_sign_in",)),
         Rule(source, E.LANGUAGE_KEY, S.IDLE, records=("switch_language",)),
         Rule(source, E.MENU_KEY, S.IN_FLOOR, effects=("open_floor",)),
@@ -133,6 +155,7 @@ def _after_clearing(source: State, records: tuple[str, ...], effects: tuple[str,
     return (
         Rule(source, E.HOST_APPROVED, S.CLEARING, "outbox_due_after", records, (*effects, "send_outgoing")),
         Rule(source, E.HOST_APPROVED, S.IN_TRANSACTION, "sale_wanted", (*records, "begin_payment"), (*effects, "begin_transaction")),
+        Rule(source, E.HOST_APPROVED, S.IN_SETTLEMENT, "settlement_wanted", (*records, "begin_settlement"), (*effects, "settle")),
         Rule(source, E.HOST_APPROVED, S.IDLE, records=records, effects=effects),
     )
 
@@ -141,6 +164,7 @@ def _gave_up(source: State, event: Event, records: tuple[str, ...] = ()) -> tupl
     """The bank could not be asked or gave no good answer: refuse the wanted sale, or rest."""
     return (
         Rule(source, event, S.SALE_REFUSED, "sale_wanted", records, ("forget_sale", "beep_error", "schedule_outbox")),
+        Rule(source, event, S.NOT_SETTLED, "settlement_wanted", records, ("forget_sale", "beep_error", "schedule_outbox")),
         Rule(source, event, S.IDLE, records=records, effects=("schedule_outbox",)),
     )
 
@@ -207,7 +231,9 @@ RULES = (
     Rule(S.STARTING, E.TIMEOUT, S.OUT_OF_SERVICE, effects=("beep_error",)),
 
     Rule(S.RECOVERING, E.LINK_UP, S.SIGNING_IN, "must_sign_in", effects=("send_sign_in",)),
-    Rule(S.RECOVERING, E.LINK_UP, S.CLEARING, effects=("send_outgoing",)),
+    Rule(S.RECOVERING, E.LINK_UP, S.CLEARING, "outbox_due", effects=("send_outgoing",)),
+    Rule(S.RECOVERING, E.LINK_UP, S.IN_SETTLEMENT, "settlement_open", ("begin_settlement",), ("settle",)),
+    Rule(S.RECOVERING, E.LINK_UP, S.IDLE),
     Rule(S.RECOVERING, E.TIMEOUT, S.IDLE, effects=("schedule_outbox",)),
     Rule(S.RECOVERING, E.CANCEL,  S.IDLE, effects=("schedule_outbox",)),
 
@@ -218,6 +244,7 @@ RULES = (
     Rule(S.CLEARING, E.HOST_DECLINED, S.SIGNING_IN, "keys_refused", ("count_outgoing_attempt", "forget_sign_in"), ("send_sign_in",)),
     Rule(S.CLEARING, E.HOST_DECLINED, S.CLEARING, "refusal_is_final_and_more_due", ("refuse_outgoing",), ("send_outgoing",)),
     Rule(S.CLEARING, E.HOST_DECLINED, S.SALE_REFUSED, "sale_wanted", ("note_outgoing_declined",), ("forget_sale", "beep_error", "schedule_outbox")),
+    Rule(S.CLEARING, E.HOST_DECLINED, S.NOT_SETTLED, "settlement_wanted", ("note_outgoing_declined",), ("forget_sale", "beep_error", "schedule_outbox")),
     Rule(S.CLEARING, E.HOST_DECLINED, S.IDLE, records=("note_outgoing_declined",), effects=("schedule_outbox",)),
     *(rule for event in (E.HOST_BAD_MAC, E.HOST_LOST, E.TIMEOUT) for rule in _gave_up(S.CLEARING, event, ("count_outgoing_attempt",))),
     *(rule for event in (E.HOST_NOT_SENT, E.CANCEL) for rule in _gave_up(S.CLEARING, event)),
@@ -230,17 +257,27 @@ RULES = (
         for rule in (
             Rule(S.IDLE, event, S.SIGNING_IN, "must_sign_in", effects=("send_sign_in",)),
             Rule(S.IDLE, event, S.CLEARING, "outbox_due", effects=("send_outgoing",)),
+            Rule(S.IDLE, event, S.IN_SETTLEMENT, "settlement_open", ("begin_settlement",), ("settle",)),
+            Rule(S.IDLE, event, S.MANAGING, "job_pending", effects=("send_job",)),
             Rule(S.IDLE, event, S.IDLE),
         )
     ),
     Rule(S.IDLE, E.TIMEOUT,    S.IDLE),
     Rule(S.IDLE, E.LINK_DOWN,  S.IDLE),
-    *(Rule(state, event, S.IDLE) for state in (S.RESULT, S.SALE_REFUSED, S.NOTHING_TO_REPRINT) for event in (E.CONFIRM, E.CANCEL, E.TIMEOUT)),
+    *(Rule(state, event, S.IDLE) for state in _INFORMING for event in (E.CONFIRM, E.CANCEL, E.TIMEOUT)),
 
     Rule(S.IN_TRANSACTION, E.TRANSACTION_ENDED, S.RESULT, effects=("schedule_outbox",)),
 
     Rule(S.IN_FLOOR, E.FLOOR_ENDED, S.NO_KEYS, "lacks_master_key"),
     Rule(S.IN_FLOOR, E.FLOOR_ENDED, S.IDLE),
+    Rule(S.IN_SETTLEMENT, E.SETTLEMENT_ENDED, S.NOT_SETTLED, "settlement_open", effects=("forget_sale", "schedule_outbox")),
+    Rule(S.IN_SETTLEMENT, E.SETTLEMENT_ENDED, S.MANAGING, "signs_out_now", effects=("forget_sale", "sign_out")),
+    Rule(S.IN_SETTLEMENT, E.SETTLEMENT_ENDED, S.BATCH_CLOSED, effects=("forget_sale", "schedule_outbox")),
+
+    Rule(S.MANAGING, E.HOST_APPROVED, S.MANAGING, "parameters_came", ("note_parameters", "note_management"), ("send_download_end",)),
+    Rule(S.MANAGING, E.HOST_APPROVED, S.NOT_MANAGED, "parameters_unreadable", effects=("beep_error", "schedule_outbox")),
+    Rule(S.MANAGING, E.HOST_APPROVED, S.MANAGED, records=("note_management",), effects=("discard_keys", "schedule_outbox")),
+    *(Rule(S.MANAGING, event, S.NOT_MANAGED, effects=("beep_error", "schedule_outbox")) for event in (*_HOST_BAD, E.CANCEL)),
 
     Rule(S.REPRINTING, E.COPY_PRINTED,    S.IDLE),
     Rule(S.REPRINTING, E.PRINTER_STOPPED, S.REPRINT_STOPPED, effects=("beep_alert",)),
@@ -266,15 +303,15 @@ def _except(*states: State) -> tuple[State, ...]:
 _OUT = (S.OUT_OF_SERVICE, S.TAMPERED)
 _HOST = (E.HOST_APPROVED, E.HOST_DECLINED, E.HOST_BAD_MAC, E.HOST_NOT_SENT, E.HOST_LOST)
 _REPRINT = (S.REPRINTING, S.REPRINT_STOPPED)
-_DELEGATED = (S.IN_TRANSACTION, S.IN_FLOOR)
+_DELEGATED = (S.IN_TRANSACTION, S.IN_SETTLEMENT, S.IN_FLOOR)
 _LOADING = (S.CHOOSING_KEY, S.TYPING_COMPONENT, S.TYPING_CHECK_VALUE, S.COMPONENT_REFUSED, S.COMPONENT_ACCEPTED, S.CONFIRMING_KEY, S.KEY_LOADED, S.KEY_REFUSED)
 
 IGNORED = (
     ignore((S.TAMPERED,), Event, "the keys are gone: nothing works until a service visit")
     | ignore((S.OUT_OF_SERVICE,), (E.STORAGE_FAILED, E.CANCEL, E.TIMEOUT), "out of service already; enter starts again")
     | ignore(_except(S.STARTING, S.TAMPERED), (E.SELF_TEST_PASSED, E.SELF_TEST_FAILED), "no self-test is running")
-    | ignore(_except(*_SHOWING, S.NO_KEYS, S.TAMPERED), (E.SALE_KEY, E.REPRINT_KEY, E.SIGN_IN_KEY, E.LANGUAGE_KEY, E.MENU_KEY), "the function keys are off")
-    | ignore((S.NO_KEYS,), (E.SALE_KEY, E.REPRINT_KEY, E.SIGN_IN_KEY), "nothing works without a master key")
+    | ignore(_except(*_SHOWING, S.NO_KEYS, S.TAMPERED), (E.SALE_KEY, E.REPRINT_KEY, E.SIGN_IN_KEY, E.LANGUAGE_KEY, E.MENU_KEY, E.SETTLE_KEY, E.MANAGE_KEY), "the function keys are off")
+    | ignore((S.NO_KEYS,), (E.SALE_KEY, E.REPRINT_KEY, E.SIGN_IN_KEY, E.SETTLE_KEY, E.MANAGE_KEY), "nothing works without a master key")
     | ignore(_except(S.NO_KEYS, S.IDLE, S.TAMPERED), (E.LOAD_KEY_KEY,), "keys are loaded when the terminal is at rest")
     | ignore(_except(S.CHOOSING_KEY, S.TAMPERED), (E.KEY_CHOSEN,), "no key is to be chosen")
     | ignore(_except(S.TYPING_COMPONENT, S.TAMPERED), (E.COMPONENT_DIGIT, E.COMPONENT_TYPED), "no component is being typed")
@@ -282,15 +319,16 @@ IGNORED = (
     | ignore(_except(S.COMPONENT_ACCEPTED, S.TAMPERED), (E.ANOTHER_COMPONENT,), "no custodian is waited for")
     | ignore(_except(S.CONFIRMING_KEY, S.TAMPERED), (E.KEY_LOADED, E.KEY_REFUSED), "no key is being loaded")
     | ignore((S.CHOOSING_KEY, S.TYPING_COMPONENT, S.TYPING_CHECK_VALUE), (E.CONFIRM,), "the keys belong to what is being typed")
-    | ignore((S.STARTING, S.RECOVERING, S.SIGNING_IN, S.CLEARING, S.NO_KEYS, S.IDLE, *_DELEGATED, *_REPRINT), (E.CONFIRM,), "there is nothing to confirm")
+    | ignore((S.STARTING, S.RECOVERING, S.SIGNING_IN, S.CLEARING, S.NO_KEYS, S.IDLE, S.MANAGING, *_DELEGATED, *_REPRINT), (E.CONFIRM,), "there is nothing to confirm")
     | ignore((S.STARTING, S.NO_KEYS, S.IDLE), (E.CANCEL,), "there is nothing to cancel")
     | ignore((S.NO_KEYS,), (E.TIMEOUT,), "it lasts until a key is loaded")
     | ignore(_DELEGATED, (E.CANCEL, E.TIMEOUT, *_HOST, E.COPY_PRINTED, E.PRINTER_STOPPED, E.PRINTER_READY), "another table decides")
     | ignore(_except(S.IN_TRANSACTION, S.TAMPERED), (E.TRANSACTION_ENDED,), "no payment is running")
+    | ignore(_except(S.IN_SETTLEMENT, S.TAMPERED), (E.SETTLEMENT_ENDED,), "no settlement is running")
     | ignore(_except(S.IN_FLOOR, S.TAMPERED), (E.FLOOR_ENDED,), "the floor is closed")
     | ignore(_except(S.RECOVERING, S.IDLE, S.TAMPERED), (E.LINK_UP,), "only the lights change")
     | ignore(_except(S.IDLE, S.TAMPERED), (E.LINK_DOWN,), "only the lights change; the state's timer decides")
-    | ignore(_except(S.SIGNING_IN, S.CLEARING, *_DELEGATED, S.TAMPERED), _HOST, "no request is open")
+    | ignore(_except(S.SIGNING_IN, S.CLEARING, S.MANAGING, *_DELEGATED, S.TAMPERED), _HOST, "no request is open")
     | ignore(_except(*_REPRINT, *_DELEGATED, S.TAMPERED), (E.COPY_PRINTED, E.PRINTER_STOPPED, E.PRINTER_READY), "nothing is being printed")
     | ignore((S.REPRINTING,), (E.PRINTER_READY,), "the printer never stopped")
     | ignore((S.REPRINT_STOPPED,), (E.COPY_PRINTED, E.PRINTER_STOPPED), "the printer has stopped already")

@@ -7,6 +7,7 @@ driver: bits become tracks again, with all the checks that a reader's firmware m
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hal.api import CardRead, CardReadFailed, CardRemoved, DeviceEvent, ReadFailure
 from hal.cores.swipe import outcome
@@ -75,10 +76,10 @@ class VirtualCardReader(QuietDevice):
 
     # --- the cardholder's hand ---
 
-    def swipe(self, card: VirtualCard, *, quality: Swipe = Swipe.GOOD) -> None:
+    def swipe(self, card: VirtualCard, *, quality: Swipe = Swipe.GOOD, chip_failed: bool = False) -> None:
         """Pull a card through. Raises ValueError while another is in the slot."""
         self._require_empty_slot()
-        self.pass_stripe(card.swipe(quality))
+        self.pass_stripe(card.swipe(quality), chip_failed=chip_failed)
 
     def insert(self, card: VirtualCard, *, quality: Swipe = Swipe.GOOD) -> None:
         """Put a card in and leave it there. Raises ValueError while another is in the slot."""
@@ -94,22 +95,23 @@ class VirtualCardReader(QuietDevice):
         if self._is_open:
             self._events.append(CardRemoved())
 
-    def pass_stripe(self, stripe: StripePass, *, held: bool = False) -> None:
+    def pass_stripe(self, stripe: StripePass, *, held: bool = False, chip_failed: bool = False) -> None:
         """Let the head see these bits: for damage that Swipe has no name for."""
         if self._is_open and self._armed:
-            self._events.append(_read_stripe(stripe, held=held))
+            self._events.append(_read_stripe(stripe, held=held, chip_failed=chip_failed))
 
     def _require_empty_slot(self) -> None:
         if self._card_present:
             raise ValueError("a card is in the reader: remove() it first")
 
 
-def _read_stripe(stripe: StripePass, *, held: bool) -> CardRead | CardReadFailed:
+def _read_stripe(stripe: StripePass, *, held: bool, chip_failed: bool) -> CardRead | CardReadFailed:
     """Read what the head saw: the tracks decide (`outcome`), unless the card was too fast for the head."""
     if stripe.speed_cm_per_s > SPEED_CM_PER_S_MAX:
         return CardReadFailed(ReadFailure.TOO_FAST)
     tracks = {number: _decoded(number, bits) for number, bits in enumerate(stripe.bits, 1)}
-    return outcome(tracks, held=held)
+    read = outcome(tracks, held=held)
+    return replace(read, chip_failed=chip_failed) if isinstance(read, CardRead) else read
 
 
 def _decoded(number: int, bits: str) -> str | ReadFailure:

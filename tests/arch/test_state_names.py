@@ -9,13 +9,15 @@ import pytest
 
 from firmware.exchange import Verdict
 from firmware.floor_work import FloorGuards, FloorWork
-from firmware.payment_work import PaymentGuards, PaymentWork
+from firmware.payment_guards import PaymentGuards
+from firmware.payment_work import PaymentWork
 from firmware.records import Reason
 from firmware.screens import SCREEN_NAMES
 from firmware.section import DELEGATES
+from firmware.settlement_work import SettlementGuards, SettlementWork
 from firmware.terminal_work import TerminalGuards, TerminalWork
 from firmware.texts import LANGUAGES, catalogue
-from firmware.txn import floor, terminal, transaction
+from firmware.txn import floor, settlement, terminal, transaction
 from firmware.txn.schema import Table
 from firmware.work import Work
 from hal.api import PrinterStatus, ReadFailure
@@ -25,6 +27,7 @@ MACHINES = {
     "transaction": (transaction.TABLE, PaymentWork, PaymentGuards),
     "terminal": (terminal.TABLE, TerminalWork, TerminalGuards),
     "floor": (floor.TABLE, FloorWork, FloorGuards),
+    "settlement": (settlement.TABLE, SettlementWork, SettlementGuards),
 }
 # Screens that are chosen by the faceplate and not by a table's row.
 CHOSEN_SCREENS = {"not_signed_in", "self_test_failed", "logged_off"}

@@ -83,13 +83,15 @@ def test_the_screens_are_those_that_the_terminal_asks_for() -> None:
         "typing_new_password typing_number typing_password"
     )
     assert " ".join(sorted(SCREEN_NAMES - {*of_the_floor.split()})) == (
-        "approved authorised authorising cancelled choosing_key clearing completing component_accepted "
-        "component_refused confirming_key connecting declined "
-        "enter_amount enter_pin failed idle key_loaded key_refused no_keys not_signed_in "
-        "nothing_to_reprint out_of_service "
-        "present_card printer_stopped printing purchasing recovering reprinting reversing "
-        "sale_refused self_test_failed signing_in starting tampered tear_off timed_out "
-        "typing_check_value typing_component verifying_pin wrong_pin"
+        "approved authorised authorising balance_shown cancelled choosing_key clearing completing "
+        "component_accepted component_refused confirming_key connecting declined ending_upload "
+        "enter_amount enter_code enter_date enter_expiry enter_number enter_original enter_pin "
+        "enter_reference failed idle key_loaded key_refused managed managing no_keys not_managed "
+        "not_signed_in nothing_to_reprint opening original_shown out_of_service present_card "
+        "printer_stopped printing printing_totals purchasing recovering reprinting reversing "
+        "sale_refused self_test_failed settled settlement_interrupted settlement_linking signing_in "
+        "starting tampered tear_off timed_out totalling typing_check_value typing_component "
+        "uploading verifying_pin wrong_pin"
     )
 
 

@@ -115,6 +115,9 @@ class Purchase:
     pins: tuple[str, ...] = (PIN,)  # successive tries, the last one again and again
     inserted: bool = False  # instead of swiped
     swipes: tuple[str, ...] = ("good",)
+    kind: str = "purchase"  # the type of the transaction
+    typed: Mapping[str, str] = field(default_factory=dict)  # by state, what its number, code or date is
+    number: str = ""  # a card number that is typed instead
 
 
 @dataclass
@@ -179,7 +182,10 @@ class Shop:
     def play(self, purchase: Purchase | None = None) -> None:
         """One sale from the sale key until the terminal rests, the hands doing what it asks for."""
         self._take_up(purchase or Purchase())
-        self.station.press("f1")
+        if self.purchase.kind == "purchase":
+            self.station.press("f1")
+        else:
+            self.station.start(self.purchase.kind)
         self.go_on()
         if self.station.devices.card_reader.card_present:
             self.station.remove()
@@ -209,6 +215,14 @@ class Shop:
             action()
         elif self.state == State.AMOUNT.value:
             self.station.press(*self.purchase.amount, "enter")
+        elif self.state in self.purchase.typed:
+            self.station.press(*self.purchase.typed[self.state], "enter")
+        elif self.state == State.CARD_NUMBER.value:
+            self.station.press(*self.purchase.number[1:], "enter")
+        elif self.state in {State.ORIGINAL_SHOWN.value, State.BALANCE_SHOWN.value}:
+            self.station.press("enter")
+        elif self.state == State.CARD.value and self.purchase.number:
+            self.station.press(self.purchase.number[0])
         elif self.state == State.CARD.value:
             self._present_card()
         elif self.state in {State.PIN.value, State.PURCHASE_PIN.value}:
@@ -343,18 +357,34 @@ class Shop:
         return any((t.rule.source.value, t.rule.event.value) == (source, event) for t in self.transitions)
 
 
+NOT_OF_A_PURCHASE = {  # or, as the first, over at once
+    State.OPENING,
+    State.ORIGINAL,
+    State.ORIGINAL_SHOWN,
+    State.REFERENCE,
+    State.AUTHORISATION_CODE,
+    State.ORIGINAL_DATE,
+    State.CARD_NUMBER,
+    State.EXPIRY,
+    State.BALANCE_SHOWN,
+}
+
+
 def states_of(flow: Flow) -> list[str]:
     """The waiting states that a payment of this flow can be in."""
-    others = {
-        Flow.AUTHORISE_FIRST: {State.PURCHASE_PIN, State.PURCHASING},
-        Flow.PIN_FIRST: {
-            State.AUTHORISING,
-            State.AUTHORISED,
-            State.PIN,
-            State.VERIFYING_PIN,
-            State.COMPLETING,
-        },
-    }[flow]
+    others = (
+        NOT_OF_A_PURCHASE
+        | {
+            Flow.AUTHORISE_FIRST: {State.PURCHASE_PIN, State.PURCHASING},
+            Flow.PIN_FIRST: {
+                State.AUTHORISING,
+                State.AUTHORISED,
+                State.PIN,
+                State.VERIFYING_PIN,
+                State.COMPLETING,
+            },
+        }[flow]
+    )
     return [row.state.value for row in TABLE.rows if row.kind is Kind.WAITING and row.state not in others]
 
 

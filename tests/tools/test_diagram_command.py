@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware.txn.plans import PLANS, Ask
 from tools.diagram.choices import FORMATS, MACHINES, SUFFIXES, table_of
 from tools.diagram_command import register
 
@@ -66,3 +67,42 @@ def test_registering_imports_nothing_heavy() -> None:
     code = "import sys, tools.diagram_command; print(sorted({'PIL', 'firmware', 'json'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def states_of(capfdbinary: pytest.CaptureFixture[bytes], *arguments: str) -> set[str]:
+    assert run(*arguments, "--format", "json") == 0
+    sys.stdout.flush()
+    return {state["name"] for state in json.loads(capfdbinary.readouterr().out)["states"]}
+
+
+@pytest.mark.parametrize("kind", PLANS)
+def test_one_type_s_path_has_what_its_plan_asks_for_and_nothing_else(
+    kind: str, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    states = states_of(capfdbinary, "--type", kind, "--flow", "pin-first")
+    asked = {"original", "reference", "authorisation_code", "original_date", "amount", "card"}
+    assert states & asked == {ask.value for ask in PLANS[kind].asks} - {"pin"}
+    assert ("purchase_pin" in states) == (Ask.PIN in PLANS[kind].asks)
+    assert {"authorising", "verifying_pin", "completing"} & states == set()
+
+
+def test_the_seven_steps_are_the_path_of_an_authorise_first_purchase(
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    states = states_of(capfdbinary, "--type", "purchase")
+    assert {"authorising", "authorised", "pin", "verifying_pin", "completing"} <= states
+    assert "purchasing" not in states
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--type", "lottery"], "no type 'lottery': choose one of purchase, balance"),
+        (["--type", "refund", "--machine", "terminal"], "not through terminal"),
+    ],
+)
+def test_a_path_that_there_is_not(
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*arguments) == 2
+    assert complaint in capsys.readouterr().err

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from firmware.txn.schema import Table
     from tools.diagram.graph import Graph
 
-TERMINAL_MACHINES = ("transaction", "terminal", "floor")
+TERMINAL_MACHINES = ("transaction", "settlement", "terminal", "floor")
 MACHINES = (*TERMINAL_MACHINES, "merchant")
 SUFFIXES = {
     ".svg": "svg",
@@ -44,6 +44,10 @@ def table_of(machine: str) -> Table:
             from tools.diagram.bank_tables import merchant_table
 
             return merchant_table()
+        case "settlement":
+            from firmware.txn import settlement
+
+            return settlement.TABLE
     raise ValueError(f"unknown machine {machine!r}: choose one of {', '.join(MACHINES)}")
 
 

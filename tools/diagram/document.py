@@ -28,9 +28,9 @@ OPENING = f"""<!-- Made by `{RENEW}` from firmware/txn: change the tables, not t
 
 # States
 
-Three machines run in the terminal. While a payment runs, the first decides; the second starts the terminal,
-signs in, clears what is owed to the bank, and waits; while a menu is open, the third decides. All are tables
-(`firmware/txn/transaction.py`, `firmware/txn/terminal.py`, `firmware/txn/floor.py`); the machine, this page
+Machines take turns in the terminal. One starts it, signs in, clears what is owed to the bank, and waits
+(`firmware/txn/terminal.py`); while a payment runs, a batch is settled or a menu is open, that one's own
+machine decides (`firmware/section.py` says when). All are tables in `firmware/txn/`; the machine, this page
 and the pictures are made from them, and every pair of state and event is either a rule or listed as ignored.
 `posterm diagram` draws them in other formats.
 

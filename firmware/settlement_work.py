@@ -1,0 +1,235 @@
+"""What the settlement table's guards, records and effects do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from firmware import batch_upload, messages
+from firmware.batch_upload import UploadMessage
+from firmware.exchange import Answer
+from firmware.journal import Draft
+from firmware.records import OutgoingState, Settlement, SettlementStep
+from firmware.settlement_slip import settlement_slip
+from firmware.totals import batch_totals
+from firmware.txn.schema import Rule
+from firmware.work import Guards, Parts, Work
+from wire.errors import CodecError
+from wire.iso8583 import IsoMessage
+from wire.iso8583.private import F48Totals
+
+
+class SettlementWork(Work):
+    """Carries out one settlement after the other."""
+
+    def apply(self, rule: Rule, draft: Draft) -> None:
+        """The step is in the settlement's own record; its state is not journalled."""
+
+    @property
+    def settlement(self) -> Settlement:
+        """The settlement at hand, as committed."""
+        assert self.parts.journal.settlement is not None
+        return self.parts.journal.settlement
+
+    @property
+    def uploads(self) -> Sequence[UploadMessage]:
+        """Every message of the upload; the first `position` of them are done."""
+        return batch_upload.upload_messages(self.parts.journal.payments(), self.settlement)
+
+    # --- records ------------------------------------------------------------------------------------
+
+    def resume(self, draft: Draft, _data: object) -> None:
+        """Go on where it stands, with all tries anew."""
+        self._change(draft, tries=0)
+
+    def note_result(self, draft: Draft, data: object) -> None:
+        """The bank has compared: upload what differs, or end at once."""
+        results = results_of(data)
+        assert results is not None
+        domestic, foreign = results
+        compared = replace(self.settlement, domestic_result=domestic, foreign_result=foreign)
+        left = batch_upload.upload_messages(self.parts.journal.payments(), compared)
+        self._next(
+            draft,
+            step=SettlementStep.RECORDS if left else SettlementStep.END,
+            domestic_result=domestic,
+            foreign_result=foreign,
+        )
+
+    def note_uploaded(self, draft: Draft, _data: object) -> None:
+        """One message is through."""
+        self._pass_by(draft, failed=0)
+
+    def note_not_uploaded(self, draft: Draft, _data: object) -> None:
+        """The bank will not take it: marked, and still counted (section 8.2)."""
+        self._pass_by(draft, failed=len(self._message.payments))
+
+    def note_end(self, draft: Draft, data: object) -> None:
+        """The bank has closed the batch; it may name the next one."""
+        assert isinstance(data, Answer)
+        private = messages.text_of(data.message, 60) if data.message is not None else ""
+        told = private[2:8]
+        other = told if len(told) == 6 and told != self.settlement.batch else ""
+        self._next(draft, step=SettlementStep.PAPER, next_batch=other)
+
+    def count_try(self, draft: Draft, _data: object) -> None:
+        """Once more."""
+        self._change(draft, tries=self.settlement.tries + 1)
+
+    def forget_tries(self, draft: Draft, _data: object) -> None:
+        """Enough for now; the next time begins to count anew."""
+        self._change(draft, tries=0)
+
+    def close_batch(self, draft: Draft, _data: object) -> None:
+        """The next batch is open. What only this one needed goes: cards, and messages that were refused."""
+        settlement, counters = self.settlement, draft.counters
+        if counters.batch == settlement.batch:
+            counters = replace(counters, batch=settlement.next_batch or _one_more(settlement.batch))
+        draft.counters = replace(counters, settled_up_to=self._last_settled())
+        draft.extra += self.parts.cards.erased()
+        for number, entry in list(draft.outbox.items()):
+            if entry.state is OutgoingState.REFUSED:
+                del draft.outbox[number]
+        self._change(draft, step=SettlementStep.CLOSED)
+
+    # --- effects ------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """The session with the host link must be up."""
+        self.connect(None)
+
+    def send_totals(self, _data: object) -> None:
+        """0500."""
+        parts = self.parts
+        fields = batch_upload.totals_fields(self.settlement, parts.settings, parts.settings.operator)
+        self.send(batch_upload.SETTLEMENT_MTI, fields)
+
+    def send_records(self, _data: object) -> None:
+        """The next 0320 of the upload."""
+        parts = self.parts
+        fields = batch_upload.upload_fields(
+            self._message, self.settlement, parts.settings, parts.cards.opened
+        )
+        self.send(batch_upload.UPLOAD_MTI, fields)
+
+    def send_end(self, _data: object) -> None:
+        """0320 with the number of records; sent even when there were none."""
+        fields = batch_upload.end_fields(self.settlement, self.parts.settings)
+        self.send(batch_upload.UPLOAD_MTI, fields)
+
+    def print_totals(self, _data: object) -> None:
+        """The settlement slip."""
+        parts = self.parts
+        totals = batch_totals(parts.journal.payments(), self.settlement.batch)
+        items = settlement_slip(
+            self.settlement,
+            totals,
+            parts.settings,
+            language=parts.language,
+            columns=parts.board.printer.columns,
+            printed_at=parts.board.clock.wall(),
+        )
+        parts.slip_printer.start(items)
+
+    # --- their parts --------------------------------------------------------------------------------
+
+    @property
+    def _message(self) -> UploadMessage:
+        return self.uploads[self.settlement.position]
+
+    def _pass_by(self, draft: Draft, *, failed: int) -> None:
+        settlement, uploads = self.settlement, self.uploads
+        position = settlement.position + 1
+        self._next(
+            draft,
+            step=SettlementStep.RECORDS if position < len(uploads) else SettlementStep.END,
+            position=position,
+            sent=settlement.sent + len(uploads[settlement.position].payments),
+            failed=settlement.failed + failed,
+        )
+
+    def _last_settled(self) -> int:
+        batch = self.settlement.batch
+        numbers = [one.number for one in self.parts.journal.payments() if one.batch == batch]
+        return max(numbers, default=self.parts.journal.counters.settled_up_to)
+
+    def _next(self, draft: Draft, **changes: Any) -> None:
+        """A new message, with a trace of its own, so that a repeat of it can be told from it."""
+        self._change(draft, stan=draft.next_stan(), tries=0, **changes)
+
+    def _change(self, draft: Draft, **changes: Any) -> None:
+        assert draft.settlement is not None
+        draft.settlement = replace(draft.settlement, **changes)
+
+
+class SettlementGuards(Guards):
+    """The settlement table's questions."""
+
+    def __init__(self, work: SettlementWork) -> None:
+        super().__init__()
+        self._work = work
+
+    def totals_left(self) -> bool:
+        """The bank has not compared yet."""
+        return self._work.settlement.step is SettlementStep.TOTALS
+
+    def records_left(self) -> bool:
+        """Records are to be uploaded."""
+        return self._work.settlement.step is SettlementStep.RECORDS
+
+    def end_left(self) -> bool:
+        """The bank was not told yet that this is all."""
+        return self._work.settlement.step is SettlementStep.END
+
+    def bank_cannot_compare(self) -> bool:
+        """Result 3, or none that can be read."""
+        results = results_of(self.data)
+        return results is None or batch_upload.CANNOT_COMPARE in results
+
+    def differs(self) -> bool:
+        """The bank has other totals, and there is something to upload for the half that differs."""
+        results = results_of(self.data)
+        if results is None:
+            return False
+        domestic, foreign = results
+        compared = replace(self._work.settlement, domestic_result=domestic, foreign_result=foreign)
+        return bool(batch_upload.upload_messages(self._work.parts.journal.payments(), compared))
+
+    def more_records(self) -> bool:
+        """After this message there is another."""
+        return self._work.settlement.position + 1 < len(self._work.uploads)
+
+    def tries_left(self) -> bool:
+        """The same message may be sent again."""
+        return self._work.settlement.tries < self._work.parts.settings.resends
+
+
+def begun(parts: Parts, draft: Draft) -> Settlement:
+    """A new settlement, of the oldest batch that is not settled: the one at hand, but for a lost journal."""
+    payments = [one for one in parts.journal.payments() if one.number > draft.counters.settled_up_to]
+    batch = next((one.batch for one in payments if one.batch and one.stands), draft.counters.batch)
+    return Settlement(
+        batch=batch,
+        stan=draft.next_stan(),
+        totals=batch_totals(payments, batch).encoded(),
+        started_at=parts.board.clock.wall().isoformat(timespec="seconds"),
+    )
+
+
+def results_of(data: object) -> tuple[int, int] | None:
+    """The results of both blocks in the answer to a 0500; None when it has none."""
+    answer = data.message if isinstance(data, Answer) else None
+    return _results(answer) if answer is not None else None
+
+
+def _results(answer: IsoMessage) -> tuple[int, int] | None:
+    try:
+        told = F48Totals.parse(messages.text_of(answer, 48))
+    except CodecError:
+        return None
+    return told.domestic.result, told.foreign.result
+
+
+def _one_more(batch: str) -> str:
+    return f"{(int(batch) + 1) % 1_000_000:06d}"

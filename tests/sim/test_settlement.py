@@ -1,0 +1,229 @@
+"""Settlement against the bank's own books: balanced, not balanced, cut off anywhere, and what comes after."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bank.batches import UploadKind
+from bank.faults import FaultKind
+from firmware.records import Flow, Outcome, SettlementStep
+from firmware.txn.schema import Kind
+from firmware.txn.settlement import TABLE, State
+from tests.sim.shop import Purchase, Shop
+from tests.sim.test_types import by_code, done, merchant_minor, opened, voucher
+
+
+def settle(shop: Shop) -> None:
+    """Ask for the settlement and let it end, one way or the other."""
+    assert shop.station.terminal is not None
+    shop.station.terminal.settle()
+    shop.station.settle()
+    shop.go_on()
+
+
+def step(shop: Shop) -> SettlementStep:
+    assert shop.station.terminal is not None
+    settlement = shop.station.terminal.journal.settlement
+    assert settlement is not None
+    return settlement.step
+
+
+def batch(shop: Shop) -> str:
+    assert shop.station.terminal is not None
+    return shop.station.terminal.journal.counters.batch
+
+
+def unbalance(shop: Shop) -> None:
+    """One sale more, which the terminal's journal takes for undone: the bank has more than the terminal."""
+    sale = done(shop, "purchase")
+    assert shop.station.terminal is not None
+    journal = shop.station.terminal.journal
+    draft = journal.draft()
+    draft.payment = replace(sale, reversed=True)
+    journal.commit(draft)
+
+
+def busy_day(shop: Shop) -> int:
+    """A day with one of everything; what the merchant is to get, in minor units."""
+    sale = done(shop, "purchase", amount="10000")
+    done(shop, "purchase_void", typed=voucher(done(shop, "purchase", amount="500")))
+    done(shop, "adjustment", typed=voucher(sale), amount="1000")
+    shop.heal()
+    hold = done(shop, "preauth", amount="7000")
+    done(shop, "completion", typed=by_code(hold), amount="6000")
+    other = done(shop, "preauth", amount="3000")
+    done(shop, "completion_advice", typed=by_code(other), amount="3000")
+    last = done(shop, "purchase", amount="200")
+    done(shop, "refund", typed={"reference": last.rrn, "original_date": last.host_date}, amount="150")
+    return 10_000 + 1_000 + 6_000 + 3_000 + 200 - 150
+
+
+@pytest.mark.parametrize("flow", Flow, ids=lambda flow: flow.value)
+def test_a_day_balances(flow: Flow) -> None:
+    shop = opened(flow)
+    done(shop, "purchase")
+    sale = done(shop, "purchase", amount="5000")
+    done(shop, "purchase_void", typed=voucher(sale))
+    first = batch(shop)
+    settle(shop)
+    assert step(shop) is SettlementStep.CLOSED
+    slip = shop.station.slips[-1]
+    assert "NOT BALANCED" not in slip
+    assert slip.count("BALANCED") == 2
+    assert "x2" in slip
+    assert "62.34" in slip, "debits: 12.34 and 50.00"
+    assert "50.00" in slip, "credits: the void"
+    assert int(batch(shop)) == int(first) + 1
+    done(shop, "purchase")
+    assert merchant_minor(shop) == 1234 * 2
+
+
+def test_a_busy_day_balances_with_what_was_stored_sent_before() -> None:
+    shop = opened()
+    earned_minor = busy_day(shop)
+    settle(shop)
+    assert step(shop) is SettlementStep.CLOSED
+    assert "NOT BALANCED" not in shop.station.slips[-1]
+    assert merchant_minor(shop) == earned_minor
+
+
+def test_no_card_number_outlives_its_batch() -> None:
+    shop = opened()
+    done(shop, "purchase")
+    assert list(shop.storage.scan("cards")) != []
+    settle(shop)
+    assert list(shop.storage.scan("cards")) == []
+
+
+def test_what_differs_is_uploaded_and_then_closed() -> None:
+    """Totals that the bank does not have: every record of that half goes up, in eights."""
+    shop = opened()
+    for _ in range(9):
+        done(shop, "purchase", amount="100")
+    busy_day(shop)
+    unbalance(shop)
+    settle(shop)
+    assert step(shop) is SettlementStep.CLOSED
+    assert "NOT BALANCED" in shop.station.slips[-1]
+    uploads = shop.bank._office.batches.uploads("898320154110001", "12345678", "000001")
+    kinds = [one.kind for one in uploads]
+    assert kinds.count(UploadKind.DETAIL) == 9 + 5
+    assert kinds.count(UploadKind.ADVICE) == 3
+    done(shop, "purchase")
+
+
+STEPS = [
+    row.state.value
+    for row in TABLE.rows
+    if row.kind is Kind.WAITING and row.state is not State.PRINTER_STOPPED
+]
+
+
+CUTS = [
+    (state, unbalanced)
+    for state in STEPS
+    for unbalanced in (False, True)
+    if unbalanced or state != "uploading"
+]
+
+
+@pytest.mark.parametrize(("state", "unbalanced"), CUTS)
+def test_a_power_cut_at_any_step_is_made_good(state: str, unbalanced: bool) -> None:
+    shop = opened()
+    done(shop, "purchase")
+    if unbalanced:
+        unbalance(shop)
+    if state == "settlement_linking":
+        shop.cut_cable_until_down()
+    cut: list[str] = []
+
+    def pull() -> None:
+        cut.append(shop.state)
+        shop.power_cycle()
+        shop.station.plug_cable()
+
+    shop.instead[state] = pull
+    settle(shop)
+    shop.heal()
+    assert cut == [state]
+    shop.station.run_until(lambda: step(shop) is SettlementStep.CLOSED, 200_000)
+    shop.go_on()
+    assert step(shop) is SettlementStep.CLOSED
+    assert int(batch(shop)) == 2
+    done(shop, "purchase")
+    assert merchant_minor(shop) == 1234 * (3 if unbalanced else 2)
+
+
+def test_nothing_is_sold_before_a_settlement_is_through() -> None:
+    shop = opened()
+    done(shop, "purchase")
+    shop.instead["totalling"] = lambda: shop.station.press("cancel")
+    settle(shop)
+    assert step(shop) is SettlementStep.TOTALS
+    shop.station.press("f1")
+    assert shop.state == "not_settled"
+    assert "NOT SETTLED" in shop.station.display
+    settle(shop)
+    assert step(shop) is SettlementStep.CLOSED
+    assert done(shop, "purchase").outcome is Outcome.APPROVED
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_settlement_slip_tells_both_blocks(language: str) -> None:
+    shop = opened(language=language)
+    done(shop, "purchase")
+    settle(shop)
+    slip = shop.station.slips[-1]
+    for word in {"en": ("SETTLEMENT", "DOMESTIC", "FOREIGN"), "zh": ("结算单", "内卡", "外卡")}[language]:
+        assert word in slip
+
+
+def test_a_settlement_without_an_answer_is_tried_again_and_goes_on_later() -> None:
+    shop = opened()
+    done(shop, "purchase")
+    shop.fault(FaultKind.SILENT_AFTER_POSTING, ("0500", ""), count=2)
+    settle(shop)
+    assert step(shop) is SettlementStep.CLOSED
+
+
+def managed(shop: Shop, name: str) -> None:
+    """A management message, to its good end."""
+    terminal = shop.station.terminal
+    assert terminal is not None
+    terminal.manage(name)
+    shop.station.settle()
+    shop.station.run_until(lambda: shop.state != "managing")
+    assert shop.state == "managed", name
+    shop.go_on()
+
+
+def test_management_messages() -> None:
+    shop = opened()
+    terminal = shop.station.terminal
+    assert terminal is not None
+    for name in ("echo", "status", "parameters"):
+        managed(shop, name)
+    assert terminal.parts.settings.manual_entry_allowed, "parameter 20 of the demo bank"
+    managed(shop, "sign_out")
+    assert not terminal.journal.counters.signed_in
+    assert done(shop, "purchase").outcome is Outcome.APPROVED, "it signs in first"
+
+
+def test_parameters_outlive_a_power_cut_and_a_switch_turns_a_type_off() -> None:
+    shop = opened()
+    terminal = shop.station.terminal
+    assert terminal is not None
+    terminal.parts.settings = replace(terminal.parts.settings, switches="ff7fffff")
+    terminal.start("offline_settlement")
+    shop.station.settle()
+    assert shop.state == "sale_refused"
+    shop.go_on()
+    managed(shop, "parameters")
+    shop.power_cycle()
+    shop.go_on()
+    assert shop.station.terminal is not None
+    assert shop.station.terminal.parts.settings.manual_entry_allowed
+    shop.play(Purchase())
+    assert shop.outcome is Outcome.APPROVED

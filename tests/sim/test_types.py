@@ -1,0 +1,212 @@
+"""Every type of transaction once, from the first key to the bank's books and the slip."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from firmware.records import Flow, Outcome, Payment, Reason
+from hal.virtual.card import MagneticCard
+from tests.sim.shop import Purchase, Shop
+
+GOOD_PAN = "6225880000000100"
+
+
+def opened(flow: Flow = Flow.PIN_FIRST, **settings: object) -> Shop:
+    shop = Shop(flow=flow, security=settings)  # type: ignore[arg-type]
+    shop.open()
+    return shop
+
+
+def done(shop: Shop, kind: str, outcome: Outcome = Outcome.APPROVED, **purchase: object) -> Payment:
+    """Play a transaction; it ends as expected."""
+    shop.play(replace(Purchase(kind=kind), **purchase))  # type: ignore[arg-type]
+    payment = shop.station.payment
+    assert payment is not None
+    assert payment.kind == kind
+    assert payment.outcome is outcome, payment
+    return payment
+
+
+def merchant_minor(shop: Shop) -> int:
+    """What the merchant has earned, by the bank's books."""
+    assert shop.bank.verify().ok, shop.bank.verify().findings
+    return sum(
+        account.balance_minor for account in shop.bank.accounts() if account.name.startswith("merchant")
+    )
+
+
+def voucher(payment: Payment) -> dict[str, str]:
+    return {"original": payment.stan}
+
+
+def by_code(payment: Payment) -> dict[str, str]:
+    return {"authorisation_code": payment.authorisation_code, "original_date": payment.host_date}
+
+
+def test_a_balance_is_shown_and_not_printed() -> None:
+    shop = opened()
+    shop.instead["balance_shown"] = lambda: shown.append(shop.station.display)
+    shown: list[str] = []
+    payment = done(shop, "balance")
+    assert "10000.00" in shown[0].replace(",", "")
+    assert shop.station.slips == []
+    assert payment.amount_minor == 0
+    assert "1000000" not in str(payment.to_json()), "a balance is not the merchant's business"
+
+
+@pytest.mark.parametrize("flow", Flow, ids=lambda flow: flow.value)
+def test_a_purchase_is_voided_once(flow: Flow) -> None:
+    shop = opened(flow)
+    sale = done(shop, "purchase")
+    assert merchant_minor(shop) == 1234
+    void = done(shop, "purchase_void", typed=voucher(sale))
+    shop.heal()
+    assert merchant_minor(shop) == 0
+    assert void.amount_minor == 1234
+    assert "VOID" in shop.station.slips[-1]
+    assert sale.posted_stan in shop.station.slips[-1]
+    shop.instead["original"] = lambda: shop.station.type(sale.stan)
+    again = done(shop, "purchase_void", Outcome.TIMED_OUT)
+    assert again.reason is Reason.OPERATOR_TIMEOUT, "nothing of that number can be voided any more"
+
+
+def test_a_void_wants_the_same_card() -> None:
+    shop = opened()
+    sale = done(shop, "purchase")
+    void = done(shop, "purchase_void", Outcome.FAILED, typed=voucher(sale), card="limited")
+    assert void.reason is Reason.CARD_DIFFERS
+    assert merchant_minor(shop) == 1234
+
+
+def test_a_refund_names_the_original_by_its_reference() -> None:
+    shop = opened()
+    sale = done(shop, "purchase")
+    typed = {"reference": sale.rrn, "original_date": sale.host_date}
+    done(shop, "refund", typed=typed, amount="234")
+    assert merchant_minor(shop) == 1000
+    more = done(shop, "refund", Outcome.DECLINED, typed=typed, amount="1001")
+    assert more.response_code == "64"
+    assert merchant_minor(shop) == 1000
+
+
+def test_a_preauthorisation_is_completed_within_its_limit() -> None:
+    shop = opened()
+    hold = done(shop, "preauth", amount="10000")
+    assert merchant_minor(shop) == 0
+    assert shop.bank.open_holds() != []
+    done(shop, "completion", typed=by_code(hold), amount="8000")
+    assert merchant_minor(shop) == 8000
+    assert shop.bank.open_holds() == []
+
+
+def test_more_than_may_be_completed_is_refused_at_the_terminal() -> None:
+    shop = opened()
+    hold = done(shop, "preauth", amount="10000")
+    shop.instead["amount"] = lambda: shop.station.press(*"11501", "enter")
+    completion = done(shop, "completion", Outcome.TIMED_OUT, typed=by_code(hold), amount="")
+    assert completion.reason is Reason.OPERATOR_TIMEOUT
+    assert merchant_minor(shop) == 0
+
+
+def test_a_preauthorisation_is_cancelled() -> None:
+    shop = opened()
+    hold = done(shop, "preauth", amount="10000")
+    done(shop, "preauth_cancel", typed=by_code(hold), amount="10000")
+    assert shop.bank.open_holds() == []
+    assert merchant_minor(shop) == 0
+
+
+def test_a_completion_is_voided() -> None:
+    shop = opened()
+    hold = done(shop, "preauth", amount="10000")
+    completion = done(shop, "completion", typed=by_code(hold), amount="8000")
+    done(shop, "completion_void", typed=voucher(completion))
+    assert merchant_minor(shop) == 0
+
+
+def test_a_completion_by_advice_is_stored_and_sent_later() -> None:
+    shop = opened()
+    hold = done(shop, "preauth", amount="10000")
+    advice = done(shop, "completion_advice", typed=by_code(hold), amount="8000")
+    assert advice.authorisation_code == ""
+    assert merchant_minor(shop) == 0, "nothing was sent yet"
+    assert shop.owes == ["advice"]
+    shop.heal()
+    assert merchant_minor(shop) == 8000
+    assert shop.station.payment is not None
+    assert shop.station.payment.completed
+
+
+def test_an_offline_settlement_needs_no_line() -> None:
+    shop = opened(manual_entry_allowed=True)
+    shop.station.unplug_cable()
+    sale = done(
+        shop,
+        "offline_settlement",
+        typed={"authorisation_code": "123456", "expiry": "3012"},
+        number=GOOD_PAN,
+        amount="5000",
+    )
+    assert sale.entry_mode == "01"
+    assert "/M" in shop.station.slips[-1]
+    shop.station.plug_cable()
+    shop.heal()
+    assert merchant_minor(shop) == 5000
+
+
+def test_a_tip_is_added_within_its_limit() -> None:
+    shop = opened()
+    sale = done(shop, "purchase", amount="10000")
+    tip = done(shop, "adjustment", typed=voucher(sale), amount="1500")
+    assert (tip.amount_minor, tip.tip_minor) == (11_500, 1_500)
+    assert "TIPS" in shop.station.slips[-1]
+    shop.heal()
+    assert merchant_minor(shop) == 11_500
+
+
+def test_too_high_a_tip_is_refused_at_the_terminal() -> None:
+    shop = opened()
+    sale = done(shop, "purchase", amount="10000")
+    shop.instead["amount"] = lambda: shop.station.press(*"1501", "enter")
+    assert done(shop, "adjustment", Outcome.TIMED_OUT, typed=voucher(sale), amount="").tip_minor == 0
+
+
+def test_a_card_number_is_typed_where_that_is_allowed() -> None:
+    shop = opened(manual_entry_allowed=True)
+    sale = done(shop, "purchase", number=GOOD_PAN, typed={"expiry": "3012"})
+    assert sale.entry_mode == "01"
+    assert sale.pan_masked == "622588******0100"
+    assert merchant_minor(shop) == 1234
+    assert all(GOOD_PAN not in screen.text for _, screen in shop.station.devices.display.history)
+
+
+def test_a_card_number_is_not_typed_where_it_is_not_allowed() -> None:
+    shop = opened()
+    shop.instead["card"] = lambda: shop.station.press(*"6225")
+    assert done(shop, "purchase", Outcome.TIMED_OUT).entry_mode == "02"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_whole_card_number_is_printed_only_where_the_settings_say_so(language: str) -> None:
+    shop = opened(preauth_masks_pan=False, language=language)
+    done(shop, "preauth", amount="10000")
+    assert GOOD_PAN in shop.station.slips[-1].replace(" ", "")
+    shop = opened(language=language)
+    done(shop, "preauth", amount="10000")
+    assert GOOD_PAN not in shop.station.slips[-1].replace(" ", "")
+
+
+@pytest.mark.parametrize("chip_failed", [False, True])
+def test_a_chip_card_is_swiped_only_when_its_chip_was_tried(chip_failed: bool) -> None:
+    """The bank refuses a plain swipe (45), and takes one that is marked as fallback in 60.5."""
+    shop = opened()
+    chip_card = MagneticCard.from_fields(GOOD_PAN, "3012", "ZHANG/SAN", "201")
+    shop.instead["card"] = lambda: shop.station.swipe(chip_card, chip_failed=chip_failed)
+    shop.play()
+    payment = shop.station.payment
+    assert payment is not None
+    assert payment.is_fallback is chip_failed
+    assert shop.bank.asked[-1].fields[60][12:13] == ("2" if chip_failed else "0")
+    assert (payment.response_code == "45") is not chip_failed
