@@ -74,12 +74,15 @@ class Draft:
         state: OutgoingState,
         *,
         names_card: bool = False,
+        chip_data: str = "",
     ) -> None:
         """Put a message into the outbox."""
         number = self.counters.outgoing_number + 1
         self.counters = replace(self.counters, outgoing_number=number)
         texts = {str(number_of_field): value for number_of_field, value in fields.items()}
-        entry = Outgoing(number, kind, payment.number, mti, texts, state, names_card=names_card)
+        entry = Outgoing(
+            number, kind, payment.number, mti, texts, state, names_card=names_card, chip_data=chip_data
+        )
         self.outbox[number] = entry
 
 

@@ -136,6 +136,14 @@ def release(fields: Mapping[str, str], why: ReversalReason) -> dict[str, str]:
     return {"39": why.value} | dict(fields)
 
 
+def script_result(settings: TerminalSettings, payment: Payment, stan: str) -> dict[int, str]:
+    """0620 without its field 55: what the card did with the script in the answer to `payment`'s request."""
+    fields = _request(message_of(payment), settings, payment, stan)
+    told = {32: payment.acquiring_institution, 37: payment.rrn, 38: payment.authorisation_code}
+    named = {number: text for number, text in told.items() if text}
+    return fields | named | {60: f"00{payment.batch}951", 61: original(payment)}
+
+
 def amount(payment: Payment) -> str:
     """F4: twelve digits of minor units."""
     return f"{payment.amount_minor:012d}"
@@ -214,6 +222,7 @@ def note_authorisation(payment: Payment, answer: IsoMessage) -> Payment:
         settlement_date=text_of(answer, 15),
         issuer=institutions[:11].strip(),
         acquirer=institutions[11:22].strip(),
+        acquiring_institution=text_of(answer, 32),
         card_organisation=remarks[:3].strip(),
         host_text=" ".join(remarks[3:].split()),
     )

@@ -95,6 +95,7 @@ class Payment:
     settlement_date: str = ""  # MMDD
     issuer: str = ""
     acquirer: str = ""
+    acquiring_institution: str = ""  # F32
     card_organisation: str = ""
     host_text: str = ""
     entry_mode: str = "02"  # first two digits of F22
@@ -238,6 +239,7 @@ class Outgoing:
     state: OutgoingState
     attempts: int = 0
     names_card: bool = False
+    chip_data: str = ""  # field 55 in hex
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values."""

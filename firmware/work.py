@@ -114,7 +114,9 @@ class Work:
 
     def send_stored(self, entry: Outgoing) -> None:
         """Send a message of the outbox, with the card's number where it names one."""
-        fields = {int(field): value for field, value in entry.fields.items()}
+        fields: dict[int, str | bytes] = {int(field): value for field, value in entry.fields.items()}
+        if entry.chip_data:
+            fields[55] = bytes.fromhex(entry.chip_data)
         if entry.names_card and (card := self.parts.cards.opened(entry.payment_number)) is not None:
             fields |= card_fields(card.pan, card.expiry_yymm)
         self.send(entry.mti, fields)

@@ -6,11 +6,15 @@ from dataclasses import replace
 
 import pytest
 
+from bank.faults import FaultKind
+from firmware import script_result
 from firmware.records import Flow, Outcome, Payment, Reason
+from firmware.txn.plans import PLANS, Delivery
 from hal.virtual.card import MagneticCard
-from tests.sim.shop import Purchase, Shop
+from tests.sim.shop import SILENT_AFTER, SILENT_BEFORE, Purchase, Shop
 
 GOOD_PAN = "6225880000000100"
+CHIP_DATA = bytes.fromhex("95050000000000 DF31050000000000")  # TVR, and the result of one script
 
 
 def opened(flow: Flow = Flow.PIN_FIRST, **settings: object) -> Shop:
@@ -210,3 +214,73 @@ def test_a_chip_card_is_swiped_only_when_its_chip_was_tried(chip_failed: bool) -
     assert payment.is_fallback is chip_failed
     assert shop.bank.asked[-1].fields[60][12:13] == ("2" if chip_failed else "0")
     assert (payment.response_code == "45") is not chip_failed
+
+
+def test_a_script_result_goes_before_the_next_transaction_and_behind_reversals() -> None:
+    """What the chip's issuer script did is owed to the bank like a reversal (iso8583-pos section 7.1)."""
+    shop = opened()
+    sale = done(shop, "purchase")
+    assert shop.station.terminal is not None
+    journal = shop.station.terminal.journal
+    draft = journal.draft()
+    script_result.store(draft, shop.station.settings, sale, CHIP_DATA)
+    journal.commit(draft)
+    shop.power_cycle()
+    shop.go_on()
+    assert shop.owes == []
+    advice = shop.bank.asked[-1]
+    assert (advice.mti, advice.fields[3], advice.fields[37]) == ("0620", "000000", sale.rrn)
+    assert advice.fields[61] == f"{sale.batch}{sale.stan}{sale.host_date}"
+    assert done(shop, "purchase").outcome is Outcome.APPROVED
+
+
+def _prepared(shop: Shop, kind: str) -> dict[str, object]:
+    """What a type needs before it can be played, and how it is played then."""
+    match kind:
+        case "purchase_void":
+            return {"typed": voucher(done(shop, "purchase", amount="5000"))}
+        case "preauth_cancel" | "completion":
+            return {"typed": by_code(done(shop, "preauth", amount="5000")), "amount": "5000"}
+        case "completion_void":
+            hold = done(shop, "preauth", amount="5000")
+            return {"typed": voucher(done(shop, "completion", typed=by_code(hold), amount="5000"))}
+    return {"amount": "5000"}
+
+
+FAULTS = [SILENT_BEFORE, SILENT_AFTER, FaultKind.WRONG_MAC, FaultKind.CLOSE_AFTER_POSTING]
+
+
+@pytest.mark.parametrize("kind", [plan.name for plan in PLANS.values() if plan.reversible])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_reversible_type_is_undone_when_its_answer_cannot_be_used(kind: str, fault: FaultKind) -> None:
+    shop = opened()
+    purchase = _prepared(shop, kind)
+    shop.heal()
+    before = merchant_minor(shop), [hold.amount_minor for hold in shop.bank.open_holds()]
+    shop.fault(fault, (PLANS[kind].message.mti, PLANS[kind].message.processing_code))
+    shop.play(replace(Purchase(kind=kind), **purchase))  # type: ignore[arg-type]
+    payment = shop.station.payment
+    assert payment is not None
+    assert payment.outcome is not Outcome.APPROVED
+    shop.heal()
+    after = merchant_minor(shop), [hold.amount_minor for hold in shop.bank.open_holds()]
+    assert after == before
+    assert shop.station.payment is not None
+    assert shop.station.payment.reversed
+    done(shop, kind, **purchase)  # undone, it can be done again
+
+
+@pytest.mark.parametrize("kind", [plan.name for plan in PLANS.values() if plan.delivery is Delivery.STORED])
+def test_a_stored_type_is_posted_once_however_often_its_answer_is_lost(kind: str) -> None:
+    shop = opened(manual_entry_allowed=True)
+    typed: dict[str, str] = {"authorisation_code": "123456", "expiry": "3012"}
+    if kind == "completion_advice":
+        typed = by_code(done(shop, "preauth", amount="5000"))
+    if kind == "adjustment":
+        typed = voucher(done(shop, "purchase", amount="50000"))
+    shop.heal()
+    before_minor = merchant_minor(shop)
+    shop.fault(SILENT_AFTER, (PLANS[kind].message.mti, PLANS[kind].message.processing_code), count=2)
+    done(shop, kind, typed=typed, number=GOOD_PAN if kind == "offline_settlement" else "", amount="5000")
+    shop.heal()
+    assert merchant_minor(shop) - before_minor == 5000
