@@ -14,6 +14,7 @@ from pathlib import Path
 from firmware.txn.schema import Recovery, Rule, Table
 from tools.diagram.choices import MACHINES, TERMINAL_MACHINES, render, table_of
 from tools.diagram.graph import Graph, Node, duration, graph_of
+from tools.diagram.types_page import page
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 RENEW = "python -m tools.diagram.document"
@@ -57,6 +58,7 @@ def documents() -> dict[Path, bytes]:
     terminal = [graphs[name] for name in TERMINAL_MACHINES]
     return {
         Path("states.md"): _page(OPENING, terminal),
+        Path("transactions.md"): page().encode(),
         Path("merchant-states.md"): _page(MERCHANT_OPENING, [graphs["merchant"]]),
         **pictures,
     }
