@@ -19,6 +19,8 @@ class CardFaults:
     """T=0: a byte that means nothing where a procedure byte is due."""
     damaged_blocks: int = 0
     """T=1: as many of the next blocks have a bit flipped, as bad parity leaves it; counts down."""
+    damaged_characters: int = 0
+    """As many of the next characters have a bit flipped, and so the wrong parity; counts down."""
     one_by_one: bool = False
     """T=0: it asks for each data byte alone (INS xor FF). Allowed, and rare."""
     asks_for_time: bool = True

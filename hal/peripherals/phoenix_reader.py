@@ -17,9 +17,20 @@ from hal.peripherals.card_faults import CardFaults
 
 
 class PhoenixReader:
-    """hal.peripherals.api.LinePeripheral. `reset_when`: the level that holds the card in reset."""
+    """hal.peripherals.api.LinePeripheral. `reset_when`: the level that holds the card in reset.
 
-    def __init__(self, *, reset_line: Literal["rts", "dtr"] = "rts", reset_when: bool = True) -> None:
+    `marks_damage`: what the host reads is as its system marks characters of wrong parity (termios, PARMRK):
+    FF 00 and the character, and FF FF for FF. Otherwise they look like good ones.
+    """
+
+    def __init__(
+        self,
+        *,
+        reset_line: Literal["rts", "dtr"] = "rts",
+        reset_when: bool = True,
+        marks_damage: bool = False,
+    ) -> None:
+        self.marks_damage = marks_damage
         self._reset_line = reset_line
         self._reset_when = reset_when
         self._in_reset = True
@@ -65,10 +76,19 @@ class PhoenixReader:
 
     def receive(self, data: bytes, now_ms: int) -> None:
         """What the host sends comes back, and goes to the card."""
-        self._output += data
+        self._output += b"".join(self._arriving(byte) for byte in data)
         if self._contacts is not None:
             self._contacts.receive(data, now_ms)
-            self._output += self._contacts.take_output()
+            faults = self._contacts.faults
+            for byte in self._contacts.take_output():
+                self._output += self._arriving(byte, damaged=faults.damaged_characters > 0)
+                faults.damaged_characters = max(0, faults.damaged_characters - 1)
+
+    def _arriving(self, byte: int, *, damaged: bool = False) -> bytes:
+        """A character as the host's system hands it over."""
+        if damaged:
+            return bytes([0xFF, 0x00, byte ^ 0x04] if self.marks_damage else [byte ^ 0x04])
+        return bytes([byte, byte] if self.marks_damage and byte == 0xFF else [byte])
 
     def take_output(self) -> bytes:
         """Echo and the card's characters, in their order."""

@@ -5,12 +5,14 @@ With the inverse convention a card's bits come upside down and in the other orde
 to odd parity then. Source: ISO/IEC 7816-3:2006, sections 7 and 8.1.
 
 What a serial port cannot do: tell the card within a character that it came damaged, so that the card
-repeats it (7.3). Damage is found by what follows: the blocks of T=1 have a check, the data of T=0 have none.
+repeats it (7.3). A device of the machine marks characters with wrong parity, TCP does not; there the blocks
+of T=1 have their check, and the data of T=0 have none.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from hal.api import SerialPort
@@ -19,6 +21,7 @@ from hal.serial.opening import ModemLines
 _FI_DEFAULT = 372
 _CHARACTER_ETU = 12  # start, 8 bits, parity, two bits of guard time
 _SHORTEST = 0xFF  # TC1: as few as can be
+_MARK, _MARKED_BYTES = 0xFF, 3
 _INVERTED = bytes(int(f"{byte:08b}"[::-1], 2) ^ 0xFF for byte in range(256))
 """The inverse convention is its own reverse."""
 
@@ -35,6 +38,44 @@ class ControlledPort(SerialPort, Protocol):
     def modem_lines(self) -> ModemLines | None:
         """The other side's control lines; None where there are none."""
 
+    @property
+    def marks_damage(self) -> bool:
+        """True where a damaged character X comes as FF 00 X, and FF as FF FF."""
+
+
+@dataclass(frozen=True, slots=True)
+class Character:
+    """One character of the card, as it is on the line. `damaged`: its parity is wrong."""
+
+    on_line: int
+    damaged: bool = False
+
+
+class _Marks:
+    """Undoes the marking of damaged characters, over the ends of what was read at once."""
+
+    def __init__(self) -> None:
+        self._begun = b""
+
+    def take(self, data: bytes) -> list[Character]:
+        data = self._begun + data
+        characters, position = [], 0
+        while position < len(data):
+            length = self._length(data[position : position + 2])
+            if position + length > len(data):
+                break
+            marked = data[position : position + length]
+            characters.append(Character(marked[-1], damaged=length == _MARKED_BYTES))
+            position += length
+        self._begun = data[position:]
+        return characters
+
+    @staticmethod
+    def _length(begin: bytes) -> int:
+        if begin[0] != _MARK:
+            return 1
+        return _MARKED_BYTES if begin[1:] == b"\0" else 2
+
 
 class ContactLine:
     """Characters to and from the card. `bits_per_s`: the rate at the reader's clock divided by 372."""
@@ -49,8 +90,14 @@ class ContactLine:
         self._unsent = b""
         self._send_at_ms = 0
         self._echo_due = bytearray()
+        self._marks = _Marks()
 
     # --- how it stands ---
+
+    @property
+    def is_inverse(self) -> bool:
+        """True once the card's first character said so."""
+        return self._inverse
 
     @property
     def clock_hz(self) -> int:
@@ -65,6 +112,7 @@ class ContactLine:
         """Back to what holds before an answer to reset. What was not sent yet is dropped."""
         self._inverse, self._extra_etu, self._unsent = False, 0, b""
         self._echo_due.clear()
+        self._marks = _Marks()
         self._set(self._base, inverse=False)
 
     def use_inverse(self) -> bool:
@@ -108,14 +156,15 @@ class ContactLine:
         """When the next character of ours is due."""
         return self._send_at_ms if self._unsent else None
 
-    def without_echo(self, data: bytes) -> bytes | None:
-        """What the card sent among `data`, as it is on the line; None when the echo is not what was sent."""
-        count = min(len(self._echo_due), len(data))
-        if data[:count] != self._echo_due[:count]:
+    def without_echo(self, data: bytes) -> list[Character] | None:
+        """What the card sent among `data`; None when the echo is not what was sent."""
+        found = self._marks.take(data) if self._port.marks_damage else [Character(byte) for byte in data]
+        count = min(len(self._echo_due), len(found))
+        if bytes(character.on_line for character in found[:count]) != self._echo_due[:count]:
             return None
         del self._echo_due[:count]
-        return data[count:]
+        return found[count:]
 
-    def meaning(self, on_line: int) -> int:
+    def meaning(self, character: Character) -> int:
         """What a character means in the convention that holds now."""
-        return _INVERTED[on_line] if self._inverse else on_line
+        return _INVERTED[character.on_line] if self._inverse else character.on_line

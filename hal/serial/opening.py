@@ -46,6 +46,8 @@ class LineSettings:
     data_bits: int = 8
     stop_bits: int = 1
     flow_control: FlowControl = "none"
+    mark_damage: bool = False
+    """Characters with wrong parity come marked: FF 00 and the character; FF comes as FF FF (PARMRK)."""
 
     def __post_init__(self) -> None:
         if self.bits_per_s <= 0:
@@ -96,6 +98,9 @@ class OpenPort(Protocol):
     def lines(self) -> ModemLines | None:
         """The control lines that we read; None where the port has none."""
 
+    def marks_damage(self) -> bool:
+        """True where damaged characters are marked: asked for, and a device that can."""
+
     def close(self) -> None:
         """Give it back."""
 
@@ -121,9 +126,8 @@ def open_port(url: str, settings: LineSettings, *, connect_timeout_s: float) -> 
     path = _usb_path(url) if url.startswith(_USB_SCHEME) else url
     try:
         if "://" not in path:
-            return _DescriptorPort(
-                url, serial.Serial(path, timeout=0, exclusive=True, **settings.for_pyserial)
-            )
+            device = serial.Serial(path, timeout=0, exclusive=True, **settings.for_pyserial)
+            return _DescriptorPort(url, device, marks=settings.mark_damage)
         driver = serial.serial_for_url(path, timeout=0, **settings.for_pyserial)
     except (OSError, ValueError, OverflowError, termios.error) as error:
         raise DeviceMissing(f"serial port {url}: {_why_not(url, settings, error)}") from None
@@ -133,9 +137,15 @@ def open_port(url: str, settings: LineSettings, *, connect_timeout_s: float) -> 
 class _DescriptorPort:
     """A port with a file descriptor: a pyserial device or a TCP connection."""
 
-    def __init__(self, url: str, driver: Any) -> None:
+    def __init__(self, url: str, driver: Any, *, marks: bool = False) -> None:
         self._url = url
         self._driver = driver
+        self._marks = marks
+        if marks:
+            _mark_damage(self.fileno())
+
+    def marks_damage(self) -> bool:
+        return self._marks
 
     def fileno(self) -> int:
         return int(self._driver.fileno())
@@ -156,7 +166,10 @@ class _DescriptorPort:
             return 0
 
     def apply(self, settings: LineSettings) -> bool:
-        return _apply(self._driver, settings)
+        done = _apply(self._driver, settings)
+        if self._marks:
+            _mark_damage(self.fileno())  # pyserial has set everything anew
+        return done
 
     def set_lines(self, *, dtr: bool | None = None, rts: bool | None = None) -> bool:
         return _drive_lines(self._driver, dtr=dtr, rts=rts)
@@ -174,6 +187,9 @@ class _QueuePort:
 
     def __init__(self, driver: Any) -> None:
         self._driver = driver
+
+    def marks_damage(self) -> bool:
+        return False
 
     def fileno(self) -> None:
         return None
@@ -198,6 +214,13 @@ class _QueuePort:
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self._driver.close()
+
+
+def _mark_damage(fileno: int) -> None:
+    """Have the system check parity and mark what is wrong, instead of passing it on as good."""
+    attributes = termios.tcgetattr(fileno)
+    attributes[0] = (attributes[0] | termios.INPCK | termios.PARMRK) & ~(termios.IGNPAR | termios.ISTRIP)
+    termios.tcsetattr(fileno, termios.TCSANOW, attributes)
 
 
 def _apply(driver: Any, settings: LineSettings) -> bool:

@@ -72,6 +72,7 @@ class PhoenixSlot(SlotKeeper):
         self._deadline_ms: int | None = None
         self._look_at_ms = 0
         self._collected = bytearray()
+        self._damaged = False  # one of the characters since the last thing that was sent
         self._atr = Atr()
         self._link: CardLink | None = None
         self._turn: T0Turn | None = None
@@ -160,9 +161,10 @@ class PhoenixSlot(SlotKeeper):
         if from_card is None:
             self._give_up(ChipFailure.READER, "what was sent did not come back: another one is on the line")
             return
-        for on_line in from_card:
+        for character in from_card:
             if self._take is not None:  # nobody listens: noise between two commands
-                self._take(self._line.meaning(on_line))
+                self._damaged = self._damaged or character.damaged
+                self._take(self._line.meaning(character))
 
     def _listen(
         self, take: _Take, within_ms: int, otherwise: Callable[[], None], *, since_ms: int | None = None
@@ -171,6 +173,10 @@ class PhoenixSlot(SlotKeeper):
         begin_ms = self._now_ms() if since_ms is None else since_ms
         self._take, self._on_deadline = take, otherwise
         self._deadline_ms = begin_ms + within_ms + _ADAPTER_MS
+
+    def _begin_to_collect(self) -> None:
+        self._collected.clear()
+        self._damaged = False
 
     def _be_idle(self) -> None:
         self._take, self._on_deadline, self._deadline_ms = None, None, None
@@ -192,7 +198,7 @@ class PhoenixSlot(SlotKeeper):
 
     def _release(self) -> None:
         self._hold_in_reset(hold=False)
-        self._collected.clear()
+        self._begin_to_collect()
         mute = lambda: self._give_up(ChipFailure.MUTE, "no answer to reset")  # noqa: E731
         self._listen(self._on_atr_character, _FIRST_CHARACTER_MS, mute)
 
@@ -210,10 +216,13 @@ class PhoenixSlot(SlotKeeper):
             self._listen(self._on_atr_character, wait_ms, cut)
             return
         self._be_idle()
+        # Not _give_up: the card stays active, as EMV's warm reset after a bad ATR wants it.
+        if self._damaged and not self._line.is_inverse:  # an inverse ATR came with the other parity
+            self._fail(ChipFailure.BAD_ATR, "a damaged character")
+            return
         try:
             self._atr = Atr.decode(bytes(self._collected))
         except AtrError as error:
-            # Not _give_up: the card stays active, as EMV's warm reset after a bad ATR wants it.
             self._fail(ChipFailure.BAD_ATR, str(error))
             return
         self._after_atr()
@@ -232,7 +241,7 @@ class PhoenixSlot(SlotKeeper):
             self._be_ready()
 
     def _ask_for_speed(self, wanted: Pps) -> None:
-        self._collected.clear()
+        self._begin_to_collect()
         sent_ms = self._line.send(wanted.encode(), now_ms=self._now_ms())
         take = lambda character: self._on_pps_character(character, wanted)  # noqa: E731
         mute = lambda: self._give_up(ChipFailure.MUTE, "no answer to PPS")  # noqa: E731
@@ -248,7 +257,7 @@ class PhoenixSlot(SlotKeeper):
         except AtrError as error:
             self._give_up(ChipFailure.PROTOCOL, str(error))
             return
-        if not wanted.is_granted_by(answer):
+        if self._damaged or not wanted.is_granted_by(answer):
             self._give_up(ChipFailure.PROTOCOL, "the card's PPS is not what was asked for")
         elif answer.fidi is None:
             self._be_ready()
@@ -289,6 +298,7 @@ class PhoenixSlot(SlotKeeper):
             self._send_block(step)
 
     def _send_for_turn(self, data: bytes) -> None:
+        self._damaged = False
         sent_ms = self._line.send(data, now_ms=self._now_ms())
         wait_ms = 960 * 372 * 1_000 * self._atr.waiting_integer // self._line.clock_hz
         mute = lambda: self._give_up(ChipFailure.MUTE, "no answer within the work waiting time")  # noqa: E731
@@ -297,6 +307,9 @@ class PhoenixSlot(SlotKeeper):
     def _on_turn_character(self, character: int) -> None:
         assert self._turn is not None
         assert self._link is not None
+        if self._damaged:
+            self._give_up(ChipFailure.PROTOCOL, "a damaged character")
+            return
         try:
             result = self._turn.take(character)
         except ProcedureError:
@@ -308,7 +321,7 @@ class PhoenixSlot(SlotKeeper):
             self._send_for_turn(result)
 
     def _send_block(self, step: Step) -> None:
-        self._collected.clear()
+        self._begin_to_collect()
         sent_ms = self._line.send(step.send, now_ms=self._now_ms())
         bwi, _ = self._atr.waiting_integers
         wait_ms = (1 << bwi) * 960 * 372 * 1_000 // self._line.clock_hz + self._line.etu_ms(11)
@@ -324,7 +337,8 @@ class PhoenixSlot(SlotKeeper):
             self._listen(self._on_block_character, self._line.etu_ms(11 + (1 << cwi)), self._on_silence)
             return
         assert self._link is not None
-        self._carry_on(self._link.take(block))
+        # Wrong parity is to T=1 what a wrong check is; two wrong bits might agree with it by chance.
+        self._carry_on(self._link.take(block[:-1] + bytes([block[-1] ^ 0xFF]) if self._damaged else block))
 
     def _on_silence(self) -> None:
         """No block, or half a one."""
@@ -362,7 +376,7 @@ class SerialPhoenixSlot(PhoenixSlot):
         negotiate: bool = False,
     ) -> None:
         super().__init__(
-            PyserialPort(url, clock, bits_per_s=bits_per_s, parity="even", stop_bits=2),
+            PyserialPort(url, clock, bits_per_s=bits_per_s, parity="even", stop_bits=2, mark_damage=True),
             clock,
             bits_per_s=bits_per_s,
             reset_line=reset_line,

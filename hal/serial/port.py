@@ -59,10 +59,11 @@ class PyserialPort(QuietDevice):
         data_bits: int = 8,
         stop_bits: int = 1,
         flow_control: FlowControl = "none",
+        mark_damage: bool = False,
     ) -> None:
         super().__init__()
         self.url = url
-        self.settings = LineSettings(bits_per_s, parity, data_bits, stop_bits, flow_control)
+        self.settings = LineSettings(bits_per_s, parity, data_bits, stop_bits, flow_control, mark_damage)
         self.bits_per_s = bits_per_s
         self.max_bits_per_s = None if url.startswith("socket://") else max_bits_per_s
         self.dropped_bytes = 0
@@ -168,6 +169,11 @@ class PyserialPort(QuietDevice):
         found: list[ModemLines | None] = [None]
         self._work(lambda port: found.append(port.lines()))
         return found[-1]
+
+    @property
+    def marks_damage(self) -> bool:
+        """True where characters with wrong parity come marked (`LineSettings.mark_damage`)."""
+        return self._port is not None and self._port.marks_damage()
 
     # --- its parts ---
 

@@ -141,6 +141,9 @@ class _End:
                 self._bench.lines_driven.append((self._bench.now_ms, name, value))
         return True
 
+    def marks_damage(self) -> bool:
+        return False
+
     def lines(self) -> ModemLines | None:
         self._check()
         far = getattr(self._bench.peripheral, "lines", None)

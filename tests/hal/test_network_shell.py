@@ -109,6 +109,7 @@ def test_one_host_after_the_other(turned: ExitStack) -> None:
             assert port.read(2) == b"\xff\x00"
 
 
+@pytest.mark.slow
 def test_a_phoenix_reader_over_the_network(turned: ExitStack) -> None:
     reader = PhoenixReader()
     shell = NetworkShell(reader)

@@ -6,6 +6,7 @@ from hal.cards.card import ATR_T0, ATR_T1
 from hal.cards.file_card import PIN, FileCard
 from hal.peripherals.card_faults import CardFaults
 from hal.peripherals.phoenix_reader import PhoenixReader
+from hal.serial.contact_line import Character, ContactLine
 from hal.serial.phoenix_slot import PhoenixSlot
 from hal.smart_card import (
     Atr,
@@ -28,10 +29,14 @@ FAST_AT_ONCE = Atr((InterfaceBytes(ta=0x13, tc=0xFF, protocol=0), InterfaceBytes
 
 
 def ready_rig(
-    atr: Atr = ATR_T0, faults: CardFaults | None = None, *, negotiate: bool = False
+    atr: Atr = ATR_T0,
+    faults: CardFaults | None = None,
+    *,
+    negotiate: bool = False,
+    marks_damage: bool = False,
 ) -> tuple[SlotRig, PhoenixReader, FileCard]:
     """A slot with a card in it that has no power."""
-    reader = PhoenixReader()
+    reader = PhoenixReader(marks_damage=marks_damage)
     rig = phoenix_rig(atr, reader, negotiate=negotiate)
     rig.start()
     card = FileCard(atr)
@@ -233,6 +238,56 @@ def test_a_card_that_leaves_while_its_data_are_sent() -> None:
     events = rig.settle(ChipRemoved)
     assert [type(event) for event in events] == [ChipFailed, ChipRemoved]
     assert card.executed == []
+
+
+# --- parity ------------------------------------------------------------------------------------------
+
+
+def test_a_damaged_character_of_t0_is_no_answer_where_the_system_marks_it() -> None:
+    rig, reader, _ = ready_rig(marks_damage=True)
+    rig.power_on()
+    assert rig.send(CHALLENGE)[0] == bytes(7) + b"\x01"
+    assert reader._contacts is not None
+    reader._contacts.faults.damaged_characters = 1
+    rig.slot.transmit(CHALLENGE)
+    assert rig.failure() is ChipFailure.PROTOCOL
+
+
+def test_a_damaged_block_of_t1_is_asked_for_again_whatever_its_check_says() -> None:
+    """Two characters with the same bit flipped: the LRC agrees."""
+    rig, reader, card = ready_rig(ATR_T1, marks_damage=True)
+    rig.power_on()
+    rig.send("00A40000020001")
+    assert reader._contacts is not None
+    reader._contacts.faults.damaged_characters = 2
+    assert rig.send("00B0000010") == (bytes(card.binary[:16]), 0x9000)
+    assert card.executed == [0xA4, 0xB0]
+
+
+def test_a_damaged_atr_is_bad() -> None:
+    rig, _, _ = ready_rig(ATR_T0, CardFaults(damaged_characters=2), marks_damage=True)
+    rig.slot.power_on()
+    assert rig.failure() in {ChipFailure.BAD_ATR, ChipFailure.MUTE}
+
+
+@pytest.mark.parametrize("atr", [ATR_T0, ATR_T1, INVERSE_T0], ids=["t0", "t1", "inverse"])
+def test_marked_lines_carry_every_value(atr: Atr) -> None:
+    rig, _, card = ready_rig(atr, marks_damage=True)
+    assert rig.power_on() == ChipReset(atr)
+    rig.send("00A40000020002")
+    assert rig.send("00B2030400") == (card.records[2], 0x9000)
+    assert rig.send(VERIFY) == (b"", 0x9000)
+    data = bytes(range(255, -1, -1))[:200]
+    assert rig.send(CommandApdu(0, 0xDC, 1, 4, data)) == (b"", 0x9000)
+    assert card.records[0] == data
+
+
+def test_a_mark_may_come_in_pieces() -> None:
+    line = ContactLine(WiredPort(PhoenixReader(marks_damage=True), VirtualClock()), 9_600, echo=False)
+    found: list[Character] = []
+    for byte in b"\x01\xff\x00\x02\xff\xff\x03":
+        found += line.without_echo(bytes([byte])) or []
+    assert found == [Character(1), Character(2, damaged=True), Character(0xFF), Character(3)]
 
 
 # --- the line ----------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import select
 import termios
 import tty
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +13,14 @@ from serial.tools import list_ports
 
 from hal.api import BytesReceived, DeviceMissing
 from hal.serial import opening
-from hal.serial.opening import FlowControl, LineSettings, ModemLines, Parity, ports_of_this_machine
+from hal.serial.opening import (
+    FlowControl,
+    LineSettings,
+    ModemLines,
+    Parity,
+    open_port,
+    ports_of_this_machine,
+)
 from hal.serial.port import PyserialPort
 from hal.virtual.clock import VirtualClock
 
@@ -30,9 +38,23 @@ def pty() -> Iterator[tuple[int, str]]:
 
 
 def opened(
-    url: str, parity: Parity = "none", flow_control: FlowControl = "none", **settings: int
+    url: str,
+    parity: Parity = "none",
+    flow_control: FlowControl = "none",
+    *,
+    bits_per_s: int = 115_200,
+    data_bits: int = 8,
+    stop_bits: int = 1,
 ) -> PyserialPort:
-    port = PyserialPort(url, VirtualClock(), parity=parity, flow_control=flow_control, **settings)
+    port = PyserialPort(
+        url,
+        VirtualClock(),
+        bits_per_s=bits_per_s,
+        parity=parity,
+        data_bits=data_bits,
+        stop_bits=stop_bits,
+        flow_control=flow_control,
+    )
     port.open()
     return port
 
@@ -175,3 +197,18 @@ def test_the_machine_s_ports_are_named_with_their_identity(monkeypatch: pytest.M
         ("/dev/ttyS0", ""),
         ("/dev/ttyUSB0", "usb:0403:6001:A1"),
     ]
+
+
+def test_damage_is_marked_where_that_is_asked_for_and_stays_so(pty: tuple[int, str]) -> None:
+    """The system doubles FF then, parity or not; a pseudo-terminal has no parity to be wrong."""
+    master, path = pty
+    settings = LineSettings(9_600, "even", mark_damage=True)
+    port = open_port(path, settings, connect_timeout_s=1)
+    assert port.marks_damage()
+    os.write(master, b"a\xffb")
+    assert port.read() == b"a\xff\xffb"
+    port.apply(replace(settings, bits_per_s=38_400))
+    os.write(master, b"\xff")
+    assert port.read() == b"\xff\xff"
+    port.close()
+    assert not open_port(path, LineSettings(), connect_timeout_s=1).marks_damage()

@@ -67,6 +67,10 @@ class WiredPort(QuietDevice):
         self._far.set_host_lines(self._lines, self._clock.monotonic_ms())
         return True
 
+    @property
+    def marks_damage(self) -> bool:
+        return isinstance(self._far, PhoenixReader) and self._far.marks_damage
+
     def modem_lines(self) -> ModemLines | None:
         if not isinstance(self._far, PhoenixReader) or not self._plugged:
             return None
