@@ -5,6 +5,7 @@ The namespaces keep it away from the machine's own pcscd, and its TCP port from 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import functools
@@ -13,6 +14,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -74,10 +76,17 @@ def _point_clients_to(wanted: Path, process: subprocess.Popen[bytes]) -> None:
         assert process.poll() is None, "pcscd ended at once"
         assert time.monotonic() < until_s, "pcscd did not start"
         time.sleep(0.01)
-    name = Path(f"/tmp/posterm-pcscd-{os.getpid()}.comm")
+    name = _socket_name()
     name.unlink(missing_ok=True)
     name.symlink_to(wanted)
     os.environ["PCSCLITE_CSOCK_NAME"] = str(name)
+
+
+@functools.cache
+def _socket_name() -> Path:
+    folder = tempfile.mkdtemp(prefix="posterm-pcscd-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder) / "pcscd.comm"
 
 
 def wait_for_readers() -> list[str]:

@@ -145,7 +145,8 @@ def test_without_pyscard_one_line_says_what_to_install(monkeypatch: pytest.Monke
 
 
 def test_without_pcscd_one_line_says_what_to_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    pytest.importorskip("smartcard.scard", reason="pyscard is not installed")
+    if "pyscard" in why_not(TWIN):
+        pytest.skip(why_not(TWIN))
     name = os.environ.get("PCSCLITE_CSOCK_NAME")
     if name is None:
         monkeypatch.setenv("PCSCLITE_CSOCK_NAME", str(tmp_path / "nobody"))
