@@ -77,15 +77,24 @@ class Outcome:
         return self.code in SUCCESSES
 
 
-def answer_envelope(request: IsoMessage) -> tuple[str, str]:
-    """TPDU and header of the answer: addresses swapped, processing requirement (digit 6) at 0."""
-    return swap_tpdu(request.tpdu), request.header[:5] + "0" + request.header[6:]
+def answer_envelope(request: IsoMessage, requirement: str = "0") -> tuple[str, str]:
+    """TPDU and header of the answer: addresses swapped, digit 6 is the processing requirement."""
+    return swap_tpdu(request.tpdu), request.header[:5] + requirement + request.header[6:]
 
 
 def answer_message(
-    request: IsoMessage, outcome: Outcome, *, rrn: str, policy: BankPolicy, now: datetime
+    request: IsoMessage,
+    outcome: Outcome,
+    *,
+    rrn: str,
+    policy: BankPolicy,
+    now: datetime,
+    requirement: str = "0",
 ) -> IsoMessage:
-    """The answer without its MAC: what is echoed, the bank's clock, its references, the decision."""
+    """The answer without its MAC: what is echoed, the bank's clock, its references, the decision.
+
+    `requirement`: the digit of the header that tells the terminal what it is to do (section 1.1).
+    """
     fields: dict[int, FieldValue] = {
         number: request.fields[number] for number in _ECHOED if number in request.fields
     }
@@ -104,7 +113,7 @@ def answer_message(
     if outcome.auth_code is not None:
         fields[38] = outcome.auth_code
     fields |= outcome.fields
-    tpdu, header = answer_envelope(request)
+    tpdu, header = answer_envelope(request, requirement)
     return IsoMessage(response_mti(request.mti), fields, tpdu=tpdu, header=header)
 
 

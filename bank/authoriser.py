@@ -18,6 +18,7 @@ from typing import Final, Literal
 from bank.answers import APPROVED, SUCCESSES, BankPolicy, Outcome, answer_envelope, answer_message
 from bank.batches import Batch, Batches
 from bank.cards import Card, Cards
+from bank.demands import FULFILS
 from bank.entropy import Entropy
 from bank.errors import FrameError, HsmError
 from bank.faults import BankFaults, FaultKind
@@ -36,11 +37,11 @@ from bank.request import Request, read_request, security_data
 from bank.reversals import reverse
 from bank.schemes import organisation_of
 from bank.settlement import BatchTotals, batch_totals
-from bank.settling import refused_settlement
+from bank.settling import refused_settlement, settle
 from bank.store import BankStore
 from bank.transactions import carry_out
 from wire.errors import CodecError
-from wire.iso8583 import Dialect, IsoMessage, dialect
+from wire.iso8583 import Dialect, IsoMessage, dialect, frame
 
 _REVERSAL: Final = "0400"
 _SETTLEMENT: Final = "0500"
@@ -50,11 +51,20 @@ _MASTER_KEY_MARK: Final = "master key mark"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the server does with a request: send `message` (if any) after `delay_ms`, then perhaps hang up."""
+    """What the server does with a request: send `message` (if any) after `delay_ms`, then perhaps hang up.
+
+    `lost_bytes`: how many more the frame announces than it has. `in_pieces`: byte by byte.
+    """
 
     message: bytes
     delay_ms: int = 0
     close: bool = False
+    lost_bytes: int = 0
+    in_pieces: bool = False
+
+    def frame(self) -> bytes:
+        """The bytes that leave for a peer that reads frames; without the end where it is to be lost."""
+        return frame(self.message + bytes(self.lost_bytes))[: 2 + len(self.message)]
 
     def __repr__(self) -> str:
         return f"Reply({len(self.message)} bytes, delay_ms={self.delay_ms}, close={self.close})"
@@ -94,7 +104,6 @@ class Bank:
         self.batches = Batches(store)
         self.payouts = PayoutRegister(store, self.ledger, self.merchants, self.payments)
         self.files = MerchantFiles(store, self.ledger, self.hsm, self.merchants, entropy)
-        self.policy = policy or BankPolicy()
         self.faults = faults if faults is not None else BankFaults()
         self._dialect: Dialect = dialect(dialect_name)
         self._office = Office(
@@ -105,7 +114,7 @@ class Bank:
             self.batches,
             self.hsm,
             entropy,
-            self.policy,
+            policy or BankPolicy(),
         )
         self._check_master_key()
 
@@ -137,6 +146,15 @@ class Bank:
             elif known != mark:
                 raise HsmError(f"the bank database {self.store.path} belongs to another bank master key")
 
+    @property
+    def policy(self) -> BankPolicy:
+        """What this bank does differently from the next."""
+        return self._office.policy
+
+    def set_policy(self, policy: BankPolicy) -> None:
+        """Let it be another bank from the next message on."""
+        self._office = replace(self._office, policy=policy)
+
     def close(self) -> None:
         """Close the store; may be called twice."""
         self.store.close()
@@ -151,7 +169,7 @@ class Bank:
         request (drop the connection), StoreError when the database failed (nothing was stored: say nothing).
         """
         iso = self._decode(message)
-        selector = (iso.mti, str(iso.fields.get(3, "")))
+        selector = (iso.mti, str(iso.fields.get(3, "")), _amount_of(iso))
         if self.faults.take(FaultKind.SILENT_BEFORE_POSTING, *selector):
             return []
         if self.faults.take(FaultKind.CLOSE_BEFORE_POSTING, *selector):
@@ -181,9 +199,9 @@ class Bank:
         merchant = self.merchants.find(request.mid)
         terminal = self.merchants.find_terminal(request.mid, request.tid)
         if merchant is None or merchant.status is not MerchantStatus.ACTIVE:
-            return self._answer(iso, _stranger(request, "03"), rrn, now)
+            return self._answer(iso, _refused(request, "03"), rrn, now)
         if terminal is None:
-            return self._answer(iso, _stranger(request, "97"), rrn, now)
+            return self._answer(iso, _refused(request, "97"), rrn, now)
         if not request.is_financial:
             return self._answer(iso, self._manage(request, terminal), rrn, now)
         if not self._mac_is_right(iso, raw, terminal):
@@ -195,7 +213,16 @@ class Bank:
         if handler is None:
             return Outcome("12")
         forced = self._forced(request)
-        return Outcome(forced) if forced else handler(self._office, request, terminal)
+        if forced:
+            outcome = _refused(request, forced)
+        elif request.mti == _SETTLEMENT and self.faults.take(FaultKind.UNBALANCED, _SETTLEMENT):
+            outcome = settle(self._office, request, terminal, unbalanced=True)
+        else:
+            outcome = handler(self._office, request, terminal)
+        done = FULFILS.get((request.mti, request.network_code))
+        if done and outcome.approved:
+            self.merchants.fulfil(terminal, done)
+        return outcome
 
     def _decide_financial(self, request: Request, terminal: Terminal, rrn: str) -> bytes:
         found = self.payments.find(request.mid, request.tid, request.batch, request.trace)
@@ -246,7 +273,7 @@ class Bank:
 
     def _forced(self, request: Request) -> str:
         """The response code that a fault wants, "" for none."""
-        fault = self.faults.take(FaultKind.RESPONSE_CODE, request.mti, request.text(3))
+        fault = self.faults.take(FaultKind.RESPONSE_CODE, request.mti, request.text(3), request.amount_minor)
         return fault.value if fault else ""
 
     # --- answers and their MACs ------------------------------------------------------------------
@@ -255,7 +282,10 @@ class Bank:
         self, request: IsoMessage, outcome: Outcome, rrn: str, now: datetime, terminal: Terminal | None = None
     ) -> bytes:
         """Encode an answer. With `terminal` (whose MAC was right) it carries a MAC, declined or not."""
-        answer = answer_message(request, outcome, rrn=rrn, policy=self.policy, now=now)
+        demands = self.merchants.demands(str(request.fields.get(42, "")), str(request.fields.get(41, "")))
+        answer = answer_message(
+            request, outcome, rrn=rrn, policy=self.policy, now=now, requirement=demands[:1] or "0"
+        )
         return self._encode(answer, _keys_of(request, terminal))
 
     def _repeat(self, payment: Payment, request: Request, terminal: Terminal) -> bytes:
@@ -279,7 +309,7 @@ class Bank:
             return False
         return self.hsm.mac_is_right(keys, self._dialect.mac_region(raw), mac)
 
-    def _send(self, answer: bytes, request: IsoMessage, selector: tuple[str, str]) -> list[Reply]:
+    def _send(self, answer: bytes, request: IsoMessage, selector: tuple[str, str, int]) -> list[Reply]:
         """The answer as it leaves: after the commit, so a fault here loses the answer and nothing else."""
         if self.faults.take(FaultKind.SILENT_AFTER_POSTING, *selector):
             return []
@@ -288,9 +318,14 @@ class Bank:
         answer = self._spoil(answer, request, selector)
         delay = self.faults.take(FaultKind.DELAY, *selector)
         reply = Reply(answer, delay_ms=delay.delay_ms if delay else 0)
+        if self.faults.take(FaultKind.TRUNCATE, *selector):
+            half = len(answer) // 2
+            return [replace(reply, message=answer[:half], lost_bytes=len(answer) - half, close=True)]
+        if self.faults.take(FaultKind.SPLIT, *selector):
+            return [replace(reply, in_pieces=True)]
         return [reply, reply] if self.faults.take(FaultKind.DUPLICATE, *selector) else [reply]
 
-    def _spoil(self, answer: bytes, request: IsoMessage, selector: tuple[str, str]) -> bytes:
+    def _spoil(self, answer: bytes, request: IsoMessage, selector: tuple[str, str, int]) -> bytes:
         iso = self._dialect.decode(answer)
         if self.faults.take(FaultKind.WRONG_TRACE, *selector):
             trace = f"{(int(str(iso.fields.get(11, '0'))) + 1) % 1_000_000:06d}"
@@ -357,9 +392,15 @@ class Bank:
         return not self.cards.cards() and not self.merchants.merchants()
 
 
-def _stranger(request: Request, code: str) -> Outcome:
-    """The refusal of somebody whom the bank does not serve; a settlement has its own form for it."""
+def _refused(request: Request, code: str) -> Outcome:
+    """The refusal of a request; a settlement has its own form for it."""
     return refused_settlement(request) if request.mti == _SETTLEMENT else Outcome(code)
+
+
+def _amount_of(message: IsoMessage) -> int:
+    """Field 4 in minor units; 0 when it is absent or no number."""
+    text = str(message.fields.get(4, ""))
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _keys_of(request: IsoMessage, terminal: Terminal | None) -> MessageKeys | None:

@@ -12,6 +12,7 @@ from bank.answers import APPROVED, SUCCESSES
 from bank.errors import RecordError
 from bank.hsm import Hsm
 from bank.ledger import AccountKind, Ledger
+from bank.qualifications import QUALIFICATIONS
 from bank.store import BankStore
 from wire.pan import Pan
 
@@ -27,6 +28,8 @@ class CardStatus(Enum):
     LOST = "lost"
     STOLEN = "stolen"
     RESTRICTED = "restricted"
+    REFERRED = "referred"
+    FRAUD = "fraud"
 
 
 REFUSALS = {
@@ -35,6 +38,8 @@ REFUSALS = {
     CardStatus.LOST: "41",
     CardStatus.STOLEN: "43",
     CardStatus.RESTRICTED: "62",
+    CardStatus.REFERRED: "01",
+    CardStatus.FRAUD: "34",
 }
 """The response code (field 39) of every standing but `active`."""
 
@@ -44,7 +49,9 @@ class Card:
     """A card of this bank. `pan` masks itself; `pin_offset` is no PIN, but is kept out of the repr too.
 
     `approval_code`: what its approvals say in F39, 00 or a flawed success. `partial_approval`: whether a
-    part of an amount is approved where all of it is not there, if the terminal takes that.
+    part of an amount is approved where all of it is not there, if the terminal takes that. `forbids`: what
+    its issuer allows nowhere, in the words of `bank.qualifications`. `daily_count_max`: debits a day.
+    `discretionary_sealed`: the end of track 2, with the card verification value, as the HSM seals it.
     """
 
     pan: Pan
@@ -61,6 +68,9 @@ class Card:
     account_id: int
     approval_code: str = APPROVED
     partial_approval: bool = False
+    forbids: frozenset[str] = frozenset()
+    daily_count_max: int | None = None
+    discretionary_sealed: bytes | None = None
 
     def __repr__(self) -> str:
         return f"Card({self.name!r}, {self.pan.masked}, {self.status.value})"
@@ -117,6 +127,9 @@ class Cards:
         pin_tries_limit: int = PIN_TRIES_LIMIT,
         approval_code: str = APPROVED,
         partial_approval: bool = False,
+        forbids: frozenset[str] = frozenset(),
+        daily_count_max: int | None = None,
+        discretionary: str = "",
     ) -> Card:
         """Issue a card with an account of its own, funded from clearing. The PIN is kept as an offset only.
 
@@ -125,6 +138,10 @@ class Cards:
         self._check(name, pan, expiry_yymm, service_code)
         if balance_minor < 0 or pin_tries_limit < 1:
             raise RecordError(f'card "{name}" cannot start with a negative balance or without PIN tries')
+        unknown = sorted(forbids - set(QUALIFICATIONS))
+        if unknown:
+            known = ", ".join(QUALIFICATIONS)
+            raise RecordError(f'card "{name}" cannot forbid "{unknown[0]}"; known are {known}')
         if approval_code not in SUCCESSES:
             raise RecordError(f'card "{name}": an approval says one of {", ".join(sorted(SUCCESSES))}')
         account_id = self._ledger.open_account(f"card {name}", AccountKind.CARDHOLDER)
@@ -138,8 +155,9 @@ class Cards:
             )
         self._store.execute(
             "INSERT INTO card (pan_sealed, name, holder, expiry_yymm, service_code, status, pin_offset,"
-            " pin_required, pin_tries_limit, amount_limit_minor, account_id, approval_code, partial_approval)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " pin_required, pin_tries_limit, amount_limit_minor, account_id, approval_code, partial_approval,"
+            " forbids, daily_count_max, discretionary_sealed)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 self._hsm.seal_pan(pan),
                 name,
@@ -154,6 +172,9 @@ class Cards:
                 account_id,
                 approval_code,
                 int(partial_approval),
+                ",".join(sorted(forbids)),
+                daily_count_max,
+                self._hsm.seal_discretionary(discretionary) if discretionary else None,
             ),
         )
         return self.named(name)
@@ -230,4 +251,7 @@ class Cards:
             account_id=row["account_id"],
             approval_code=row["approval_code"],
             partial_approval=bool(row["partial_approval"]),
+            forbids=frozenset(filter(None, row["forbids"].split(","))),
+            daily_count_max=row["daily_count_max"],
+            discretionary_sealed=row["discretionary_sealed"],
         )

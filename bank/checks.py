@@ -31,8 +31,8 @@ def card_in(office: Office, request: Request, terminal: Terminal) -> tuple[Card 
     return card, data, "" if card else "14" if organisation_of(data.pan) else "15"
 
 
-def standing_refusal(request: Request, card: Card, data: CardData) -> str | None:
-    """What keeps the card from being used today: its status, its expiry, or the chip that it has."""
+def standing_refusal(office: Office, request: Request, card: Card, data: CardData) -> str | None:
+    """What keeps the card from being used today: its status, expiry or chip, or a stripe that is not its."""
     refusal = card.refusal(request.now)
     if refusal is None and data.expiry_yymm and data.expiry_yymm != card.expiry_yymm:
         # An earlier plastic of the same account, or a forged one.
@@ -40,6 +40,9 @@ def standing_refusal(request: Request, card: Card, data: CardData) -> str | None
     is_plain_swipe = request.is_swiped and request.ic_condition == "0"
     if refusal is None and is_plain_swipe and data.service_code[:1] in CHIP_SERVICE:
         return "45"
+    if refusal is None and card.discretionary_sealed and data.service_code and request.is_swiped:
+        is_its_own = office.hsm.seal_discretionary(data.discretionary) == card.discretionary_sealed
+        return None if is_its_own else "59"
     return refusal
 
 
@@ -89,8 +92,16 @@ def pin_refusal(office: Office, request: Request, terminal: Terminal, card: Card
     return None if is_right else "55"
 
 
+def count_refusal(office: Office, request: Request, card: Card) -> str | None:
+    """65 when the card has been debited as often today as it may be; or None."""
+    if card.daily_count_max is None:
+        return None
+    used = office.payments.debits_of_day(office.hsm.seal_pan(card.pan), request.now)
+    return "65" if used >= card.daily_count_max else None
+
+
 def amount_refusal(office: Office, request: Request, card: Card) -> str | None:
-    """13 no amount, 12 another currency than the card's account has, 61 above the card's limit; or None."""
+    """13 no amount, 12 another currency than the account's, 61 above the card's limit; or None."""
     if request.amount_minor == 0:
         return "13"
     if request.text(49) != office.ledger.account(card.account_id).currency:

@@ -11,6 +11,8 @@ from enum import Enum
 from typing import Final
 
 from bank.errors import RecordError
+from wire.errors import AmountError
+from wire.money import parse_amount
 
 
 class FaultKind(Enum):
@@ -27,13 +29,19 @@ class FaultKind(Enum):
     WRONG_TRACE = "wrong-trace"  # F11 one too high, with a right MAC
     DELAY = "delay"  # the answer leaves `delay_ms` late
     DUPLICATE = "duplicate"  # the answer is sent twice
+    TRUNCATE = "truncate"  # half of the answer's frame, then the connection closes
+    SPLIT = "split"  # the answer's frame leaves in pieces of one byte
+    UNBALANCED = "unbalanced"  # a settlement's totals are said not to agree, whatever they are
     HEADER_DIGIT = "header-digit"  # `value` as processing requirement in the answer's header
     REFUSE_CONNECTION = "refuse-connection"  # the server hangs up on whoever connects
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault: what, for which messages ("" = any), how often (None = always), with which value."""
+    """One fault: what, for which messages ("" = any), how often (None = always), with which value.
+
+    `amount_minor`: only for messages with just this amount in F4; so an amount can stand for an answer.
+    """
 
     kind: FaultKind
     mti: str = ""
@@ -42,6 +50,7 @@ class Fault:
     skip: int = 0
     delay_ms: int = 0
     value: str = ""
+    amount_minor: int | None = None
 
 
 class _Armed:
@@ -52,9 +61,11 @@ class _Armed:
         self.skip_left = fault.skip
         self.count_left = fault.count
 
-    def strikes(self, mti: str, processing_code: str) -> bool:
+    def strikes(self, mti: str, processing_code: str, amount_minor: int) -> bool:
         """Whether this matching message is hit; counts it."""
         if self.fault.mti not in {"", mti} or self.fault.processing_code not in {"", processing_code}:
+            return False
+        if self.fault.amount_minor not in {None, amount_minor}:
             return False
         if self.skip_left > 0:
             self.skip_left -= 1
@@ -79,10 +90,12 @@ class BankFaults:
         """Disarm all of them."""
         self._armed.clear()
 
-    def take(self, kind: FaultKind, mti: str = "", processing_code: str = "") -> Fault | None:
+    def take(
+        self, kind: FaultKind, mti: str = "", processing_code: str = "", amount_minor: int = 0
+    ) -> Fault | None:
         """The fault of this kind that strikes this message, counted as used; or None."""
         for armed in self._armed:
-            if armed.fault.kind is kind and armed.strikes(mti, processing_code):
+            if armed.fault.kind is kind and armed.strikes(mti, processing_code, amount_minor):
                 return armed.fault
         return None
 
@@ -97,6 +110,8 @@ def parse_fault(text: str) -> Fault:
     61000
     >>> parse_fault("silent-after-posting:mti=0220,count=always").count is None
     True
+    >>> parse_fault("response-code:value=91,amount=91.00").amount_minor
+    9100
     """
     name, _, rest = text.partition(":")
     try:
@@ -105,7 +120,7 @@ def parse_fault(text: str) -> Fault:
         known = ", ".join(kind.value for kind in FaultKind)
         raise RecordError(f'there is no fault "{name}"; known are {known}') from None
     options = dict(option.partition("=")[::2] for option in rest.split(",") if option)
-    unknown = options.keys() - {"mti", "processing_code", "count", "skip", "delay_ms", "value"}
+    unknown = options.keys() - {"mti", "processing_code", "count", "skip", "delay_ms", "value", "amount"}
     if unknown:
         raise RecordError(f'fault {name} has no option "{min(unknown)}"')
     count = options.get("count", "1")
@@ -118,7 +133,10 @@ def parse_fault(text: str) -> Fault:
             skip=int(options.get("skip", "0")),
             delay_ms=int(options.get("delay_ms", "0")),
             value=options.get("value", ""),
+            amount_minor=parse_amount(options["amount"]) if "amount" in options else None,
         )
+    except AmountError:
+        raise RecordError(f"fault {name}: amount is a sum of money such as 12.34") from None
     except ValueError:
         raise RecordError(
             f"fault {name}: count, skip and delay_ms are whole numbers (count may be always)"

@@ -201,6 +201,10 @@ class Hsm:
             raise HsmError(f"a base derivation key has 16, 24 or 32 bytes, not {len(key)}")
         return self._seal(b"bdk", key)
 
+    def seal_discretionary(self, digits: str) -> bytes:
+        """The discretionary data of track 2 as it is stored, to be compared with what a stripe says."""
+        return self._seal(b"discretionary", digits.encode("ascii"))
+
     def seal_account(self, number: str) -> bytes:
         """The number of a merchant's own bank account as it is stored."""
         return self._seal(b"account", number.encode("ascii"))

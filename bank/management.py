@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from bank.answers import APPROVED, Outcome
+from bank.emv_downloads import DOWNLOADS
 from bank.hsm import KEY_LAYOUTS, KeyLayout
 from bank.merchants import Terminal
 from bank.office import Office
@@ -81,6 +82,9 @@ MANAGEMENT: Final[Mapping[tuple[str, str], ManagementHandler]] = {
     ("0800", "360"): send_parameters,
     ("0800", "364"): send_parameters,
     ("0800", "361"): end_download,
+    ("0800", "371"): end_download,
+    ("0800", "381"): end_download,
+    **DOWNLOADS,
     ("0500", "201"): settle,
     ("0320", "201"): take_details,
     ("0320", "000"): take_advice,

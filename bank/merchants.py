@@ -209,6 +209,26 @@ class Merchants:
             (terminal.mid, terminal.tid, clock_text(now), status),
         )
 
+    def demands(self, mid: str, tid: str) -> str:
+        """The digits of what the terminal is still asked to do, in their order."""
+        rows = self._store.rows(
+            "SELECT demand FROM terminal_demand WHERE mid = ? AND tid = ? ORDER BY demand", (mid, tid)
+        )
+        return "".join(row["demand"] for row in rows)
+
+    def demand(self, terminal: Terminal, digit: str) -> None:
+        """Ask the terminal to do what a digit of the header stands for, until it is done."""
+        self._store.execute(
+            "INSERT OR IGNORE INTO terminal_demand VALUES (?, ?, ?)", (terminal.mid, terminal.tid, digit)
+        )
+
+    def fulfil(self, terminal: Terminal, digit: str) -> None:
+        """The terminal has done it."""
+        self._store.execute(
+            "DELETE FROM terminal_demand WHERE mid = ? AND tid = ? AND demand = ?",
+            (terminal.mid, terminal.tid, digit),
+        )
+
     def status_of(self, terminal: Terminal) -> tuple[str, str] | None:
         """When the terminal said last how it is, and what it said; or None."""
         row = self._store.row(

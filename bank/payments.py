@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from typing import Final
 
@@ -151,6 +152,14 @@ class Payments:
             (mid, tid, batch),
         )
         return [_payment(row) for row in rows]
+
+    def debits_of_day(self, pan_sealed: bytes, now: datetime) -> int:
+        """How many purchases and holds of a card stand that were asked for on this day."""
+        return self._store.number(
+            "SELECT count(*) FROM payment WHERE pan_sealed = ? AND received_at >= ? AND state = 'approved'"
+            " AND kind IN ('purchase', 'authorisation', 'offline sale')",
+            (pan_sealed, clock_text(now)[:10]),
+        )
 
     def chosen(self, clause: str, values: Sequence[SqlValue]) -> list[Payment]:
         """The payments that a clause of SQL, written in this room, chooses; in the order of arrival."""

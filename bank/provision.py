@@ -15,13 +15,17 @@ from importlib import resources
 from pathlib import Path
 from typing import Final, TypeVar
 
+from bank.answers import SUCCESSES
 from bank.authoriser import Bank
 from bank.cards import PIN_TRIES_LIMIT, CardStatus, last_day
 from bank.entropy import Entropy, SeededEntropy
+from bank.entry_table import EntryTable
 from bank.errors import BankError, RecordError
 from bank.faults import BankFaults
 from bank.hsm import KEY_SCHEMES, MAC_ALGORITHMS, MASTER_KEY_BYTES, USUAL_MACS
 from bank.merchant_states import MerchantStatus
+from bank.qualifications import QUALIFICATIONS
+from bank.rates import DEFAULT_RATE, rates
 from bank.store import MEMORY
 from wire.money import parse_amount
 from wire.pan import Pan
@@ -34,7 +38,6 @@ DEMO_TID: Final = "12345678"
 
 assert len(DEMO_MASTER_KEY) == MASTER_KEY_BYTES
 
-T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
 
 
@@ -65,6 +68,10 @@ class CardSpec:
     pin_required: bool
     pin_tries_limit: int
     held_by_bank: bool
+    approval_code: str = "00"
+    partial_approval: bool = False
+    forbids: frozenset[str] = frozenset()
+    daily_count_max: int | None = None
 
     def __repr__(self) -> str:
         return f"CardSpec({self.name!r}, {self.plastic.pan.masked})"
@@ -96,6 +103,8 @@ class MerchantSpec:
     name_local: str
     status: MerchantStatus
     terminals: tuple[TerminalSpec, ...]
+    qualifications: frozenset[str] = frozenset(QUALIFICATIONS)
+    rate: str = DEFAULT_RATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +141,7 @@ def load_provision(path: Path | str | None = None) -> Provision:
 
 def provision_of(place: str, data: Mapping[str, object]) -> Provision:
     """What the tables of a file describe. `place` begins the errors. Raises RecordError, one line."""
-    top = _Table(place, data)
+    top = EntryTable(place, data)
     cards = tuple(_card(table) for table in top.tables("card", label="name"))
     merchants = tuple(_merchant(table) for table in top.tables("merchant", label="mid"))
     top.finish()
@@ -158,6 +167,8 @@ def fill(bank: Bank, provision: Provision, *, now: datetime) -> None:
             bank.merchants.add(
                 merchant.mid, merchant.name, name_local=merchant.name_local, status=merchant.status
             )
+            bank.merchants.set_qualifications(merchant.mid, merchant.qualifications)
+            bank.merchants.set_rate(merchant.mid, merchant.rate)
             for terminal in merchant.terminals:
                 added = bank.merchants.add_terminal(
                     merchant.mid,
@@ -186,6 +197,11 @@ def _issue(bank: Bank, card: CardSpec, now: datetime) -> None:
         amount_limit_minor=card.amount_limit_minor,
         pin_required=card.pin_required,
         pin_tries_limit=card.pin_tries_limit,
+        approval_code=card.approval_code,
+        partial_approval=card.partial_approval,
+        forbids=card.forbids,
+        daily_count_max=card.daily_count_max,
+        discretionary=card.plastic.discretionary,
     )
 
 
@@ -211,61 +227,7 @@ def demo_bank(
     return bank
 
 
-# --- reading tables, with errors that name the place ---------------------------------------------
-
-
-class _Table:
-    """A table of the file that knows where it stands and which keys were asked for."""
-
-    def __init__(self, place: str, values: Mapping[str, object]) -> None:
-        self.place = place
-        self._values = values
-        self._known: set[str] = set()
-
-    def wrong(self, key: str, text: str) -> RecordError:
-        """The error for a key; the caller raises it. Never quotes the value: it may be secret."""
-        return RecordError(f"{self.place}: {key}: {text}")
-
-    def value(self, key: str, kind: type[T], default: T | None = None) -> T:
-        """The value of `key`, of type `kind`; `default` if it is not there."""
-        self._known.add(key)
-        value = self._values.get(key, default)
-        if value is None:
-            raise self.wrong(key, "is missing")
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise self.wrong(key, f"must be a {_KIND_NAMES[kind]}")
-        return value
-
-    def parsed(self, key: str, parse: Callable[[str], T], default: str | None = None) -> T:
-        """The text under `key` as `parse` reads it; its ValueError becomes an error with the place."""
-        text = self.value(key, str, default)
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise self.wrong(key, str(error)) from None
-
-    def tables(self, key: str, *, label: str) -> list[_Table]:
-        """The list of tables under `key`; each is called by its value of `label`, or by its number."""
-        self._known.add(key)
-        found = self._values.get(key, [])
-        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-            raise self.wrong(key, f"write it as [[{key}]]")
-        return [
-            _Table(f'{self.place}: {key} "{one.get(label, number)}"', one)
-            for number, one in enumerate(found, 1)
-        ]
-
-    def finish(self) -> None:
-        """Refuse keys that nobody asked for: most likely they are misspelt."""
-        unknown = sorted(self._values.keys() - self._known)
-        if unknown:
-            raise self.wrong(unknown[0], "is not a known key")
-
-
-_KIND_NAMES: Final[Mapping[type, str]] = {str: "text in quotes", int: "whole number", bool: "true or false"}
-
-
-def _card(table: _Table) -> CardSpec:
+def _card(table: EntryTable) -> CardSpec:
     held_by_bank = table.value("held_by_bank", bool, default=True)
     pan = table.parsed("pan", Pan)
     if not pan.luhn_valid:
@@ -286,6 +248,10 @@ def _card(table: _Table) -> CardSpec:
         pin_required=table.value("pin_required", bool, default=True),
         pin_tries_limit=table.value("pin_tries", int, PIN_TRIES_LIMIT),
         held_by_bank=held_by_bank,
+        approval_code=table.parsed("approval", _one_word_of(tuple(sorted(SUCCESSES))), "00"),
+        partial_approval=table.value("partial", bool, default=False),
+        forbids=table.parsed("forbids", _qualifications, ""),
+        daily_count_max=table.value("daily_count", int, 0) or None,
     )
     if spec.pin_tries_limit < 1:
         raise table.wrong("pin_tries", "must be 1 or more")
@@ -293,19 +259,21 @@ def _card(table: _Table) -> CardSpec:
     return spec
 
 
-def _merchant(table: _Table) -> MerchantSpec:
+def _merchant(table: EntryTable) -> MerchantSpec:
     spec = MerchantSpec(
         mid=table.value("mid", str),
         name=table.value("name", str),
         name_local=table.value("name_local", str, ""),
         status=table.parsed("status", _one_of(MerchantStatus), "active"),
         terminals=tuple(_terminal(one) for one in table.tables("terminal", label="tid")),
+        qualifications=table.parsed("qualifications", _qualifications, ",".join(QUALIFICATIONS)),
+        rate=table.parsed("rate", _one_word_of(tuple(rates())), DEFAULT_RATE),
     )
     table.finish()
     return spec
 
 
-def _terminal(table: _Table) -> TerminalSpec:
+def _terminal(table: EntryTable) -> TerminalSpec:
     key_scheme = table.parsed("key_scheme", _one_word_of(KEY_SCHEMES), "master-session")
     spec = TerminalSpec(
         tid=table.value("tid", str),
@@ -343,6 +311,13 @@ def _one_word_of(words: tuple[str, ...]) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def _qualifications(text: str) -> frozenset[str]:
+    names = frozenset(one.strip() for one in text.split(",") if one.strip())
+    if names - set(QUALIFICATIONS):
+        raise ValueError(f"must be words of {', '.join(QUALIFICATIONS)}, with commas between them")
+    return names
 
 
 def parse_tmk(text: str) -> bytes:

@@ -49,11 +49,12 @@ class OriginalReference:
 
 @dataclass(frozen=True, slots=True)
 class CardData:
-    """What the request says about the card. `service_code` is empty when no track was sent."""
+    """What the request says about the card. The last two are empty when no track was sent."""
 
     pan: Pan
     expiry_yymm: str
     service_code: str
+    discretionary: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,7 @@ def read_card(request: Request, track2: str) -> CardData | None:
     try:
         if track2:
             track = Track2.parse(track2.upper().replace("D", "="))
-            return CardData(track.pan, track.expiry_yymm, track.service_code)
+            return CardData(track.pan, track.expiry_yymm, track.service_code, track.discretionary)
         return CardData(Pan(request.text(2)), request.text(14), "")
     except (TrackError, WireError):
         return None

@@ -17,7 +17,7 @@ from typing import Final
 from bank.authoriser import Bank, Reply
 from bank.errors import FrameError, ListenError, StoreError
 from bank.faults import FaultKind
-from wire.iso8583 import CodecError, FrameSplitter, frame
+from wire.iso8583 import CodecError, FrameSplitter
 
 LOOPBACK: Final = "127.0.0.1"
 IDLE_TIMEOUT_S: Final = 300.0
@@ -147,18 +147,23 @@ class BankServer(asyncio.AbstractServer):
         loop = asyncio.get_running_loop()
         for reply in replies:
             if reply.message and reply.delay_ms:
-                loop.call_later(reply.delay_ms / 1000, _write_late, writer, reply.message)
+                loop.call_later(reply.delay_ms / 1000, _write_late, writer, reply)
+            elif reply.in_pieces:
+                for piece in reply.frame():
+                    writer.write(bytes([piece]))
+                    await writer.drain()
+                    await asyncio.sleep(0)
             elif reply.message:
-                writer.write(frame(reply.message))
+                writer.write(reply.frame())
             if reply.close:
                 return False
         await writer.drain()
         return True
 
 
-def _write_late(writer: asyncio.StreamWriter, message: bytes) -> None:
+def _write_late(writer: asyncio.StreamWriter, reply: Reply) -> None:
     if not writer.is_closing():
-        writer.write(frame(message))
+        writer.write(reply.frame())
 
 
 async def serve(

@@ -28,14 +28,19 @@ ERROR: Final = 3
 _CARD_KINDS: Final = {True: "00", False: "01"}  # domestic, foreign
 
 
-def settle(office: Office, request: Request, terminal: Terminal) -> Outcome:
-    """0500: compare the terminal's totals with the register; the answer's field 48 has the results."""
+def settle(office: Office, request: Request, terminal: Terminal, *, unbalanced: bool = False) -> Outcome:
+    """0500: compare the terminal's totals with the register; the answer's field 48 has the results.
+
+    `unbalanced`: say that they differ whatever they are, as a bank that is told to misbehave does.
+    """
     claimed = _totals(request)
     if claimed is None:
         return refused_settlement(request)
     known = office.batches.find(terminal.mid, terminal.tid, request.batch)
     if known is None or known.state is not BatchState.CLOSED:
         known = _compare(office, request, terminal, claimed)
+        if unbalanced:
+            known = replace(known, domestic=NOT_BALANCED, foreign=NOT_BALANCED)
         office.batches.claim(known)
     answer = F48Totals(
         replace(claimed.domestic, result=known.domestic), replace(claimed.foreign, result=known.foreign)

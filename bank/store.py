@@ -21,7 +21,7 @@ from typing import Final
 
 from bank.errors import StoreError, StoreVersionError
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 MEMORY: Final = ":memory:"
 
 SqlValue = str | int | bytes | None

@@ -14,14 +14,14 @@ from typing import Final
 
 from bank.answers import APPROVED, Outcome
 from bank.cards import Card
-from bank.checks import amount_refusal, card_in, pin_refusal, standing_refusal
+from bank.checks import amount_refusal, card_in, count_refusal, pin_refusal, standing_refusal
 from bank.ledger import Hold, HoldState, PinState
 from bank.merchants import Terminal
 from bank.office import Office
 from bank.originals import find_original
 from bank.payments import Payment, PaymentKind
 from bank.plans import AmountRule, CardFrom, Effect, PinRule, Plan
-from bank.qualifications import lacks_qualification
+from bank.qualifications import QUALIFICATIONS, lacks_qualification
 from bank.request import Request
 from bank.schemes import organisation_of
 
@@ -78,7 +78,7 @@ def _with_card_and_original(case: Case, terminal: Terminal) -> tuple[Case, str]:
         card, data, refusal = card_in(office, request, terminal)
         case = replace(case, card=card)
         if card is not None and data is not None and plan.standing:
-            refusal = standing_refusal(request, card, data) or ""
+            refusal = standing_refusal(office, request, card, data) or ""
     refusal = refusal or _qualification(case)
     if refusal or plan.original is None:
         return case, refusal
@@ -92,10 +92,13 @@ def _with_card_and_original(case: Case, terminal: Terminal) -> tuple[Case, str]:
 
 
 def _qualification(case: Case) -> str:
-    """58 where the merchant's contract does not allow the transaction, the keying of a card, or the card."""
-    held = case.office.merchants.qualifications(case.request.mid)
+    """What the contract of the merchant (58) or that of the card (57) does not allow."""
     organisation = organisation_of(case.card.pan) if case.card else ""
-    return "58" if lacks_qualification(held, case.plan.kind, case.request, organisation) else ""
+    held = case.office.merchants.qualifications(case.request.mid)
+    if lacks_qualification(held, case.plan.kind, case.request, organisation):
+        return "58"
+    allowed = frozenset(QUALIFICATIONS) - (case.card.forbids if case.card else frozenset())
+    return "57" if lacks_qualification(allowed, case.plan.kind, case.request, organisation) else ""
 
 
 def _hold_refusal(plan: Plan, hold: Hold | None) -> str:
@@ -128,7 +131,8 @@ def _amount(case: Case) -> str | None:
     """What F4 may be: by the card where the plan looks at funds, and compared with the original."""
     if case.plan.funds:
         assert case.card is not None
-        return amount_refusal(case.office, case.request, case.card)
+        refusal = amount_refusal(case.office, case.request, case.card)
+        return refusal or count_refusal(case.office, case.request, case.card)
     if case.plan.original is None or case.original is None:
         return None
     return _AMOUNTS[case.plan.original.amount](case, case.original)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bank.authoriser import Bank
     from bank.faults import BankFaults
+    from bank.merchants import Terminal
 
 # --- opening a bank ---------------------------------------------------------------------------------
 
@@ -315,22 +316,49 @@ def terminal_list(args: argparse.Namespace) -> int:
 
 def terminal_show(args: argparse.Namespace) -> int:
     """Show a terminal."""
-    from bank.errors import RecordError
     from tools.bank_views import show_one, terminal_row
 
     with closing(open_bank(args)) as bank:
-        found = [
-            terminal
-            for terminal in bank.merchants.terminals()
-            if terminal.tid == args.tid and args.mid in {None, terminal.mid}
-        ]
-        if len(found) != 1:
-            raise RecordError(
-                f"{len(found)} merchants have a terminal {args.tid}: choose one with --mid"
-                if found
-                else f"there is no terminal {args.tid}"
-            )
-        return show_one(terminal_row(bank, found[0]), as_json=args.json)
+        return show_one(terminal_row(bank, _terminal_of(bank, args)), as_json=args.json)
+
+
+def terminal_issue(args: argparse.Namespace) -> int:
+    """Issue a terminal."""
+    from tools.key_letters import write_components
+
+    with closing(open_bank(args)) as bank, bank.store.transaction():
+        bank.files.merchant(args.mid)
+        issued = bank.files.issue_terminal(args.mid)
+        write_components(args.components, issued)
+        print(f"terminal {issued.terminal.tid}, key check value {issued.check_value.hex().upper()}")
+    return 0
+
+
+def terminal_demand(args: argparse.Namespace) -> int:
+    """Ask a terminal for something."""
+    from bank.demands import DEMANDS
+
+    with closing(open_bank(args)) as bank, bank.store.transaction():
+        bank.merchants.demand(_terminal_of(bank, args), DEMANDS[args.what])
+    return 0
+
+
+def _terminal_of(bank: Bank, args: argparse.Namespace) -> Terminal:
+    """The terminal that the arguments name. Raises RecordError."""
+    from bank.errors import RecordError
+
+    found = [
+        terminal
+        for terminal in bank.merchants.terminals()
+        if terminal.tid == args.tid and args.mid in {None, terminal.mid}
+    ]
+    if len(found) != 1:
+        raise RecordError(
+            f"{len(found)} merchants have a terminal {args.tid}: choose one with --mid"
+            if found
+            else f"there is no terminal {args.tid}"
+        )
+    return found[0]
 
 
 def ledger_list(args: argparse.Namespace) -> int:

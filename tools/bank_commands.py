@@ -6,6 +6,8 @@ arguments to an exit code; an error that it raises is made one line by `tools.cl
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tools import bank_actions as actions
 from tools.bank_merchants import register_merchants
 from tools.bank_parsers import Subparsers, add_db, add_view, command, group
@@ -111,7 +113,9 @@ def _register_cards(groups: Subparsers) -> None:
     )
     parser.add_argument("name")
     parser.add_argument(
-        "--status", metavar="STATUS", help="active, pick_up, inactive, lost, stolen, restricted"
+        "--status",
+        metavar="STATUS",
+        help="active, referred, pick_up, inactive, fraud, lost, stolen, restricted",
     )
     parser.add_argument("--unblock-pin", action="store_true", help="forget the wrong PINs so far")
     add_db(parser)
@@ -171,6 +175,31 @@ def _register_terminals(groups: Subparsers) -> None:
     parser.add_argument("tid")
     parser.add_argument("--mid", help="needed when several merchants have this terminal number")
     add_view(parser)
+    _register_terminal_orders(terminals)
+
+
+def _register_terminal_orders(terminals: Subparsers) -> None:
+    parser = command(
+        terminals,
+        "issue",
+        actions.terminal_issue,
+        "give a merchant one more terminal, with a number and the components of a new master key",
+        "terminal issue --mid 898320154110002 --components keys/ --db my-bank.db",
+    )
+    parser.add_argument("--mid", required=True, help="its merchant")
+    parser.add_argument("--components", required=True, type=Path, metavar="FOLDER")
+    add_db(parser)
+    parser = command(
+        terminals,
+        "demand",
+        actions.terminal_demand,
+        "ask a terminal, with its next answers, to do something",
+        "terminal demand 12345678 parameters --db my-bank.db",
+    )
+    parser.add_argument("tid")
+    parser.add_argument("what", choices=("parameters", "status", "sign-in", "keys", "aids"))
+    parser.add_argument("--mid", help="needed when several merchants have this terminal number")
+    add_db(parser)
 
 
 def _register_ledger(groups: Subparsers) -> None:

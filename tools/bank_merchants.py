@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import os
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,7 +13,7 @@ from tools.bank_parsers import Subparsers, add_db, add_view, command, group
 
 if TYPE_CHECKING:
     from bank.authoriser import Bank
-    from bank.merchant_files import Application, IssuedTerminal, Paper
+    from bank.merchant_files import Application, Paper
 
 STEPS: Final = {
     "review": "take up an application: somebody of the bank examines it",
@@ -157,6 +156,7 @@ def take_step(args: argparse.Namespace) -> int:
     """Amend, review, approve, reject, suspend, resume or close."""
     from bank.merchant_states import MerchantEvent
     from bank.server import wall_clock
+    from tools.key_letters import write_components
 
     application = _application(args) if hasattr(args, "document") else None
     folder: Path | None = getattr(args, "components", None)
@@ -171,7 +171,7 @@ def take_step(args: argparse.Namespace) -> int:
         )
         if folder is not None and bank.files.issued is not None:
             # Before the commit: a key whose components could not be written is no key.
-            _write_components(folder, bank.files.issued)
+            write_components(folder, bank.files.issued)
         return _tell(bank, merchant.mid, args)
 
 
@@ -207,7 +207,7 @@ def _tell(bank: Bank, mid: str, args: argparse.Namespace) -> int:
         return show_one(merchant_file(bank, merchant), as_json=True)
     print(f"merchant {mid} {merchant.name}: {merchant.status.value}")
     if issued is not None:
-        print(f"terminal {issued.terminal.tid}, key check value {issued.check_value[:4].hex().upper()}")
+        print(f"terminal {issued.terminal.tid}, key check value {issued.check_value.hex().upper()}")
         print(f"{len(issued.components)} components in {args.components}: one for each custodian")
     return 0
 
@@ -242,18 +242,3 @@ def _paper(text: str) -> Paper:
         return Paper.of(kind, reference, Path(file).read_bytes())
     except OSError as error:
         raise RecordError(f"--document: cannot read {file}: {error.strerror}") from None
-
-
-def _write_components(folder: Path, issued: IssuedTerminal) -> None:
-    """A file for each custodian. Raises RecordError when one is there already or cannot be written."""
-    from bank.errors import RecordError
-
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for number, line in enumerate(issued.component_lines(), 1):
-        path = folder / f"{issued.terminal.tid}-component-{number}.txt"
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except OSError as error:
-            raise RecordError(f"cannot write {path}: {error.strerror}") from None
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(line + "\n")

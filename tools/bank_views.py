@@ -9,6 +9,7 @@ from dataclasses import asdict
 from bank.authoriser import Bank
 from bank.batches import Batch
 from bank.cards import Card
+from bank.demands import DEMANDS
 from bank.ledger import Account, Audit, Posting
 from bank.merchants import Merchant, Terminal
 from bank.payouts import Payout
@@ -87,12 +88,16 @@ def merchant_file(bank: Bank, merchant: Merchant) -> Row:
 def terminal_row(bank: Bank, terminal: Terminal) -> Row:
     """A terminal; its key is shown by check value only."""
     totals = bank.batch_totals(terminal.tid, terminal.mid, terminal.batch)
+    demands = bank.merchants.demands(terminal.mid, terminal.tid)
+    status = bank.merchants.status_of(terminal)
     return {
         "tid": terminal.tid,
         "mid": terminal.mid,
         "batch": terminal.batch,
         "signed_in": terminal.signed_in,
         "key_layout": terminal.key_layout,
+        "demands": [what for what, digit in DEMANDS.items() if digit in demands],
+        "status": status[1] if status else None,
         "tmk_index": terminal.tmk_index,
         "tmk_check_value": bank.hsm.tmk_check_value(terminal.tmk_sealed).hex().upper(),
         "batch_debit_count": totals.debit_count,

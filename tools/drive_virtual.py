@@ -25,7 +25,7 @@ from host_link.line import DuplexLine, Line
 from host_link.relay import Action, CloseBank, Connect, Relay, SendToBank, SendToTerminal
 from host_link.session import Session
 from tools.drive import T, Tap
-from wire.iso8583 import FrameSplitter, frame
+from wire.iso8583 import FrameSplitter
 
 BANK_DELAY_MS = 5
 
@@ -93,9 +93,10 @@ class _BankLine:
         def deliver() -> list[Action]:
             if generation != self._generation:
                 return []
+            if reply.close:
+                self.break_off(relay)
             if reply.message:
-                return relay.on_bank_bytes(frame(reply.message), now_ms=self._clock.monotonic_ms())
-            self.break_off(relay)
+                return relay.on_bank_bytes(reply.frame(), now_ms=self._clock.monotonic_ms())
             return []
 
         self._later(BANK_DELAY_MS + reply.delay_ms, deliver)

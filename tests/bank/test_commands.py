@@ -27,7 +27,7 @@ def run(*arguments: str) -> int:
 def db(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
     path = str(tmp_path / "bank.db")
     assert run("init", "--db", path, "--demo") == 0
-    assert "cards: 5, terminals: 1\n" in capsys.readouterr().out
+    assert "cards: 8, terminals: 1\n" in capsys.readouterr().out
     return path
 
 
@@ -38,17 +38,19 @@ def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
 
 def test_listings_in_json(db: str, capsys: pytest.CaptureFixture[str]) -> None:
     cards = shown(capsys, "card", "list", "--db", db)
-    assert [card["name"] for card in cards] == ["expired", "good", "limited", "lost", "poor"]
+    assert [card["name"] for card in cards] == [
+        *("expired", "foreign", "good", "limited", "lost", "partial", "poor", "vip")
+    ]
     assert shown(capsys, "card", "show", "good", "--db", db)["pan"] == GOOD_PAN.masked
     assert shown(capsys, "account", "show", "card good", "--db", db)["balance_minor"] == 1_000_000
-    assert len(shown(capsys, "account", "list", "--db", db)) == 7
+    assert len(shown(capsys, "account", "list", "--db", db)) == 10
     assert shown(capsys, "merchant", "list", "--db", db)[0]["name_local"] == "小样咖啡馆"
     assert shown(capsys, "merchant", "show", "898320154110001", "--db", db)["status"] == "active"
     terminal = shown(capsys, "terminal", "show", "12345678", "--db", db)
     assert shown(capsys, "terminal", "list", "--db", db) == [terminal]
     assert (terminal["tmk_check_value"], terminal["signed_in"]) == ("491510CA", False)
     postings = shown(capsys, "ledger", "list", "--db", db)
-    assert len(postings) == 5
+    assert len(postings) == 8
     assert shown(capsys, "ledger", "show", "1", "--db", db) == postings[0]
     assert shown(capsys, "ledger", "verify", "--db", db)["ok"] is True
 
@@ -95,6 +97,21 @@ def test_merchants_terminals_and_accounts_are_created(
     assert shown(capsys, "account", "show", "fees", "--db", db)["kind"] == "merchant"
     monkeypatch.setattr("sys.stdin", io.StringIO("1234\n"))
     assert run("terminal", "create", "00000003", "--mid", "898320154110002", "--tmk-stdin", "--db", db) == 2
+
+
+def test_a_terminal_is_issued_and_asked_for_something(
+    db: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    issue = ["terminal", "issue", "--mid", "898320154110001", "--components", f"{tmp_path}/keys", "--db", db]
+    assert run(*issue) == 0
+    assert capsys.readouterr().out.startswith("terminal 10000001, key check value ")
+    assert len(list((tmp_path / "keys").iterdir())) == 2
+    assert run("terminal", "demand", "10000001", "parameters", "--db", db) == 0
+    assert run("terminal", "demand", "10000001", "status", "--db", db) == 0
+    shown_now = shown(capsys, "terminal", "show", "10000001", "--db", db)
+    assert (shown_now["demands"], shown_now["status"]) == (["parameters", "status"], None)
+    assert run("terminal", "demand", "1", "status", "--db", db) == 2
+    assert run(*issue[:3], "1", *issue[4:]) == 2
 
 
 def test_the_master_key_is_for_the_owner_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

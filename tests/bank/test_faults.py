@@ -5,7 +5,9 @@ import pytest
 from bank.authoriser import Reply
 from bank.errors import RecordError
 from bank.faults import BankFaults, Fault, FaultKind, parse_fault
+from tests.bank.clerk import Clerk, results
 from tests.bank.till import UNIONPAY, Till
+from wire.iso8583.private import Totals
 
 OPENING_MINOR = 1_000_000
 
@@ -74,6 +76,33 @@ def test_delay_duplicate_and_hanging_up(till: Till) -> None:
         assert len(till.bank.open_holds()) == holds
 
 
+def test_a_fault_may_wait_for_an_amount(till: Till) -> None:
+    till.bank.faults.add(Fault(FaultKind.RESPONSE_CODE, value="91", amount_minor=9100, count=None))
+    assert [till.purchase(amount_minor=amount).text(39) for amount in (9099, 9100, 9101, 9100)] == [
+        *("00", "91", "00", "91")
+    ]
+
+
+def test_a_truncated_answer_has_half_its_bytes_and_a_split_one_all(till: Till) -> None:
+    till.bank.faults.add(Fault(FaultKind.TRUNCATE))
+    [cut] = till.bank.handle(till.pack("0100", till.authorise_fields()), now=till.now)
+    told, whole = int.from_bytes(cut.frame()[:2], "big"), len(cut.message) + cut.lost_bytes
+    assert (told, len(cut.frame()) - 2, cut.close) == (whole, whole // 2, True)
+    till.bank.faults.add(Fault(FaultKind.SPLIT))
+    [split] = till.bank.handle(till.pack("0100", till.authorise_fields()), now=till.now)
+    assert split.in_pieces
+    assert UNIONPAY.decode(split.message).text(39) == "00"
+
+
+def test_a_settlement_that_agrees_may_be_said_not_to(clerk: Clerk) -> None:
+    clerk.bank.faults.add(Fault(FaultKind.UNBALANCED))
+    assert results(clerk.settle(Totals())) == (2, 2)
+    clerk.bank.faults.add(Fault(FaultKind.RESPONSE_CODE, mti="0500", value="96"))
+    refused = clerk.settle(Totals())
+    assert (results(refused), 39 in refused.fields) == ((3, 3), False)
+    assert results(clerk.settle(Totals())) == (1, 1)
+
+
 def test_faults_without_end_and_clearing_them() -> None:
     faults = BankFaults(Fault(FaultKind.WRONG_MAC, count=None))
     assert all(faults.take(FaultKind.WRONG_MAC, "0200") for _ in range(10))
@@ -88,9 +117,12 @@ def test_faults_as_text() -> None:
         FaultKind.DELAY, mti="0200", delay_ms=500, count=None, skip=2
     )
     assert parse_fault("response-code:value=91,processing_code=000000").value == "91"
+    assert parse_fault("truncate:amount=91.00").amount_minor == 9100
 
 
-@pytest.mark.parametrize("text", ["", "rain", "delay:delay_ms=soon", "delay:colour=red", "response-code"])
+@pytest.mark.parametrize(
+    "text", ["", "rain", "delay:delay_ms=soon", "delay:amount=much", "delay:colour=red", "response-code"]
+)
 def test_wrong_texts_are_refused_in_one_line(text: str) -> None:
     with pytest.raises(RecordError) as caught:
         parse_fault(text)

@@ -84,6 +84,20 @@ def test_a_message_in_single_bytes_and_three_in_one_piece(fresh_till: Till) -> N
     over_loopback(fresh_till, story)
 
 
+def test_an_answer_in_pieces_arrives_whole_and_a_truncated_one_is_the_end(fresh_till: Till) -> None:
+    async def story(server: BankServer) -> None:
+        reader, writer = await connect(server)
+        fresh_till.bank.faults.add(Fault(FaultKind.SPLIT))
+        writer.write(frame(echo_message(fresh_till)))
+        assert (await receive(reader)).text(39) == "00"
+        fresh_till.bank.faults.add(Fault(FaultKind.TRUNCATE))
+        writer.write(frame(echo_message(fresh_till)))
+        rest = await reader.read()
+        assert 0 < len(rest) - 2 < int.from_bytes(rest[:2], "big")
+
+    over_loopback(fresh_till, story)
+
+
 def test_a_payment_over_tcp_by_two_connections(till: Till) -> None:
     async def story(server: BankServer) -> None:
         reader, writer = await connect(server)
