@@ -13,7 +13,7 @@ from bank.errors import RecordError
 from bank.hsm import Hsm
 from bank.ledger import AccountKind, Ledger
 from bank.qualifications import QUALIFICATIONS
-from bank.store import BankStore
+from bank.store import BankStore, SqlValue
 from wire.pan import Pan
 
 PIN_TRIES_LIMIT = 3
@@ -45,12 +45,33 @@ REFUSALS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """A card of this bank. `pan` masks itself; `pin_offset` is no PIN, but is kept out of the repr too.
+class CardTerms:
+    """What an issuer has agreed for a card.
 
     `approval_code`: what its approvals say in F39, 00 or a flawed success. `partial_approval`: whether a
     part of an amount is approved where all of it is not there, if the terminal takes that. `forbids`: what
     its issuer allows nowhere, in the words of `bank.qualifications`. `daily_count_max`: debits a day.
+    """
+
+    approval_code: str = APPROVED
+    partial_approval: bool = False
+    forbids: frozenset[str] = frozenset()
+    daily_count_max: int | None = None
+
+    def check(self, name: str) -> None:
+        """Raise RecordError when a word or a code in them is none."""
+        unknown = sorted(self.forbids - set(QUALIFICATIONS))
+        if unknown:
+            known = ", ".join(QUALIFICATIONS)
+            raise RecordError(f'card "{name}" cannot forbid "{unknown[0]}"; known are {known}')
+        if self.approval_code not in SUCCESSES:
+            raise RecordError(f'card "{name}": an approval says one of {", ".join(sorted(SUCCESSES))}')
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card of this bank. `pan` masks itself; `pin_offset` is no PIN, but is kept out of the repr too.
+
     `discretionary_sealed`: the end of track 2, with the card verification value, as the HSM seals it.
     """
 
@@ -66,10 +87,7 @@ class Card:
     pin_tries_limit: int
     amount_limit_minor: int | None
     account_id: int
-    approval_code: str = APPROVED
-    partial_approval: bool = False
-    forbids: frozenset[str] = frozenset()
-    daily_count_max: int | None = None
+    terms: CardTerms = CardTerms()
     discretionary_sealed: bytes | None = None
 
     def __repr__(self) -> str:
@@ -125,10 +143,7 @@ class Cards:
         amount_limit_minor: int | None = None,
         pin_required: bool = True,
         pin_tries_limit: int = PIN_TRIES_LIMIT,
-        approval_code: str = APPROVED,
-        partial_approval: bool = False,
-        forbids: frozenset[str] = frozenset(),
-        daily_count_max: int | None = None,
+        terms: CardTerms = CardTerms(),
         discretionary: str = "",
     ) -> Card:
         """Issue a card with an account of its own, funded from clearing. The PIN is kept as an offset only.
@@ -138,12 +153,7 @@ class Cards:
         self._check(name, pan, expiry_yymm, service_code)
         if balance_minor < 0 or pin_tries_limit < 1:
             raise RecordError(f'card "{name}" cannot start with a negative balance or without PIN tries')
-        unknown = sorted(forbids - set(QUALIFICATIONS))
-        if unknown:
-            known = ", ".join(QUALIFICATIONS)
-            raise RecordError(f'card "{name}" cannot forbid "{unknown[0]}"; known are {known}')
-        if approval_code not in SUCCESSES:
-            raise RecordError(f'card "{name}": an approval says one of {", ".join(sorted(SUCCESSES))}')
+        terms.check(name)
         account_id = self._ledger.open_account(f"card {name}", AccountKind.CARDHOLDER)
         if balance_minor:
             self._ledger.transfer(
@@ -170,10 +180,7 @@ class Cards:
                 pin_tries_limit,
                 amount_limit_minor,
                 account_id,
-                approval_code,
-                int(partial_approval),
-                ",".join(sorted(forbids)),
-                daily_count_max,
+                *_stored(terms),
                 self._hsm.seal_discretionary(discretionary) if discretionary else None,
             ),
         )
@@ -220,15 +227,14 @@ class Cards:
         self.named(name)
         self._store.execute("UPDATE card SET status = ? WHERE name = ?", (status.value, name))
 
-    def set_approval(self, card: Card, *, code: str | None = None, partial: bool | None = None) -> None:
-        """Change what the card's approvals say, and whether a part of an amount is approved."""
+    def set_terms(self, name: str, terms: CardTerms) -> None:
+        """Change what was agreed for a card. Raises RecordError."""
+        terms.check(name)
+        self.named(name)
         self._store.execute(
-            "UPDATE card SET approval_code = ?, partial_approval = ? WHERE name = ?",
-            (
-                code or card.approval_code,
-                int(card.partial_approval if partial is None else partial),
-                card.name,
-            ),
+            "UPDATE card SET approval_code = ?, partial_approval = ?, forbids = ?, daily_count_max = ?"
+            " WHERE name = ?",
+            (*_stored(terms), name),
         )
 
     def set_pin_tries_used(self, card: Card, tries_used: int) -> None:
@@ -249,9 +255,17 @@ class Cards:
             pin_tries_limit=row["pin_tries_limit"],
             amount_limit_minor=row["amount_limit_minor"],
             account_id=row["account_id"],
-            approval_code=row["approval_code"],
-            partial_approval=bool(row["partial_approval"]),
-            forbids=frozenset(filter(None, row["forbids"].split(","))),
-            daily_count_max=row["daily_count_max"],
+            terms=CardTerms(
+                row["approval_code"],
+                bool(row["partial_approval"]),
+                frozenset(filter(None, row["forbids"].split(","))),
+                row["daily_count_max"],
+            ),
             discretionary_sealed=row["discretionary_sealed"],
         )
+
+
+def _stored(terms: CardTerms) -> tuple[SqlValue, ...]:
+    """The columns approval_code, partial_approval, forbids, daily_count_max."""
+    forbids = ",".join(sorted(terms.forbids))
+    return (terms.approval_code, int(terms.partial_approval), forbids, terms.daily_count_max)

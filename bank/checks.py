@@ -94,10 +94,10 @@ def pin_refusal(office: Office, request: Request, terminal: Terminal, card: Card
 
 def count_refusal(office: Office, request: Request, card: Card) -> str | None:
     """65 when the card has been debited as often today as it may be; or None."""
-    if card.daily_count_max is None:
+    if card.terms.daily_count_max is None:
         return None
     used = office.payments.debits_of_day(office.hsm.seal_pan(card.pan), request.now)
-    return "65" if used >= card.daily_count_max else None
+    return "65" if used >= card.terms.daily_count_max else None
 
 
 def amount_refusal(office: Office, request: Request, card: Card) -> str | None:

@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 
 from bank.answers import SUCCESSES
 from bank.authoriser import Bank
-from bank.cards import PIN_TRIES_LIMIT, CardStatus, last_day
+from bank.cards import PIN_TRIES_LIMIT, CardStatus, CardTerms, last_day
 from bank.entropy import Entropy, SeededEntropy
 from bank.entry_table import EntryTable
 from bank.errors import BankError, RecordError
@@ -68,10 +68,7 @@ class CardSpec:
     pin_required: bool
     pin_tries_limit: int
     held_by_bank: bool
-    approval_code: str = "00"
-    partial_approval: bool = False
-    forbids: frozenset[str] = frozenset()
-    daily_count_max: int | None = None
+    terms: CardTerms
 
     def __repr__(self) -> str:
         return f"CardSpec({self.name!r}, {self.plastic.pan.masked})"
@@ -197,10 +194,7 @@ def _issue(bank: Bank, card: CardSpec, now: datetime) -> None:
         amount_limit_minor=card.amount_limit_minor,
         pin_required=card.pin_required,
         pin_tries_limit=card.pin_tries_limit,
-        approval_code=card.approval_code,
-        partial_approval=card.partial_approval,
-        forbids=card.forbids,
-        daily_count_max=card.daily_count_max,
+        terms=card.terms,
         discretionary=card.plastic.discretionary,
     )
 
@@ -248,10 +242,12 @@ def _card(table: EntryTable) -> CardSpec:
         pin_required=table.value("pin_required", bool, default=True),
         pin_tries_limit=table.value("pin_tries", int, PIN_TRIES_LIMIT),
         held_by_bank=held_by_bank,
-        approval_code=table.parsed("approval", _one_word_of(tuple(sorted(SUCCESSES))), "00"),
-        partial_approval=table.value("partial", bool, default=False),
-        forbids=table.parsed("forbids", _qualifications, ""),
-        daily_count_max=table.value("daily_count", int, 0) or None,
+        terms=CardTerms(
+            approval_code=table.parsed("approval", _one_word_of(tuple(sorted(SUCCESSES))), "00"),
+            partial_approval=table.value("partial", bool, default=False),
+            forbids=table.parsed("forbids", _qualifications, ""),
+            daily_count_max=table.value("daily_count", int, 0) or None,
+        ),
     )
     if spec.pin_tries_limit < 1:
         raise table.wrong("pin_tries", "must be 1 or more")

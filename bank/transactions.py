@@ -97,7 +97,7 @@ def _qualification(case: Case) -> str:
     held = case.office.merchants.qualifications(case.request.mid)
     if lacks_qualification(held, case.plan.kind, case.request, organisation):
         return "58"
-    allowed = frozenset(QUALIFICATIONS) - (case.card.forbids if case.card else frozenset())
+    allowed = frozenset(QUALIFICATIONS) - (case.card.terms.forbids if case.card else frozenset())
     return "57" if lacks_qualification(allowed, case.plan.kind, case.request, organisation) else ""
 
 
@@ -194,7 +194,7 @@ def _with_funds(case: Case, *, part: bool) -> tuple[Case, str]:
         return replace(case, amount_minor=case.amount_minor // 2), ""
     if case.amount_minor <= available_minor:
         return case, ""
-    may_be_part = case.plan.partial and case.request.takes_partial and case.card.partial_approval
+    may_be_part = case.plan.partial and case.request.takes_partial and case.card.terms.partial_approval
     if may_be_part and available_minor > 0:
         return replace(case, amount_minor=available_minor), ""
     return case, "51"
@@ -266,7 +266,7 @@ def _approved(case: Case) -> Outcome:
     if case.amount_minor < case.request.amount_minor and case.plan.partial:
         code, fields = _PARTIAL, {4: f"{case.amount_minor:012d}"}
     elif case.plan.standing and case.card is not None:
-        code = case.card.approval_code
+        code = case.card.terms.approval_code
     return Outcome(
         code,
         auth_code=_auth_code(case),

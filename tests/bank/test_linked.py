@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from bank.cards import CardTerms
 from tests.bank.clerk import Clerk
 from tests.bank.till import without
 from wire.iso8583 import IsoMessage
@@ -281,7 +282,7 @@ def test_what_the_bank_has_no_plan_for_is_not_supported(clerk: Clerk, selector: 
 
 def test_a_part_is_approved_where_card_and_terminal_allow_it(clerk: Clerk) -> None:
     with clerk.bank.store.transaction():
-        clerk.bank.cards.set_approval(clerk.bank.cards.named("poor"), partial=True)
+        clerk.bank.cards.set_terms("poor", CardTerms(partial_approval=True))
     assert code(clerk.purchase("poor", 150)) == "51"
     fields = clerk.purchase_fields("poor", 150)
     fields |= {60: f"22{clerk.batch}000201"}
@@ -296,7 +297,7 @@ def test_a_part_is_approved_where_card_and_terminal_allow_it(clerk: Clerk) -> No
 @pytest.mark.parametrize("success", ["11", "A2", "A4", "A5", "A6"])
 def test_a_flawed_success_is_done(clerk: Clerk, success: str) -> None:
     with clerk.bank.store.transaction():
-        clerk.bank.cards.set_approval(clerk.bank.cards.named("good"), code=success)
+        clerk.bank.cards.set_terms("good", CardTerms(approval_code=success))
     sold = clerk.purchase(amount_minor=1234)
     assert code(sold) == success
     assert clerk.mac_is_right(sold)

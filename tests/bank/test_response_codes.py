@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from bank.answers import SUCCESSES
-from bank.cards import CardStatus
+from bank.cards import CardStatus, CardTerms
 from bank.faults import parse_fault
 from bank.merchant_states import MerchantStatus
 from bank.qualifications import QUALIFICATIONS
@@ -48,7 +48,7 @@ def status(code: CardStatus) -> Callable[[Clerk], IsoMessage]:
 def approving(code: str) -> Callable[[Clerk], IsoMessage]:
     def ask(clerk: Clerk) -> IsoMessage:
         with clerk.bank.store.transaction():
-            clerk.bank.cards.set_approval(clerk.bank.cards.named("good"), code=code)
+            clerk.bank.cards.set_terms("good", CardTerms(approval_code=code))
         return clerk.purchase()
 
     return ask
@@ -62,7 +62,7 @@ def suspended(clerk: Clerk) -> IsoMessage:
 
 def partial(clerk: Clerk) -> IsoMessage:
     with clerk.bank.store.transaction():
-        clerk.bank.cards.set_approval(clerk.bank.cards.named("poor"), partial=True)
+        clerk.bank.cards.set_terms("poor", CardTerms(partial_approval=True))
     return clerk.ask("0200", clerk.purchase_fields("poor", 150) | {60: f"22{clerk.batch}000201"})
 
 
@@ -105,7 +105,7 @@ def wrong_pins_of_another_issuer(clerk: Clerk) -> IsoMessage:
 
 def forbidden_to_card(clerk: Clerk) -> IsoMessage:
     with clerk.bank.store.transaction():
-        clerk.bank.store.execute("UPDATE card SET forbids = 'preauth,purchase' WHERE name = 'good'")
+        clerk.bank.cards.set_terms("good", CardTerms(forbids=frozenset({"preauth", "purchase"})))
     return clerk.purchase()
 
 
@@ -117,7 +117,7 @@ def forbidden_to_merchant(clerk: Clerk) -> IsoMessage:
 
 def too_often(clerk: Clerk) -> IsoMessage:
     with clerk.bank.store.transaction():
-        clerk.bank.store.execute("UPDATE card SET daily_count_max = 2 WHERE name = 'good'")
+        clerk.bank.cards.set_terms("good", CardTerms(daily_count_max=2))
     assert [clerk.purchase().text(39) for _ in range(2)] == ["00", "00"]
     refused = clerk.purchase()
     clerk.later(days=1)
