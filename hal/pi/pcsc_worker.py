@@ -128,10 +128,19 @@ class PcscWorker:
             return
         if code != 0:
             self._see(Presence(present=False, count=-1))
+            self._find_again(code)
             return
         _, self._state, _ = states[0]
         present = bool(self._state & self._scard.SCARD_STATE_PRESENT)
         self._see(Presence(present, self._state >> 16 & 0xFFFF))
+
+    def _find_again(self, code: int) -> None:
+        """A pcscd that was started anew knows nothing of the context from before."""
+        scard = self._scard
+        if code in {scard.SCARD_E_NO_SERVICE, scard.SCARD_E_SERVICE_STOPPED, scard.SCARD_E_INVALID_HANDLE}:
+            code, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+            if code == 0:
+                self._context, self._card = context, None
 
     def _see(self, presence: Presence) -> None:
         if presence != self._presence:

@@ -25,7 +25,7 @@ from hal.smart_card import (
     CommandApdu,
     Reset,
 )
-from tests.hal.pcscd import TWIN, pcscd, twin_entry, wait_for_readers, why_not
+from tests.hal.pcscd import TWIN, VPCD, VpcdHand, pcscd, twin_entry, vpcd_entry, wait_for_readers, why_not
 from tests.hal.reader_on_pty import ReaderOnPty
 from tests.hal.slots import RealTimeRig, SlotRig, pcsc_rig
 from wire.iso7816.atr import InterfaceBytes
@@ -57,6 +57,31 @@ def test_a_card_of_t1_through_pcscd() -> None:
             PcscSlot(SystemClock(), reader="nobody").open()
         with pytest.raises(DeviceMissing, match="several card readers"):
             PcscSlot(SystemClock()).open()
+
+
+def test_pcscd_goes_and_comes_back(tmp_path: Path) -> None:
+    if reason := why_not(VPCD):
+        pytest.skip(reason)
+    clock = SystemClock()
+    slot = PcscSlot(clock, reader="Chip Reader 00 00")
+    with contextlib.ExitStack() as stack:
+        stack.callback(slot.close)
+        with pcscd(tmp_path / "first", vpcd_entry()) as pid, contextlib.closing(VpcdHand(pid)) as hand:
+            wait_for_readers()
+            slot.open()
+            rig = RealTimeRig(slot, clock, hand, ATR_T0)
+            rig.insert(FileCard())
+            rig.power_on()
+        assert ChipRemoved() in rig.settle(ChipRemoved)
+        assert slot.self_test().detail == "the card reader is gone"
+        slot.power_on()
+        assert rig.failure() is ChipFailure.NO_CARD
+        with pcscd(tmp_path / "second", vpcd_entry()) as pid, contextlib.closing(VpcdHand(pid)) as hand:
+            rig.hand = hand
+            rig.insert(FileCard())
+            assert slot.self_test().ok
+            assert rig.power_on() == ChipReset(ATR_T0)
+            rig.close()
 
 
 # --- pcscd's serial CCID driver against the reader in software ---------------------------------------
