@@ -68,6 +68,7 @@ class CcidSlot(SlotKeeper):
 
     def close(self) -> None:
         """Switch the card off, as far as the line takes it, and give the port back."""
+        self._line.reset()  # nothing is waited for: so the power is switched off at once
         super().close()
         self._port.close()
         self._line.reset()
@@ -104,9 +105,7 @@ class CcidSlot(SlotKeeper):
             return None
         own = self._line.deadline_ms() if not self._line.idle else self._ask_at_ms
         port = self._port.deadline_ms()
-        return (
-            min(at_ms for at_ms in (own, port) if at_ms is not None) if (own, port) != (None, None) else None
-        )
+        return min((at_ms for at_ms in (own, port) if at_ms is not None), default=None)
 
     def filenos(self) -> Sequence[int]:
         """The port's."""
@@ -141,6 +140,7 @@ class CcidSlot(SlotKeeper):
     def _lose_reader(self) -> None:
         self._there, self._silent = False, True
         self._ask_at_ms = self._now_ms() + _HELLO_AGAIN_MS
+        self._line.give_up()
         self._fail(ChipFailure.READER, "the card reader does not answer")
         self._card_left()
 

@@ -141,6 +141,17 @@ def test_a_card_out_and_in_between_two_looks_is_another_card() -> None:
     assert not rig.slot.powered
 
 
+def test_closing_switches_the_card_off_even_in_the_middle_of_a_command() -> None:
+    rig, reader, _ = ready_rig()
+    reader.remove()
+    rig.settle(ChipRemoved)
+    rig.insert(FileCard(compute_ms={0x84: 5_000}))
+    rig.power_on()
+    rig.slot.transmit(CHALLENGE)
+    rig.slot.close()
+    assert not reader._active
+
+
 # --- the line ----------------------------------------------------------------------------------------
 
 
