@@ -30,8 +30,8 @@ class NetworkShell:
         self._host: _Host | None = None
 
     @property
-    def url(self) -> str:
-        """What a program on pyserial opens."""
+    def path(self) -> str:
+        """The URL that a program on pyserial opens."""
         return f"rfc2217://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def filenos(self) -> tuple[int, ...]:
@@ -43,8 +43,8 @@ class NetworkShell:
         """When to turn although nothing came in."""
         return self.peripheral.deadline_ms()
 
-    def turn(self, now_ms: int) -> None:
-        """Carry over what waits in both directions, bytes and lines."""
+    def turn(self, now_ms: int) -> bool:
+        """Carry over what waits in both directions, bytes and lines; whether bytes moved."""
         if self._host is None:
             self._accept()
         heard = self._host.read(self.peripheral, now_ms) if self._host is not None else b""
@@ -55,9 +55,10 @@ class NetworkShell:
         said = self.peripheral.take_output()
         if self._host is not None and not self._host.write(said, self.peripheral.lines):
             self._drop()
+        return bool(heard or said)
 
     def close(self) -> None:
-        """Hang up and stop listening."""
+        """Hang up and stop listening. May be called twice."""
         self._drop()
         self._listener.close()
 

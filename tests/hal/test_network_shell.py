@@ -86,7 +86,7 @@ def test_every_byte_and_both_lines_cross(turned: ExitStack) -> None:
     mirror = Mirror()
     shell = NetworkShell(mirror)
     turn(shell, turned)
-    port = PyserialPort(shell.url, SystemClock())
+    port = PyserialPort(shell.path, SystemClock())
     port.open()
     turned.callback(port.close)
     port.write(ALL_BYTES)
@@ -104,7 +104,7 @@ def test_one_host_after_the_other(turned: ExitStack) -> None:
     shell = NetworkShell(Mirror())
     turn(shell, turned)
     for _ in range(2):
-        with serial.serial_for_url(shell.url, timeout=5) as port:
+        with serial.serial_for_url(shell.path, timeout=5) as port:
             port.write(b"\xff\x00")
             assert port.read(2) == b"\xff\x00"
 
@@ -115,7 +115,7 @@ def test_a_phoenix_reader_over_the_network(turned: ExitStack) -> None:
     shell = NetworkShell(reader)
     turn(shell, turned)
     clock = SystemClock()
-    slot = SerialPhoenixSlot(shell.url, clock)
+    slot = SerialPhoenixSlot(shell.path, clock)
     rig = RealTimeRig(slot, clock, reader, ATR_T0)
     turned.callback(rig.close)
     rig.start()
