@@ -36,6 +36,8 @@ COMMANDS = (
     Command("link", "tools.link_command", "the gateway alone: serial line on one side, bank on the other"),
     Command("keys", "tools.keys_command", "a terminal's keys: load, show as check values, wipe"),
     Command("bank", "tools.bank_commands", "the bank alone: make, inspect and serve one"),
+    Command("devices", "tools.devices_command", "find, test and emulate a terminal's devices"),
+    Command("service", "tools.service_command", "the terminal as a service of systemd"),
     Command("diagram", "tools.diagram_command", "draw a state machine from the table that runs"),
     Command("calc", "tools.calc_command", "PIN blocks, MACs, DUKPT, TR-31, EMV, ISO 8583, calculated"),
 )

@@ -20,6 +20,7 @@ from firmware.app import Terminal
 from host_link.gateway import GatewaySettings, run_gateway
 from host_link.ports import NullModem
 from tools.drive import T, Tap
+from tools.loopback import Loopback
 
 WAIT_MAX_S = 0.02
 """A device without a file descriptor (the virtual keypad) may have news: look at least so often."""
@@ -36,7 +37,9 @@ class LiveDrive:
         *,
         bits_per_s: int = 115_200,
         tap: Tap = lambda _at_ms, _side, _data: None,
+        loopback: Loopback | None = None,
     ) -> None:
+        self._loopback = loopback
         sides = {"a": "terminal", "b": "gateway"}
         self._modem = NullModem(lambda end, data: tap(self.now_ms(), sides[end], data))
         self.port_path = self._modem.path_a
@@ -62,17 +65,25 @@ class LiveDrive:
 
     def pump(self, terminal: Terminal | None) -> None:
         """Carry over what waits, then let the terminal work."""
-        self._modem.pump()
+        self._carry()
         if terminal is not None:
             terminal.step()
-            self._modem.pump()
+            self._carry()
+
+    def _carry(self) -> None:
+        self._modem.pump()
+        if self._loopback is not None:
+            self._loopback.turn(self.now_ms())
 
     def wait(self, terminal: Terminal | None, until_ms: int) -> None:
         """Sleep until bytes come in or something is due."""
         deadline_ms = terminal.deadline_ms() if terminal is not None else None
         soonest = until_ms if deadline_ms is None else min(until_ms, deadline_ms)
-        timeout_s = min(max(soonest - self.now_ms(), 0) / 1000, WAIT_MAX_S)
         filenos = list(self._modem.filenos())
+        if self._loopback is not None:
+            filenos += self._loopback.filenos()
+            soonest = min(soonest, self._loopback.deadline_ms() or soonest)
+        timeout_s = min(max(soonest - self.now_ms(), 0) / 1000, WAIT_MAX_S)
         if terminal is not None:
             filenos += [fd for _, device in terminal.board.devices() for fd in device.filenos()]
         select.select(filenos, [], [], timeout_s)
@@ -111,6 +122,8 @@ class LiveDrive:
         self._call(self._stop_server())
         self._call(_as_coroutine(self._bank.close))
         self._stop_loop()
+        if self._loopback is not None:
+            self._loopback.close()
 
     # --- its parts ----------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ from tools.config import Choices, ConfigError, check_settings
 from tools.drive import Drive, Tap
 from tools.drive_virtual import VirtualDrive
 from tools.key_ceremony import agree, load_first_keys, matching
+from tools.loopback import Loopback, is_loopback
 from tools.state_folder import check_bank, check_memory, taken
 from tools.station import Station, StationError, virtual_devices
 
@@ -84,18 +85,27 @@ def build_station(plan: StationPlan) -> Station:
     provision = matching(provision, settings)
     terminal = _terminal_of(settings, provision)
     profile = _profile_of(plan)
-    virtual_devices(build_board(profile, state_folder=plan.state_folder or Path()))  # nothing is opened
     with ExitStack() as leftovers:
+        loopback = _loopback_of(plan, profile)
+        if loopback is not None:
+            leftovers.callback(loopback.close)
+            profile = loopback.profile
+        folder = plan.state_folder or Path()
+        virtual_devices(build_board(profile, state_folder=folder), loopback)  # nothing is opened
         if plan.state_folder is not None:
             leftovers.enter_context(taken(plan.state_folder))
             check_memory(profile, plan.state_folder)
             check_bank(plan.state_folder / _BANK_FILE)
-        make = _live if plan.live else _virtual
-        board, drive = make(plan, profile, provision, leftovers)
+        if plan.live:
+            board, drive = _live(plan, profile, provision, leftovers, loopback)
+        else:
+            board, drive = _virtual(plan, profile, provision)
         try:
             drive.ask_bank(lambda bank: agree(bank, settings, terminal))
             _inject_first_keys(board, settings, terminal)
-            station = Station(board, settings, drive, provision.cards, observers=list(plan.observers))
+            station = Station(
+                board, settings, drive, provision.cards, observers=list(plan.observers), loopback=loopback
+            )
         except BaseException:
             drive.close()
             raise
@@ -125,9 +135,18 @@ def _profile_of(plan: StationPlan) -> Profile:
     return profile
 
 
-def _virtual(
-    plan: StationPlan, profile: Profile, provision: Provision, _leftovers: ExitStack
-) -> tuple[Board, Drive]:
+def _loopback_of(plan: StationPlan, profile: Profile) -> Loopback | None:
+    """The devices in software that the profile puts behind real drivers. Raises HalError, StationError."""
+    if not is_loopback(profile):
+        return None
+    if not plan.live:
+        raise StationError(
+            f"profile {profile.name}: its pseudo-terminals know no virtual time: use real time (--live)"
+        )
+    return Loopback(profile)
+
+
+def _virtual(plan: StationPlan, profile: Profile, provision: Provision) -> tuple[Board, Drive]:
     board = build_board(profile, state_folder=plan.state_folder)
     port, clock = board.serial_port, board.clock
     assert isinstance(port, VirtualSerialPort)
@@ -137,14 +156,20 @@ def _virtual(
 
 
 def _live(
-    plan: StationPlan, profile: Profile, provision: Provision, leftovers: ExitStack
+    plan: StationPlan,
+    profile: Profile,
+    provision: Provision,
+    leftovers: ExitStack,
+    loopback: Loopback | None,
 ) -> tuple[Board, Drive]:
     from bank.server import wall_clock
     from tools.drive_live import LiveDrive
 
     folder = plan.state_folder
     state = folder or Path(leftovers.enter_context(TemporaryDirectory(prefix="posterm-")))
-    drive = LiveDrive(lambda: _open_bank(provision, folder, wall_clock(), SystemEntropy()), tap=plan.tap)
+    drive = LiveDrive(
+        lambda: _open_bank(provision, folder, wall_clock(), SystemEntropy()), tap=plan.tap, loopback=loopback
+    )
     try:
         profile = profile.with_device("serial_port", "serial", url=drive.port_path)
         return build_board(profile, state_folder=state), drive

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from bank.authoriser import Bank
 from bank.faults import Fault
@@ -22,7 +22,7 @@ from firmware.txn.plans import PLANS
 from firmware.txn.schema import Keys
 from firmware.txn.terminal import TABLE as TERMINAL_TABLE
 from firmware.txn.transaction import TABLE as PAYMENT_TABLE
-from hal.api import Beep, Key
+from hal.api import Key
 from hal.board import Board
 from hal.profile import did_you_mean
 from hal.virtual.buzzer import VirtualBuzzer
@@ -34,6 +34,7 @@ from hal.virtual.power import PowerCut
 from hal.virtual.printer import VirtualPrinter
 from hal.virtual.tamper import VirtualTamper
 from tools.drive import Drive, T
+from tools.loopback import Loopback, hands_of
 from wire.money import parse_amount
 
 PATIENCE_MS = 300_000
@@ -57,7 +58,11 @@ class StationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class VirtualDevices:
-    """The board's devices that hands touch and eyes see."""
+    """What hands touch and eyes see: the board's virtual devices.
+
+    Behind real drivers (`tools.loopback`) the far sides stand here, which know the same words as far as
+    scripts, scenarios and the terminal window use them.
+    """
 
     keypad: VirtualKeypad
     card_reader: VirtualCardReader
@@ -82,9 +87,10 @@ class Station:
     observers: list[Observer] = field(default_factory=list)
     terminal: Terminal | None = None
     leftovers: ExitStack = field(default_factory=ExitStack)  # closed last: a temporary state folder
+    loopback: Loopback | None = None  # the far sides of devices behind real drivers
 
     def __post_init__(self) -> None:
-        self.devices = virtual_devices(self.board)
+        self.devices = virtual_devices(self.board, self.loopback)
 
     def __enter__(self) -> Self:
         return self
@@ -134,7 +140,7 @@ class Station:
         """Press keys by name ("1", "00", "enter", "cancel", "clear", "f1" …), one after the other."""
         for key in keys:
             self.devices.keypad.press(key)
-            self.settle()
+            self.run_until(lambda: not self.devices.keypad.is_busy(self.drive.now_ms()))
 
     def start(self, kind: str) -> None:
         """Ask for a transaction by its type's name (`firmware.txn.plans`), as a cash register would.
@@ -324,9 +330,7 @@ class Station:
     @property
     def beeps(self) -> int:
         """How often the terminal has beeped so far, key clicks apart."""
-        return sum(
-            played.beep.beep_count for played in self.devices.buzzer.played() if played.beep is not Beep.KEY
-        )
+        return self.devices.buzzer.heard_beeps
 
     @property
     def payment(self) -> Payment | None:
@@ -342,8 +346,9 @@ class Station:
             observer(transition)
 
 
-def virtual_devices(board: Board) -> VirtualDevices:
-    """The board's virtual devices by their real types. Raises StationError for a real device."""
+def virtual_devices(board: Board, loopback: Loopback | None = None) -> VirtualDevices:
+    """What of the board hands touch and eyes see. Raises StationError for a device that is really there."""
+    far: dict[str, Any] = hands_of(loopback, board) if loopback is not None else {}
     kinds: dict[str, type] = {
         "keypad": VirtualKeypad,
         "card_reader": VirtualCardReader,
@@ -354,6 +359,6 @@ def virtual_devices(board: Board) -> VirtualDevices:
         "tamper": VirtualTamper,
     }
     for name, kind in kinds.items():
-        if not isinstance(getattr(board, name), kind):
+        if name not in far and not isinstance(getattr(board, name), kind):
             raise StationError(f"the profile's {name} is a real device: a script can only drive virtual ones")
-    return VirtualDevices(**{name: getattr(board, name) for name in kinds})
+    return VirtualDevices(**{name: far.get(name) or getattr(board, name) for name in kinds})

@@ -40,6 +40,7 @@ from tools.shipped_examples import file_or_example
 from tools.state_folder import taken
 from tools.station import Station, StationError
 from tools.terminal_board import REAL_TIME_PROFILE, TerminalPlan, open_board
+from tools.watchdog import Watchdog
 
 Subparsers = Any  # argparse does not name the type that add_subparsers() returns
 
@@ -208,10 +209,14 @@ def run_unattended(terminal: Terminal) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _frame: stopping.append(received))
     notice("no window and no script: running until SIGTERM")
+    watchdog = Watchdog()
     terminal.power_on()
+    watchdog.ready()
     while not stopping:
         drive.pump(terminal)
-        drive.wait(terminal, drive.now_ms() + 1000)
+        watchdog.pet(drive.now_ms(), status=terminal.state)
+        drive.wait(terminal, drive.now_ms() + min(1000, watchdog.every_ms or 1000))
+    watchdog.stopping()
 
 
 def tell_transition(transition: Transition) -> None:

@@ -112,6 +112,10 @@ class Keypad:
             self._output += _broken(self._held[0])
         self._held = None
 
+    def is_busy(self, now_ms: int) -> bool:
+        """While keys that were pressed are still being typed, the last finger's time included."""
+        return now_ms < self._free_at_ms
+
     def _code(self, key: str) -> bytes:
         if key not in self._codes:
             raise ValueError(f"this keypad has no such key; it has: {' '.join(self._codes)}")

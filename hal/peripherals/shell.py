@@ -9,13 +9,36 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
+import socket
 import tty
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from hal.peripherals.api import Peripheral
 
 _READ_BYTES = 4096
 _UNSENT_BYTES_MAX = 65_536
+
+
+class Shell(Protocol):
+    """What a peripheral's I/O has in common, whatever the line."""
+
+    @property
+    def path(self) -> str:
+        """What the host opens as its serial port."""
+
+    def filenos(self) -> Sequence[int]:
+        """What to wait on."""
+
+    def deadline_ms(self) -> int | None:
+        """When to turn although nothing came in."""
+
+    def turn(self, now_ms: int) -> bool:
+        """Carry over what waits in both directions; whether anything moved."""
+
+    def close(self) -> None:
+        """Take the line away."""
 
 
 class PtyShell:
@@ -49,8 +72,12 @@ class PtyShell:
         return os.ttyname(self._slave)
 
     def fileno(self) -> int:
-        """What to wait on."""
+        """The descriptor to wait on."""
         return self._master
+
+    def filenos(self) -> Sequence[int]:
+        """What to wait on."""
+        return (self._master,)
 
     def deadline_ms(self) -> int | None:
         """When to turn although nothing came in."""
@@ -85,3 +112,71 @@ class PtyShell:
             return os.read(self._master, _READ_BYTES)
         except BlockingIOError:
             return b""
+
+
+class SocketShell:
+    """A peripheral behind a TCP port of this machine: `socket://127.0.0.1:PORT` is its serial port.
+
+    One host at a time; what comes while none is connected is lost, as on a cable that is not plugged in.
+    """
+
+    def __init__(self, peripheral: Peripheral, port: int) -> None:
+        """Listen on 127.0.0.1; `port` 0 takes a free one. Raises OSError where the port cannot be had."""
+        self.peripheral = peripheral
+        self._server = socket.create_server(("127.0.0.1", port), backlog=1)
+        self._server.setblocking(False)
+        self._host: socket.socket | None = None
+
+    @property
+    def path(self) -> str:
+        """The URL to open."""
+        return f"socket://127.0.0.1:{self._server.getsockname()[1]}"
+
+    def filenos(self) -> Sequence[int]:
+        """What to wait on."""
+        return (self._server.fileno() if self._host is None else self._host.fileno(),)
+
+    def deadline_ms(self) -> int | None:
+        """When to turn although nothing came in."""
+        return self.peripheral.deadline_ms()
+
+    def turn(self, now_ms: int) -> bool:
+        """Carry over what waits in both directions; whether anything moved."""
+        if self._host is None:
+            with contextlib.suppress(BlockingIOError):
+                self._host, _ = self._server.accept()
+                self._host.setblocking(False)
+        heard = self._read()
+        self.peripheral.receive(heard, now_ms)
+        said = self.peripheral.take_output()
+        if said and self._host is not None:
+            try:
+                self._host.send(said)
+            except BlockingIOError:
+                pass  # nobody reads: a device's buffer is small
+            except OSError:
+                self._hang_up()
+        return bool(heard or said)
+
+    def close(self) -> None:
+        """Hang up and listen no more. May be called twice."""
+        self._hang_up()
+        self._server.close()
+
+    def _read(self) -> bytes:
+        if self._host is None:
+            return b""
+        try:
+            heard = self._host.recv(_READ_BYTES)
+        except BlockingIOError:
+            return b""
+        except OSError:
+            heard = b""
+        if not heard:
+            self._hang_up()
+        return heard
+
+    def _hang_up(self) -> None:
+        host, self._host = self._host, None
+        if host is not None:
+            host.close()

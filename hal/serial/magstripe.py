@@ -61,6 +61,11 @@ class SerialMagstripeReader(DeviceBehindPort):
         self._armed = False
 
     @property
+    def armed(self) -> bool:
+        """True while a card makes events."""
+        return self._armed
+
+    @property
     def card_present(self) -> bool:
         """True while the sensor says that a card is in the slot."""
         return self._card_present

@@ -53,6 +53,11 @@ class VirtualBuzzer(QuietDevice):
         self._busy_until_ms = start_ms + beep.duration_ms + _GAP_MS
         self.beep_count += beep.beep_count
 
+    @property
+    def heard_beeps(self) -> int:
+        """How many single beeps a person has heard, key clicks apart (of the last `history_max` patterns)."""
+        return sum(played.beep.beep_count for played in self._played if played.beep is not Beep.KEY)
+
     def played(self) -> tuple[PlayedBeep, ...]:
         """Every pattern so far (the last `history_max`), oldest first."""
         return tuple(self._played)

@@ -101,6 +101,10 @@ class VirtualKeypad(QuietDevice):
         """Let the held key go. Harmless when there is none."""
         self._keys.release(self._clock.monotonic_ms())
 
+    def is_busy(self, now_ms: int) -> bool:  # noqa: ARG002 - scripts ask every keypad
+        """Never: a script's fingers take no time."""
+        return False
+
     def _key(self, key: Key | str) -> Key:
         try:
             found = Key(key)

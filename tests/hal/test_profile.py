@@ -9,8 +9,8 @@ from hal.profile import DeviceChoice, Profile, ProfileError, load_profile, parse
 MINIMAL = '[devices.clock]\nbackend = "virtual"\n'
 
 
-def test_ships_the_three_profiles() -> None:
-    assert shipped_profiles() == ["headless", "serial", "virtual"]
+def test_ships_these_profiles() -> None:
+    assert shipped_profiles() == ["headless", "pi", "serial", "serial-loopback", "virtual"]
 
 
 @pytest.mark.parametrize("name", shipped_profiles())
@@ -57,7 +57,9 @@ def test_a_mistake_is_named(text: str, message: str) -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ProfileError, match=r"no profile 'vrtual': take one of headless, serial, virtual"):
+    with pytest.raises(
+        ProfileError, match=r"no profile 'vrtual': take one of headless, pi, serial, serial-loopback, virtual"
+    ):
         load_profile("vrtual")
     with pytest.raises(ProfileError, match="No such file"):
         load_profile(tmp_path / "absent.toml")

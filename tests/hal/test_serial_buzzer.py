@@ -61,13 +61,13 @@ def test_the_cable_pulled_in_a_beep_leaves_silence(monkeypatch: pytest.MonkeyPat
     ("beep", "sent"),
     [
         (Beep.KEY, b"\x1bB\x01\x01"),
-        (Beep.AUTHORISED, b"\x1bB\x02\x03"),  # two beeps of 150 ms
-        (Beep.SUCCESS, b"\x1bB\x01\x06"),
-        (Beep.ERROR, b"\x1bB\x01\x09"),  # 450 ms is the longest
-        (Beep.ALERT, b"\x1bB\x03\x03"),
+        (Beep.AUTHORISED, b"\x1bB\x02\x02"),  # two beeps of 200 ms
+        (Beep.SUCCESS, b"\x1bB\x01\x03"),
+        (Beep.ERROR, b"\x1bB\x01\x05"),
+        (Beep.ALERT, b"\x1bB\x03\x02"),
     ],
 )
-def test_esc_b_counts_beeps_and_units_of_50_ms(beep: Beep, sent: bytes) -> None:
+def test_esc_b_counts_beeps_and_units_of_100_ms(beep: Beep, sent: bytes) -> None:
     assert esc_b(beep) == sent
 
 

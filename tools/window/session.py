@@ -130,7 +130,10 @@ class _Session:
         if buzzer.beep_count == self._beep_count:
             return
         self._beep_count = buzzer.beep_count
-        last = buzzer.played()[-1]
+        played = buzzer.played()
+        if not played:
+            return  # a bell behind a line: which beep it was cannot be heard
+        last = played[-1]
         if last.beep is not Beep.KEY:
             text = self._words("window.log_line.beep", name=last.beep.name.lower())
             self._log.add(last.start_ms, "state", text)

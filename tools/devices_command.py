@@ -1,0 +1,356 @@
+"""`posterm devices`: what is plugged in, whether it works, a profile for it, and devices in software."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hal.api import Clock, Device
+    from hal.profile import Profile
+    from tools.devices_found import Found
+
+Subparsers = Any  # argparse does not name the type that add_subparsers() returns
+
+EXAMPLES = """examples:
+  posterm devices list                                       what is plugged in, and how a profile names it
+  posterm devices identify --ask --listen 20 -o till.toml    find out what it is, and write a profile
+  posterm devices test --profile till.toml                   does each device of the profile answer?
+  posterm devices test --profile till.toml --try keypad      press a key
+  posterm devices emulate magstripe --pty /tmp/reader        a device in software, for any program
+"""
+
+_TRIED_FOR_S = 15.0
+
+
+def register(subparsers: Subparsers) -> None:
+    """Add `devices` and its commands to the program's subparsers."""
+    from tools import emulate_command
+
+    parser = subparsers.add_parser(
+        "devices",
+        help="find, test and emulate devices",
+        description="The terminal's devices: find them, test them, emulate them.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="devices_command", required=True, metavar="COMMAND")
+    _add_list(commands)
+    _add_identify(commands)
+    _add_test(commands)
+    emulate_command.register(commands)
+
+
+# --- list --------------------------------------------------------------------------------------------
+
+
+def _add_list(commands: Subparsers) -> None:
+    parser = commands.add_parser(
+        "list",
+        help="show what is plugged in",
+        description="Show what is plugged in. Nothing is opened; no device notices.",
+        epilog="examples:\n  posterm devices list --json",
+    )
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.set_defaults(run=run_list)
+
+
+def run_list(args: argparse.Namespace) -> int:
+    """Show everything that a terminal could use."""
+    from tools.devices_found import found_devices
+
+    found = found_devices()
+    if args.json:
+        print(json.dumps([device.to_json() for device in found], ensure_ascii=False, indent=2))
+    elif not found:
+        print("nothing is plugged in that a terminal could use")
+    else:
+        _print_found(found)
+    return 0
+
+
+def _print_found(found: Iterable[Found]) -> None:
+    rows = [(device.where, _choice(device), device.identity, device.name) for device in found]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        cells = [text.ljust(width) for text, width in zip(row[:3], widths, strict=True)]
+        print("  ".join([*cells, row[3]]).rstrip())
+
+
+def _choice(device: Found) -> str:
+    return f"{device.kind}.{device.backend}" if device.kind else "?"
+
+
+# --- identify ----------------------------------------------------------------------------------------
+
+
+def _add_identify(commands: Subparsers) -> None:
+    parser = commands.add_parser(
+        "identify",
+        help="find out what is plugged in, and write a profile",
+        description=(
+            "Find out what is plugged in, and write a profile that chooses it. What is not found stays as in "
+            "the profile that it begins with, and is named."
+        ),
+        epilog="examples:\n  posterm devices identify --ask --listen 20 -o till.toml",
+    )
+    add = parser.add_argument
+    add("--ask", action="store_true", help="send a question to each serial port: printers answer it")
+    add("--listen", type=float, default=0.0, metavar="S", help="wait so many seconds for keys and swipes")
+    add(
+        "--base",
+        default="headless",
+        metavar="NAME|FILE",
+        help="the profile to begin with (default: headless)",
+    )
+    add("-o", "--output", type=Path, metavar="FILE", help="where the profile is written; without it: shown")
+    parser.set_defaults(run=run_identify)
+
+
+def run_identify(args: argparse.Namespace) -> int:
+    """Write a profile for what is plugged in."""
+    from hal.profile import load_profile
+    from hal.registry import check_kinds
+    from tools.devices_found import found_devices
+    from tools.profile_text import profile_text
+
+    base = load_profile(args.base)
+    check_kinds(base)
+    found = found_devices()
+    if args.ask:
+        found = [_asked(device) for device in found]
+    if args.listen:
+        found = _listened(found, args.listen)
+    profile, notes = profile_of(base, found)
+    text = profile_text(profile, notes)
+    for kind, note in notes.items():
+        print(f"{kind}: {note}", file=sys.stderr)
+    if args.output is None:
+        print(text, end="")
+    else:
+        args.output.write_text(text, "utf-8")
+        print(f"wrote {args.output}; try it: posterm devices test --profile {args.output}", file=sys.stderr)
+    return 0
+
+
+def profile_of(base: Profile, found: Iterable[Found]) -> tuple[Profile, Mapping[str, str]]:
+    """The profile for what was found, and what is to be said about each device of it.
+
+    Of several devices of a kind none is chosen: that is for a person to do.
+    """
+    from dataclasses import replace
+
+    profile = replace(base, description="written by posterm devices identify")
+    notes = {}
+    for kind, choice in base.devices.items():
+        fitting = [device for device in found if device.kind == kind]
+        if len(fitting) == 1:
+            profile = profile.with_device(kind, fitting[0].backend, **fitting[0].options)
+            notes[kind] = f"found: {fitting[0].name} at {fitting[0].where}"
+        elif fitting:
+            places = " or ".join(device.where for device in fitting)
+            notes[kind] = f"several were found, choose one: {places}; until then: {choice.backend}"
+        elif choice.backend == "virtual" and kind == "serial_port":
+            notes[kind] = "the line to the gateway: name it with --link, or set it here"
+        elif choice.backend == "virtual":
+            notes[kind] = "none was found: this one is virtual, nobody can touch or see it"
+    return profile, notes
+
+
+def _asked(device: Found) -> Found:
+    from hal.api import DeviceMissing
+    from tools.devices_asked import ask
+
+    if device.kind or not _is_serial(device):
+        return device
+    try:
+        return ask(device)
+    except DeviceMissing as error:
+        print(str(error), file=sys.stderr)
+        return device
+
+
+def _listened(found: list[Found], seconds: float) -> list[Found]:
+    from tools.devices_asked import listen
+
+    ports = [device for device in found if not device.kind and _is_serial(device)]
+    print(f"press a key or swipe a card at each device, within {seconds:g} s", file=sys.stderr, flush=True)
+    told = listen(ports, seconds, lambda text: print(text, file=sys.stderr))
+    return [device for device in found if device not in ports] + told
+
+
+def _is_serial(device: Found) -> bool:
+    return device.where.startswith("/dev/tty")
+
+
+# --- test --------------------------------------------------------------------------------------------
+
+
+def _add_test(commands: Subparsers) -> None:
+    parser = commands.add_parser(
+        "test",
+        help="test the devices of a profile",
+        description="Open each device of a profile and let it test itself: no paper, no sound.",
+        epilog="examples:\n  posterm devices test --profile till.toml\n"
+        "  posterm devices test --profile till.toml --try printer buzzer\n\n"
+        "exit codes: 0 all well; 1 a device failed; 2 wrong usage, or a device is missing",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--profile", required=True, metavar="NAME|FILE", help="the devices")
+    add(
+        "--state",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="where its relative paths begin (default: .)",
+    )
+    add(
+        "--try",
+        nargs="*",
+        dest="tried",
+        metavar="KIND",
+        help="use them: print a line, beep, wait for a key …",
+    )
+    add("--json", action="store_true", help="for programs")
+    parser.set_defaults(run=run_test)
+
+
+def run_test(args: argparse.Namespace) -> int:
+    """Test every device that reads or shows something; 0 when all are well."""
+    from hal.api import DeviceMissing
+    from hal.profile import ProfileError, did_you_mean, load_profile
+    from hal.registry import KINDS, check_kinds
+
+    profile = load_profile(args.profile)
+    check_kinds(profile)
+    for kind in args.tried or ():
+        if kind not in KINDS:
+            raise ProfileError(f"no device is called {kind!r}{did_you_mean(kind, KINDS)}")
+    tried = KINDS if args.tried == [] else tuple(args.tried or ())
+    results = []
+    missing = False
+    for kind in KINDS:
+        try:
+            ok, detail = _tested(profile, kind, args.state, tried=kind in tried)
+        except DeviceMissing as error:
+            ok, detail, missing = False, str(error), True
+        results.append({"kind": kind, "backend": profile.devices[kind].backend, "ok": ok, "detail": detail})
+        if not args.json:
+            print(
+                f"{kind:12} {results[-1]['backend']:10} {'ok' if ok else 'FAILED':7} {detail}".rstrip(),
+                flush=True,
+            )
+    if args.json:
+        print(json.dumps(results, ensure_ascii=False, indent=2))
+    if missing:
+        return 2
+    return 0 if all(result["ok"] for result in results) else 1
+
+
+_KEEPS_SOMETHING = frozenset({"storage", "tamper"})  # opening one anew makes a file or a key
+
+
+def _tested(profile: Profile, kind: str, state: Path, *, tried: bool) -> tuple[bool, str]:
+    from hal.registry import build_device
+
+    if kind in _KEEPS_SOMETHING and not tried:
+        return True, "not opened: it keeps the terminal's memory (--try opens it)"
+    device = build_device(profile, kind, state_folder=state)
+    device.open()
+    try:
+        result = device.self_test()
+        if result.ok and tried and kind in _TRIES:
+            return _TRIES[kind](device, _clock())
+        return result.ok, result.detail
+    finally:
+        device.close()
+
+
+def _clock() -> Clock:
+    from hal.host.clock import SystemClock
+
+    return SystemClock()
+
+
+def _run(device: Device, clock: Clock, is_done: Callable[[object], bool], seconds: float) -> object | None:
+    """Poll until an event fits; None when none came in time."""
+    end_ms = clock.monotonic_ms() + int(seconds * 1000)
+    while clock.monotonic_ms() < end_ms:
+        for event in device.poll():
+            if is_done(event):
+                return event
+        time.sleep(0.01)
+    return None
+
+
+def _try_display(device: Any, clock: Clock) -> tuple[bool, str]:
+    from hal.api import Screen, ScreenLine
+
+    device.show(Screen((ScreenLine("posterm"), ScreenLine("12:34 RMB 12.34"))))
+    _run(device, clock, lambda _: False, 3)
+    return device.self_test().ok, f"shown for 3 s on {device.columns} by {device.rows}"
+
+
+def _try_leds(device: Any, clock: Clock) -> tuple[bool, str]:
+    from hal.api import Led
+
+    for led in Led:
+        device.set(frozenset({led}))
+        _run(device, clock, lambda _: False, 0.5)
+    return True, "each was lit for half a second"
+
+
+def _try_buzzer(device: Any, clock: Clock) -> tuple[bool, str]:
+    from hal.api import Beep
+
+    device.sound(Beep.AUTHORISED)
+    _run(device, clock, lambda _: False, 1)
+    return device.self_test().ok, "two short beeps were sounded"
+
+
+def _try_keypad(device: Any, clock: Clock) -> tuple[bool, str]:
+    from hal.api import KeyPressed
+
+    print(f"press a key within {_TRIED_FOR_S:g} s", file=sys.stderr, flush=True)
+    event = _run(device, clock, lambda event: isinstance(event, KeyPressed), _TRIED_FOR_S)
+    return (True, f"key {event.key.value}") if isinstance(event, KeyPressed) else (False, "no key came")
+
+
+def _try_reader(device: Any, clock: Clock) -> tuple[bool, str]:
+    from hal.api import CardRead, CardReadFailed
+
+    print(f"swipe a test card within {_TRIED_FOR_S:g} s", file=sys.stderr, flush=True)
+    device.arm()
+    event = _run(device, clock, lambda event: isinstance(event, CardRead | CardReadFailed), _TRIED_FOR_S)
+    if isinstance(event, CardRead):
+        tracks = event.tracks
+        read = [str(n) for n, track in enumerate((tracks.track1, tracks.track2, tracks.track3), 1) if track]
+        return True, f"read tracks {', '.join(read)}"
+    return False, f"not read: {event.reason.value}" if isinstance(event, CardReadFailed) else "no card came"
+
+
+def _try_printer(device: Any, clock: Clock) -> tuple[bool, str]:
+    from hal.api import ItemPrinted, PrintCut, PrintStopped, PrintText
+
+    for item in (PrintText("posterm test 打印测试"), PrintCut()):
+        device.submit(item)
+        event = _run(device, clock, lambda event: isinstance(event, ItemPrinted | PrintStopped), _TRIED_FOR_S)
+        if not isinstance(event, ItemPrinted):
+            return False, f"not printed: {device.status.value}"
+    return True, "a line was printed"
+
+
+_TRIES: Mapping[str, Callable[[Any, Clock], tuple[bool, str]]] = {
+    "display": _try_display,
+    "leds": _try_leds,
+    "buzzer": _try_buzzer,
+    "keypad": _try_keypad,
+    "card_reader": _try_reader,
+    "printer": _try_printer,
+}
