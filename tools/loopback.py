@@ -158,8 +158,10 @@ class ReaderHand:
         """Whether a card is in the slot."""
         return self._far.card_is_in
 
-    def swipe(self, card: MagneticCard, *, quality: Swipe = Swipe.GOOD) -> None:
-        """Pull a card through."""
+    def swipe(self, card: MagneticCard, *, quality: Swipe = Swipe.GOOD, chip_failed: bool = False) -> None:
+        """Pull a card through. Raises ValueError for a chip that failed: this reader knows none."""
+        if chip_failed:
+            raise ValueError("a swipe reader behind a line knows of no chip that could have failed")
         stripe = card.swipe(quality)
         self._far.swipe(stripe.bits, speed_cm_per_s=stripe.speed_cm_per_s)
 
