@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from firmware.exchange import Answer, HostExchange, Verdict
 from firmware.faceplate import Faceplate
+from firmware.floor_upkeep import apply_levels
 from firmware.floor_work import FloorGuards, FloorWork
 from firmware.intake import Intake
 from firmware.journal import Journal
@@ -109,6 +110,7 @@ class Terminal:
             ),
             Upkeep(self.board.storage),
         )
+        apply_levels(self.board, self._parts.upkeep.levels)
         self._assemble(self._parts)
         self._arm_timer(self._row)
         self._service.start(None)

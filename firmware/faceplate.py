@@ -7,6 +7,7 @@ from datetime import datetime
 from firmware.boot import SECURE, first_failure
 from firmware.floor_view import view_of
 from firmware.floor_work import FloorWork
+from firmware.link_quality import LinkQuality
 from firmware.payment_work import PaymentWork
 from firmware.records import Payment, Reason, SlipCopy
 from firmware.screen_elements import ScreenValues
@@ -14,6 +15,7 @@ from firmware.screens import render
 from firmware.terminal_work import TerminalWork
 from firmware.txn import floor, terminal, transaction
 from firmware.txn.schema import Recovery, Row
+from firmware.upkeep import heads_due
 from firmware.work import Parts, nobody_logged_on
 from hal.api import Led, PrinterStatus, Screen
 
@@ -31,6 +33,7 @@ class Faceplate:
         self._payment = payment
         self._service = service
         self._floor = shop_floor
+        self._link = LinkQuality()
         self._said: tuple[str, ScreenValues, str] | None = None  # what the screen was made of
         self._screen: Screen | None = None
         self._lit: frozenset[Led] | None = None
@@ -111,8 +114,15 @@ class Faceplate:
             original_voucher=payment.original_stan if payment else "",
             balance_minor=self._payment.balance_minor,
             check_value=self._service.check_digits.digits or self._service.shown_check_value,
+            operator=parts.settings.operator,
+            link_bars=self._link_bars(),
+            cleaning=heads_due(parts.upkeep.wear, parts.settings),
             floor=view_of(self._floor, row.state) if row.state in floor.TABLE.by_state else None,
         )
+
+    def _link_bars(self) -> int:
+        session = self._parts.session
+        return self._link.bars(session.counters, is_up=session.is_up, now_ms=self._parts.now_ms)
 
     def _merchant_name(self) -> str:
         settings = self._parts.settings
@@ -142,6 +152,8 @@ class Faceplate:
         return now.replace(second=0, microsecond=0)
 
     def _lights(self, row: Row) -> frozenset[Led]:
+        if self._floor.lights_are_tested:
+            return frozenset(Led)
         lit = set()
         if row.state not in OUT_OF_SERVICE | NOT_IN_SERVICE_YET:
             lit.add(Led.POWER)

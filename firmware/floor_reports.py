@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from firmware.boot import DeviceReport, self_test
 from firmware.floor_actions import FloorActions
 from firmware.menus import Verb
 from firmware.paper import Paper, lines_of
 from firmware.records import Payment, SlipCopy
-from firmware.reports import Items, heading, operator_list, transaction_report
+from firmware.reports import (
+    Items,
+    counters_report,
+    head_pattern,
+    heading,
+    operator_list,
+    self_test_report,
+    transaction_report,
+    version_report,
+)
 from firmware.work import Parts
 from hal.api import Key, PrintCut, PrintItem
 
@@ -22,6 +32,7 @@ class FloorReports(FloorActions):
         super().__init__(parts)
         self.lines: Sequence[str] = ()  # of the report on the display
         self.first_line = 0
+        self.reports: list[DeviceReport] = []  # of the self-test
 
     @property
     def visible_lines(self) -> int:
@@ -92,4 +103,13 @@ class FloorReports(FloorActions):
                 now, operators = parts.board.clock.wall(), parts.operators.all()
                 locked = frozenset(one.number for one in operators if parts.operators.is_locked(one, now))
                 return operator_list(paper, operators, locked)
+            case "devices":
+                return self_test_report(paper, self.reports)
+            case "printer":
+                return [*head_pattern(), *counters_report(paper, parts.upkeep.wear, parts.settings)]
+            case "reader" | "counters":
+                return counters_report(paper, parts.upkeep.wear, parts.settings)
+            case "version":
+                reports = self_test(parts.board, parts.secure)
+                return version_report(paper, parts.settings, reports, parts.secure.check_values())
         raise LookupError(f"no report is called {self.entry.what!r}: see texts/menus.toml")

@@ -41,21 +41,21 @@ def _menu(work: FloorWork) -> FloorView:
         for number, entry in enumerate(MENUS[name])
     ]
     first = max(0, min(at - work.visible_lines // 2, len(lines) - work.visible_lines))
-    return FloorView(_words(work, f"menu_title.{name}"), tuple(lines[first : first + work.visible_lines]))
+    return FloorView(_words(work, f"menu_title.{name}"), "", tuple(lines[first : first + work.visible_lines]))
 
 
 def _reading(work: FloorWork) -> FloorView:
     """One page of the report, with its number where there are several."""
     visible = work.visible_lines
     pages = -(-len(work.lines) // visible)
-    page = work.first_line // visible + 1
-    heading = _entry_name(work) + (f" {page}/{pages}" if pages > 1 else "")
-    return FloorView(heading, tuple(work.lines[work.first_line : work.first_line + visible]))
+    place = f"{work.first_line // visible + 1}/{pages}" if pages > 1 else ""
+    lines = tuple(work.lines[work.first_line : work.first_line + visible])
+    return FloorView(_entry_name(work), place, lines)
 
 
 def _number(work: FloorWork) -> FloorView:
     ask = work.next_ask or Ask.OPERATOR
-    return FloorView(_entry_name(work), (), _forms(work, f"ask.{ask.value}"), f"{work.number.digits}_")
+    return FloorView(_entry_name(work), "", (), _forms(work, f"ask.{ask.value}"), f"{work.number.digits}_")
 
 
 def _password(work: FloorWork) -> FloorView:
@@ -70,15 +70,15 @@ def _password(work: FloorWork) -> FloorView:
         prompt = _forms(
             work, f"ask.password_of_{rank_of(operator.number).name.lower()}", number=operator.number
         )
-    return FloorView(_entry_name(work), (), prompt, _stars(work))
+    return FloorView(_entry_name(work), "", (), prompt, _stars(work))
 
 
 def _new_password(work: FloorWork) -> FloorView:
-    return FloorView(_entry_name(work), (), _forms(work, "ask.new_password"), _stars(work))
+    return FloorView(_entry_name(work), "", (), _forms(work, "ask.new_password"), _stars(work))
 
 
 def _repeated_password(work: FloorWork) -> FloorView:
-    return FloorView(_entry_name(work), (), _forms(work, "ask.repeat_password"), _stars(work))
+    return FloorView(_entry_name(work), "", (), _forms(work, "ask.repeat_password"), _stars(work))
 
 
 def _stars(work: FloorWork) -> str:
@@ -86,11 +86,32 @@ def _stars(work: FloorWork) -> str:
 
 
 def _confirming(work: FloorWork) -> FloorView:
-    return FloorView(_entry_name(work), (), _forms(work, "ask.confirm"), work.answers.operator)
+    return FloorView(_entry_name(work), "", (), _forms(work, "ask.confirm"), work.answers.operator)
 
 
 def _notice(work: FloorWork) -> FloorView:
-    return FloorView(_entry_name(work), (), _forms(work, f"notices.{work.notice}"))
+    return FloorView(_entry_name(work), "", (), _forms(work, f"notices.{work.notice}"))
+
+
+def _adjusting(work: FloorWork) -> FloorView:
+    bar = "#" * (work.level // 10)
+    return FloorView(_entry_name(work), "", (), _forms(work, "ask.level"), f"[{bar:-<10}] {work.level}%")
+
+
+def _guiding(work: FloorWork) -> FloorView:
+    """The step's words, with how far it has come."""
+    assert work.entry is not None
+    place = f"{work.step_number + 1}/{work.steps}"
+    passes = f"{work.passes_done}/{work.step.passes}" if work.step.passes > 1 else ""
+    return FloorView(
+        _entry_name(work), place, (), _forms(work, f"guide.{work.entry.what}.{work.step_number + 1}"), passes
+    )
+
+
+def _testing(work: FloorWork) -> FloorView:
+    """The newest results, as many as there is room for."""
+    lines = tuple(f"{report.kind}: {'ok' if report.result.ok else 'FAILED'}" for report in work.reports)
+    return FloorView(_entry_name(work), "", lines[-work.visible_lines :])
 
 
 _VIEWS: Mapping[Enum, Callable[[FloorWork], FloorView]] = {
@@ -103,4 +124,7 @@ _VIEWS: Mapping[Enum, Callable[[FloorWork], FloorView]] = {
     State.REPEATING_PASSWORD: _repeated_password,
     State.CONFIRMING: _confirming,
     State.NOTICE: _notice,
+    State.ADJUSTING: _adjusting,
+    State.GUIDING: _guiding,
+    State.TESTING_DEVICES: _testing,
 }

@@ -6,19 +6,20 @@ What an entry changes is in `firmware.floor_actions`, what it tells in `firmware
 from __future__ import annotations
 
 from firmware.floor_answers import Answers, NumberEditor, PasswordEditor
-from firmware.floor_reports import SLIPS, FloorReports
-from firmware.menus import DIGITS_MAX, MENUS, NUMBERS, TOP, Ask, Entry, Verb
+from firmware.floor_reports import SLIPS
+from firmware.floor_upkeep import FloorUpkeep
+from firmware.menus import DIGITS_MAX, MENUS, NUMBERS, TOP, Ask, Entry, Verb, Wait
 from firmware.operators import PASSWORD_DIGITS_MIN, SUPERVISOR, Rank, is_weak, rank_of
 from firmware.records import Outcome
 from firmware.secure.memory import wipe
 from firmware.txn.schema import Keys
 from firmware.work import Guards, Parts, Signal
-from hal.api import Key
+from hal.api import Key, PrinterStatus
 
 _ARROWS = {Key.DOWN: 1, Key.RIGHT: 1, Key.UP: -1, Key.LEFT: -1}
 
 
-class FloorWork(FloorReports):
+class FloorWork(FloorUpkeep):
     """Carries out the floor table. `goal` is what it is opened for."""
 
     def __init__(self, parts: Parts) -> None:
@@ -44,7 +45,9 @@ class FloorWork(FloorReports):
         self.answers.wipe()
         self.answers = Answers()
         self.approved = Rank.CASHIER
+        self.lights_are_tested = False
         self.parts.slip_printer.stop()
+        self.parts.board.card_reader.disarm()
 
     # --- keys ---------------------------------------------------------------------------------------
 
@@ -61,6 +64,8 @@ class FloorWork(FloorReports):
                 return self._type_new_password(key)
             case Keys.READING if key is not Key.ENTER:
                 return self.turn(key)
+            case Keys.LEVEL if key is not Key.ENTER:
+                return self.set_level(key)
             case Keys.CONFIRMATION if key is Key.ENTER:
                 self.answers.confirmed = True
         return None
@@ -141,6 +146,8 @@ class FloorWork(FloorReports):
         """Why the entry cannot be done, as far as is known by now: a key below `screen.notices`, or ""."""
         if self.entry is None:
             return ""
+        if self.entry.verb is Verb.ADJUST and not self.can_adjust():
+            return "refused.no_such_setting"
         return self._operator_refusal() or self._payment_refusal() or self._lock()
 
     def _operator_refusal(self) -> str:
@@ -272,6 +279,42 @@ class FloorGuards(Guards):
     def prints_report(self) -> bool:
         """It goes to paper at once."""
         return self._does(Verb.PRINT)
+
+    def adjusts_level(self) -> bool:
+        """It sets contrast or volume."""
+        return self._does(Verb.ADJUST)
+
+    def guides(self) -> bool:
+        """It is done by hand, step by step."""
+        return self._does(Verb.GUIDE)
+
+    def tests_devices(self) -> bool:
+        """It is the self-test."""
+        return self._does(Verb.TEST)
+
+    def card_awaited(self) -> bool:
+        """The step ends with a card, not with ENTER."""
+        return self._work.step.wait is not Wait.ENTER
+
+    def card_must_be_read(self) -> bool:
+        """A card that cannot be read does not end the step."""
+        return self._work.step.wait is Wait.READING
+
+    def passes_left(self) -> bool:
+        """After this pass, another is to come."""
+        return self._work.passes_done + 1 < self._work.step.passes
+
+    def steps_left(self) -> bool:
+        """After this step there is another."""
+        return self._work.step_number + 1 < self._work.steps
+
+    def devices_left(self) -> bool:
+        """A device's turn is still to come."""
+        return self._work.devices_left
+
+    def printer_is_ready(self) -> bool:
+        """The report can go to paper."""
+        return self._work.parts.board.printer.status is PrinterStatus.READY
 
     def in_menu(self) -> bool:
         """No entry is at hand, and a menu is open."""

@@ -26,6 +26,9 @@ class Verb(Enum):
     SHOW = "show"
     PRINT = "print"
     DO = "do"
+    ADJUST = "adjust"
+    GUIDE = "guide"
+    TEST = "test"
 
 
 class Ask(Enum):
@@ -69,7 +72,33 @@ def _entry(row: Mapping[str, Any]) -> Entry:
     )
 
 
+class Wait(Enum):
+    """What ends a step of a guide."""
+
+    ENTER = "enter"
+    PASSES = "passes"  # a card through the reader, read or not, a number of times
+    READING = "reading"  # a card that is read
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of something that is done by hand."""
+
+    wait: Wait
+    passes: int = 1
+
+
+def _step(words: str) -> Step:
+    wait, *passes = words.split()
+    return Step(Wait(wait), int(passes[0]) if passes else 1)
+
+
 _TABLE = table("menus.toml")
+
+GUIDES: Mapping[str, tuple[Step, ...]] = {
+    name: tuple(map(_step, steps)) for name, steps in _TABLE["guide"].items()
+}
+"""What is done by hand, step by step."""
 
 MENUS: Mapping[str, tuple[Entry, ...]] = {
     name: tuple(map(_entry, rows)) for name, rows in _TABLE["menu"].items()

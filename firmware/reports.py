@@ -6,18 +6,22 @@ narrow one. No report holds a full card number, a password or key material: what
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from firmware.boot import DeviceReport
 from firmware.operators import Operator
 from firmware.paper import Paper
 from firmware.records import Outcome, Outgoing, OutgoingKind, OutgoingState, Payment, Reason
 from firmware.settings import TerminalSettings
 from firmware.texts import response_code, text
-from hal.api import PrintItem, PrintRule
+from firmware.upkeep import Wear, heads_due
+from hal.api import Align, PrintItem, PrintRule, PrintText
 from wire.money import currency
 
 Items = list[PrintItem]
+
+FIRMWARE_VERSION = "0.1.0"
 
 
 def heading(paper: Paper, title: str, settings: TerminalSettings, printed_at: datetime) -> Items:
@@ -127,3 +131,76 @@ def _particulars(paper: Paper, payment: Payment) -> Items:
         "operator_no": payment.operator,
     }
     return [item for key, value in values.items() if value for item in paper.field(key, value)]
+
+
+# --- the terminal itself -----------------------------------------------------------------------------
+
+
+def self_test_report(paper: Paper, reports: Iterable[DeviceReport]) -> Items:
+    """Each device with its result, and its own words below."""
+    items: Items = []
+    for report in reports:
+        ok = report.result.ok
+        items += paper.pair(report.kind, paper.text("test.passed" if ok else "test.failed"), bold=not ok)
+        if report.result.detail:
+            items += paper.paragraph(f" {report.result.detail}")
+    return items
+
+
+def counters_report(paper: Paper, wear: Wear, settings: TerminalSettings) -> Items:
+    """What was used up, and which head is due to be cleaned."""
+    values = {
+        "slips": wear.slips,
+        "slips_since": wear.slips_since,
+        "printer_cleaned": _day(paper, wear.printer_cleaned_at),
+        "swipes": wear.swipes,
+        "bad_swipes": wear.bad_swipes,
+        "swipes_since": wear.swipes_since,
+        "bad_swipes_since": wear.bad_swipes_since,
+        "reader_cleaned": _day(paper, wear.reader_cleaned_at),
+    }
+    items = [item for key, value in values.items() for item in paper.field(f"wear.{key}", str(value))]
+    for head in heads_due(wear, settings):
+        items += paper.paragraph(paper.text(f"wear.{head}_is_due"))
+    return items
+
+
+def head_pattern() -> Items:
+    """What shows a dirty or broken dot of the printing head: full lines, letters and digits."""
+    letters, digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
+    return [
+        *(PrintRule(character) for character in "##=="),
+        PrintText(letters, Align.CENTRE),
+        PrintText(digits, Align.CENTRE, double_width=True, double_height=True),
+        *(PrintRule(character) for character in "==##"),
+    ]
+
+
+def _day(paper: Paper, moment: str) -> str:
+    return moment[:10].replace("-", "/") if moment else paper.text("wear.never")
+
+
+def version_report(
+    paper: Paper,
+    settings: TerminalSettings,
+    reports: Iterable[DeviceReport],
+    check_values: Mapping[str, str],
+) -> Items:
+    """What a support line asks for: version, identity, protection of messages, check values, devices."""
+    security = settings.security
+    values = {
+        "version": FIRMWARE_VERSION,
+        "tpdu": settings.tpdu,
+        "header": settings.header,
+        "flow": settings.flow.value,
+        "key_scheme": security.key_scheme.value,
+        "mac_algorithm": security.mac_algorithm.value,
+        "pin_format": security.pin_format.value,
+    }
+    items = [item for key, value in values.items() for item in paper.field(key, value)]
+    items += [PrintRule(), *paper.centred("keys")]
+    items += [item for name, value in check_values.items() for item in paper.pair(name, value)]
+    items += [PrintRule(), *paper.centred("devices")]
+    for report in reports:
+        items += paper.pair(report.kind, report.result.detail or paper.text("test.passed"))
+    return items

@@ -25,6 +25,7 @@ class FloorView:
     """What the shop floor shows at this moment, in words."""
 
     heading: str = ""
+    place: str = ""  # how far it is, behind the heading where there is room
     lines: tuple[str, ...] = ()  # of a menu or a report, those that are in view
     prompt: tuple[str, ...] = ()  # what is to be done, the fullest form first
     typed: str = ""
@@ -63,6 +64,9 @@ class ScreenValues:
     original_voucher: str = ""
     balance_minor: int | None = None
     check_value: str = ""  # hexadecimal: as typed so far, or as the secure room answered
+    operator: str = ""  # who works here
+    link_bars: int | None = None  # how good the line is: 0 for none, 4 for the best
+    cleaning: tuple[str, ...] = ()  # the heads that are due: "printer", "reader"
     floor: FloorView | None = None  # what the shop floor shows, while it is open
 
 
@@ -242,6 +246,21 @@ def _pending(moment: Moment) -> Saying:
     return moment.forms("element.alert.pending", count=count) if count else _NOTHING
 
 
+def _status(moment: Moment) -> Saying:
+    """Who works here, whether the bank knows the terminal, and how good the line is."""
+    values = moment.values
+    if values.link_bars is None:
+        return _NOTHING
+    state = "signed_in" if values.signed_in else "signed_out"
+    bars = f"{'#' * values.link_bars:.<4}"
+    return moment.forms(f"element.status.{state}", operator=values.operator, bars=bars)
+
+
+def _cleaning(moment: Moment) -> Saying:
+    heads = moment.values.cleaning
+    return moment.forms(f"element.cleaning.{heads[0]}") if heads else _NOTHING
+
+
 def _printer(moment: Moment) -> Saying:
     status = moment.values.printer_status
     return moment.forms(f"printer.{status.value}") if status else _NOTHING
@@ -334,7 +353,9 @@ def _balance(moment: Moment) -> Saying:
 
 def _heading(moment: Moment) -> Saying:
     view = moment.values.floor
-    return Saying((view.heading,), clips=True) if view and view.heading else _title(moment)
+    if view is None or not view.heading:
+        return _title(moment)
+    return Saying((f"{view.heading} {view.place}".strip(), view.heading))
 
 
 def _listing(moment: Moment) -> Saying:
@@ -370,6 +391,7 @@ ELEMENTS: Mapping[str, Callable[[Moment], Saying]] = {
     "balance": _balance,
     "card": _card,
     "check_value": _check_value,
+    "cleaning": _cleaning,
     "clock": _clock,
     "component": _component,
     "copy": _copy,
@@ -390,6 +412,7 @@ ELEMENTS: Mapping[str, Callable[[Moment], Saying]] = {
     "refused": _refused,
     "response": _response,
     "say": _say,
+    "status": _status,
     "swipes": _swipes,
     "terminal": _terminal,
     "title": _title,

@@ -60,8 +60,13 @@ class TerminalSettings:
     authorised_ms: int = 800  # how long "authorised" stands before the PIN is asked for
     balance_ms: int = 10_000  # how long the cardholder's balance stands on the display
     wrong_pin_ms: int = 1_500
+    guide_timeout_ms: int = 600_000  # for one step of cleaning: alcohol must dry
+    device_test_ms: int = 500  # how long each device's turn in the self-test lasts
     result_ms: int = 3_000
     idle_refresh_ms: int = 30_000  # the clock on the idle screen
+    clean_printer_slips: int = 1_000  # after so many slips the terminal asks for cleaning; 0: never
+    clean_reader_swipes: int = 1_000  # after so many swipes; 0: never
+    clean_reader_bad_percent: int = 25  # or when so many of them could not be read; 0: never
     outbox_retry_ms: int = 30_000  # first wait before a due message is tried again when idle
     outbox_retry_max_ms: int = 600_000
     pairing_key: bytes | None = field(default=None, repr=False)  # 32 bytes, the gateway's; None: unpaired

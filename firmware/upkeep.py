@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
 from firmware.journal import damaged
+from firmware.settings import TerminalSettings
 from hal.api import Change, Put, Storage
 
 TABLE = "upkeep"
@@ -97,13 +98,18 @@ class Upkeep:
         self._stored = (self.wear, self.levels)
 
 
-def printer_needs_cleaning(wear: Wear, slips_max: int) -> bool:
-    """Whether the printing head is due. `slips_max`: after so many slips; 0: never."""
-    return 0 < slips_max <= wear.slips_since
+def heads_due(wear: Wear, settings: TerminalSettings) -> tuple[str, ...]:
+    """The heads that are due to be cleaned: "printer", "reader"."""
+    due = []
+    if 0 < settings.clean_printer_slips <= wear.slips_since:
+        due.append("printer")
+    if _reader_is_due(wear, settings.clean_reader_swipes, settings.clean_reader_bad_percent):
+        due.append("reader")
+    return tuple(due)
 
 
-def reader_needs_cleaning(wear: Wear, swipes_max: int, bad_percent_max: int) -> bool:
-    """Whether the reading head is due: after so many swipes, or when too many of them were bad. 0: never."""
+def _reader_is_due(wear: Wear, swipes_max: int, bad_percent_max: int) -> bool:
+    """After so many swipes, or when too many of them were bad. 0: never."""
     if 0 < swipes_max <= wear.swipes_since:
         return True
     too_many = wear.bad_swipes_since * 100 >= bad_percent_max * wear.swipes_since

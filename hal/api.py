@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from hal.smart_card_events import ChipEvent
 from wire.track import Track1, Track2, Track3
@@ -269,6 +269,14 @@ class Display(Device, Protocol):
         """Replace what is shown. What does not fit is cut off at the right and at the bottom."""
 
 
+@runtime_checkable
+class AdjustableDisplay(Protocol):
+    """What a display can do besides when its contrast (or brightness) can be set."""
+
+    def set_contrast(self, percent: int) -> None:
+        """From now on show with this contrast: 0 is the least, 50 the usual one, 100 the most."""
+
+
 class Led(Enum):
     """The lights of the terminal."""
 
@@ -321,6 +329,14 @@ class Buzzer(Device, Protocol):
 
     def sound(self, beep: Beep) -> None:
         """Start the pattern and return at once."""
+
+
+@runtime_checkable
+class AdjustableBuzzer(Protocol):
+    """What a buzzer can do besides when its volume can be set."""
+
+    def set_volume(self, percent: int) -> None:
+        """From now on sound as loud as this: 0 is silent, 100 as loud as it gets."""
 
 
 # --- printer -----------------------------------------------------------------------------------------

@@ -32,6 +32,9 @@ class State(Enum):
     REPORT_PRINTING = "report_printing"
     REPORT_STOPPED = "report_stopped"
     NOTICE = "notice"
+    ADJUSTING = "adjusting"
+    GUIDING = "guiding"
+    TESTING_DEVICES = "testing_devices"
     CLOSED = "floor_closed"
 
 
@@ -43,6 +46,8 @@ class Event(Enum):
     NUMBER_TYPED = "number_typed"
     PASSWORD_TYPED = "password_typed"  # noqa: S105 - an event
     NEW_PASSWORD_TYPED = "new_password_typed"  # noqa: S105 - an event
+    CARD_READ = "card_read"
+    CARD_UNREADABLE = "card_unreadable"
     CONFIRM = "confirm"
     CANCEL = "cancel"
     COPY_PRINTED = "copy_printed"
@@ -65,6 +70,9 @@ ROWS = (
     Row(S.REPORT_PRINTING,     Group.PAPER,      Kind.WAITING, "report_printing",     "paper_timeout_ms",    meaning="a report, or a slip again, is being printed"),
     Row(S.REPORT_STOPPED,      Group.PAPER,      Kind.WAITING, "report_stopped",      "paper_timeout_ms",    meaning="no paper, cover open, too hot or jammed"),
     Row(S.NOTICE,              Group.IN_SERVICE, Kind.WAITING, "notice",              "result_ms",           meaning="it is done, or why it cannot be"),
+    Row(S.ADJUSTING,           Group.UPKEEP,     Kind.WAITING, "adjusting",           "operator_timeout_ms", Keys.LEVEL, meaning="contrast or volume: seen and heard at once, kept with enter"),
+    Row(S.GUIDING,             Group.UPKEEP,     Kind.WAITING, "guiding",             "guide_timeout_ms",    meaning="a person does something by hand, step by step"),
+    Row(S.TESTING_DEVICES,     Group.UPKEEP,     Kind.WAITING, "testing_devices",     "device_test_ms",      meaning="one device after the other tests itself"),
     Row(S.CLOSED,              Group.END,        Kind.ENDED_WELL, "",                 meaning="back to the terminal"),
 )
 
@@ -89,6 +97,9 @@ RULES = (
     Rule(S.DECIDING, E.GO_ON, S.CLOSED,              "posts_event", effects=("post_event",)),
     Rule(S.DECIDING, E.GO_ON, S.READING,             "shows_report", effects=("open_report",)),
     Rule(S.DECIDING, E.GO_ON, S.REPORT_PRINTING,     "prints_report", effects=("print_report",)),
+    Rule(S.DECIDING, E.GO_ON, S.ADJUSTING,           "adjusts_level", effects=("begin_level",)),
+    Rule(S.DECIDING, E.GO_ON, S.GUIDING,             "guides", effects=("begin_guide",)),
+    Rule(S.DECIDING, E.GO_ON, S.TESTING_DEVICES,     "tests_devices", effects=("begin_tests",)),
     Rule(S.DECIDING, E.GO_ON, S.NOTICE,              records=("do_action",), effects=("finish_action",)),
     Rule(S.DECIDING, E.CANCEL,  S.CLOSED),
     Rule(S.DECIDING, E.TIMEOUT, S.CLOSED),
@@ -116,6 +127,25 @@ RULES = (
     Rule(S.REPORT_STOPPED, E.PRINTER_READY, S.REPORT_PRINTING, effects=("resume_printing",)),
     *_leave(S.REPORT_STOPPED, E.CANCEL, E.TIMEOUT, effects=("stop_printing",)),
     *_leave(S.NOTICE, E.CONFIRM, E.CANCEL, E.TIMEOUT),
+
+    Rule(S.ADJUSTING, E.CONFIRM, S.NOTICE, records=("keep_level",), effects=("finish_action",)),
+    *_leave(S.ADJUSTING, E.CANCEL, E.TIMEOUT, effects=("restore_level",)),
+
+    Rule(S.GUIDING, E.CONFIRM, S.GUIDING, "card_awaited", effects=("beep_error",)),
+    Rule(S.GUIDING, E.CONFIRM, S.GUIDING, "steps_left", effects=("next_step",)),
+    Rule(S.GUIDING, E.CONFIRM, S.REPORT_PRINTING, records=("note_cleaning",), effects=("print_report",)),
+    Rule(S.GUIDING, E.CARD_READ, S.GUIDING, "passes_left", effects=("count_pass", "beep_key")),
+    Rule(S.GUIDING, E.CARD_READ, S.GUIDING, "steps_left", effects=("next_step", "beep_key")),
+    Rule(S.GUIDING, E.CARD_READ, S.REPORT_PRINTING, records=("note_cleaning",), effects=("print_report",)),
+    Rule(S.GUIDING, E.CARD_UNREADABLE, S.GUIDING, "card_must_be_read", effects=("beep_error",)),
+    Rule(S.GUIDING, E.CARD_UNREADABLE, S.GUIDING, "passes_left", effects=("count_pass", "beep_key")),
+    Rule(S.GUIDING, E.CARD_UNREADABLE, S.GUIDING, effects=("next_step", "beep_key")),
+    *_leave(S.GUIDING, E.CANCEL, E.TIMEOUT),
+
+    Rule(S.TESTING_DEVICES, E.TIMEOUT, S.TESTING_DEVICES, "devices_left", effects=("try_device",)),
+    Rule(S.TESTING_DEVICES, E.TIMEOUT, S.REPORT_PRINTING, "printer_is_ready", effects=("end_tests", "print_report")),
+    Rule(S.TESTING_DEVICES, E.TIMEOUT, S.READING, effects=("end_tests", "open_report")),
+    *_leave(S.TESTING_DEVICES, E.CANCEL, effects=("end_tests",)),
 )
 
 
@@ -132,7 +162,8 @@ IGNORED = (
     | ignore(_except(S.TYPING_NUMBER), (E.NUMBER_TYPED,), "no number is being typed")
     | ignore(_except(S.TYPING_PASSWORD), (E.PASSWORD_TYPED,), "no password is asked for")
     | ignore(_except(S.TYPING_NEW_PASSWORD, S.REPEATING_PASSWORD), (E.NEW_PASSWORD_TYPED,), "no new password is being typed")
-    | ignore(_except(S.CONFIRMING, S.READING, S.NOTICE), (E.CONFIRM,), "there is nothing to confirm")
+    | ignore(_except(S.CONFIRMING, S.READING, S.NOTICE, S.ADJUSTING, S.GUIDING), (E.CONFIRM,), "there is nothing to confirm")
+    | ignore(_except(S.GUIDING), (E.CARD_READ, E.CARD_UNREADABLE), "the reader is disarmed")
     | ignore(_except(S.REPORT_PRINTING, S.REPORT_STOPPED), _PRINTER, "nothing is being printed")
     | ignore((S.REPORT_PRINTING,), (E.PRINTER_READY,), "the printer never stopped")
     | ignore((S.REPORT_STOPPED,), (E.COPY_PRINTED, E.PRINTER_STOPPED), "the printer has stopped already")

@@ -67,6 +67,7 @@ class Keys(Enum):
     NEW_PASSWORD = "new password"  # noqa: S105 - digits, shown as stars
     CONFIRMATION = "confirmation"  # enter and cancel
     READING = "reading"  # arrows turn the pages
+    LEVEL = "level"  # arrows or digits set a level
 
 
 class Recovery(Enum):

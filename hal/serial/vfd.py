@@ -92,12 +92,8 @@ class SerialVfd(DeviceBehindPort):
         self.shows_chinese = characters == "gb18030"
         self._characters = characters
         self._commands = _SETS[command_set]
-        self._greeting = (
-            self._commands.initialise
-            + _CODE_TABLES.get((command_set, characters), b"")
-            + self._commands.brightness
-            + bytes((brightness,))
-        )
+        self._brightness = brightness
+        self._greeting = self._commands.initialise + _CODE_TABLES.get((command_set, characters), b"")
         self._wanted: tuple[str, ...] = (" " * COLUMNS,) * ROWS
         self._sent: tuple[str, ...] = ()
 
@@ -106,6 +102,12 @@ class SerialVfd(DeviceBehindPort):
         if not self.is_open:
             super().open()
             self._begin()
+
+    def set_contrast(self, percent: int) -> None:
+        """From now on shine with one of the four brightnesses, a quarter of the percents each."""
+        self._brightness = min(4, 1 + percent // 25)
+        if self.is_open and self._port.self_test().ok:
+            self._port.write(self._brightness_command())
 
     def show(self, screen: Screen) -> None:
         """Replace what is shown."""
@@ -119,9 +121,12 @@ class SerialVfd(DeviceBehindPort):
         return ()
 
     def _begin(self) -> None:
-        self._port.write(self._greeting)
+        self._port.write(self._greeting + self._brightness_command())
         self._sent = (" " * COLUMNS,) * ROWS
         self._send_rows()
+
+    def _brightness_command(self) -> bytes:
+        return self._commands.brightness + bytes((self._brightness,))
 
     def _send_rows(self) -> None:
         if not self.is_open or not self._port.self_test().ok:

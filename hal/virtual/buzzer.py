@@ -30,12 +30,13 @@ class PlayedBeep:
 
     start_ms: int
     beep: Beep
+    volume_percent: int = 100
 
 
 class VirtualBuzzer(QuietDevice):
     """A beeper with one voice: a pattern that comes while another plays waits for its end.
 
-    Not modelled: loudness, and the sound of a real piezo (square waves, resonance).
+    Its volume can be set. Not modelled: the sound of a real piezo (square waves, resonance).
     """
 
     def __init__(self, clock: Clock, *, history_max: int = 10_000) -> None:
@@ -44,14 +45,19 @@ class VirtualBuzzer(QuietDevice):
         """How many single beeps a person has counted, over all patterns started or queued so far."""
         self._clock = clock
         self._busy_until_ms = 0
+        self.volume_percent = 100
         self._played: deque[PlayedBeep] = deque(maxlen=history_max)
+
+    def set_volume(self, percent: int) -> None:
+        """From now on sound as loud as this, in percent; at 0 nobody hears anything."""
+        self.volume_percent = percent
 
     def sound(self, beep: Beep) -> None:
         """Play the pattern, at once or after those that were asked for before."""
         start_ms = max(self._clock.monotonic_ms(), self._busy_until_ms)
-        self._played.append(PlayedBeep(start_ms, beep))
+        self._played.append(PlayedBeep(start_ms, beep, self.volume_percent))
         self._busy_until_ms = start_ms + beep.duration_ms + _GAP_MS
-        self.beep_count += beep.beep_count
+        self.beep_count += beep.beep_count if self.volume_percent else 0
 
     @property
     def heard_beeps(self) -> int:
@@ -74,7 +80,7 @@ class VirtualBuzzer(QuietDevice):
                 silence_ms = min(played.start_ms - end_ms, _SILENCE_MS_MAX)
                 samples.extend(_samples(Tone(0, silence_ms)))
             for tone in played.beep.value:
-                samples.extend(_samples(tone))
+                samples.extend(_samples(tone, _AMPLITUDE * played.volume_percent // 100))
             end_ms = played.start_ms + played.beep.duration_ms
         if sys.byteorder == "big":
             samples.byteswap()  # WAV is little-endian
@@ -85,7 +91,7 @@ class VirtualBuzzer(QuietDevice):
             file.writeframes(samples.tobytes())
 
 
-def _samples(tone: Tone) -> array[int]:
+def _samples(tone: Tone, amplitude: int = 0) -> array[int]:
     count = tone.duration_ms * _SAMPLES_PER_S // 1000
     if not tone.frequency_hz:
         return array("h", bytes(2 * count))
@@ -93,5 +99,5 @@ def _samples(tone: Tone) -> array[int]:
     step = 2 * math.pi * tone.frequency_hz / _SAMPLES_PER_S
     return array(
         "h",
-        (int(_AMPLITUDE * min(1.0, n / ramp, (count - n) / ramp) * math.sin(step * n)) for n in range(count)),
+        (int(amplitude * min(1.0, n / ramp, (count - n) / ramp) * math.sin(step * n)) for n in range(count)),
     )

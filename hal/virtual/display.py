@@ -45,12 +45,17 @@ class VirtualDisplay(QuietDevice):
         self.shows_chinese = True
         self.screen = Screen()
         self.history: list[tuple[int, Screen]] = []
+        self.contrast_percent = 50
         self._clock = clock
 
     def self_test(self) -> SelfTest:
         """Well while open."""
         health = super().self_test()
         return replace(health, detail=f"{self.model}, {self.columns} by {self.rows}") if health.ok else health
+
+    def set_contrast(self, percent: int) -> None:
+        """From now on its pictures have this contrast: 0 to 100, of which 50 is the usual one."""
+        self.contrast_percent = percent
 
     def show(self, screen: Screen) -> None:
         """Replace what is shown."""
@@ -86,9 +91,9 @@ class VirtualDisplay(QuietDevice):
         Raises OSError when the file cannot be written.
         """
         if self.model == "mono128x64":
-            picture = lcd_picture(self.dots(), scale or 6)
+            picture = lcd_picture(self.dots(), scale or 6, self.contrast_percent)
         else:
-            picture = colour_picture(self.dots(), self._layout().bars, scale or 2)
+            picture = colour_picture(self.dots(), self._layout().bars, scale or 2, self.contrast_percent)
         if path is not None:
             Path(path).write_bytes(picture)
         return picture

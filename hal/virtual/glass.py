@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from math import sqrt
 
 from hal.raster.canvas import Canvas, Rgba, opaque
-from hal.raster.paints import LIGHT_PAINTS, dot_colours
+from hal.raster.paints import COLOURS, LIGHT_PAINTS, dot_colours
 from hal.raster.screen import Bar, Paint
 
 _SHADES = 8
@@ -24,13 +24,14 @@ _LCD_COLOURS = (opaque(0xB7C465), opaque(0xAEBB5C), opaque(0x26301C), opaque(0x5
 _AS_GAP = bytes([_LCD_GLASS, _LCD_GLASS, _LCD_ON_GAP, _LCD_ON_GAP]).ljust(256, b"\0")
 
 
-def colour_picture(screen: Canvas, bars: Sequence[Bar], scale: int) -> bytes:
+def colour_picture(screen: Canvas, bars: Sequence[Bar], scale: int, contrast_percent: int = 50) -> bytes:
     """A colour panel as PNG: the screen's dots, a margin in the screen's own colours, a dark frame."""
     glass = _with_margin(screen, bars).enlarged(scale)
-    return _framed(glass, dot_colours(), 5 * scale, opaque(0x20242B))
+    palette = _with_contrast(dot_colours(), COLOURS[Paint.GROUND], contrast_percent)
+    return _framed(glass, palette, 5 * scale, opaque(0x20242B))
 
 
-def lcd_picture(screen: Canvas, scale: int) -> bytes:
+def lcd_picture(screen: Canvas, scale: int, contrast_percent: int = 50) -> bytes:
     """A monochrome LCD as PNG: dots (with gaps between them if `scale` is 3 or more), glass, a frame."""
     inks = bytes(_LCD_OFF if paint in LIGHT_PAINTS else _LCD_ON for paint in Paint)
     dots = Canvas(screen.width, screen.height)
@@ -41,7 +42,19 @@ def lcd_picture(screen: Canvas, scale: int) -> bytes:
     margin = 3 * scale
     glass = Canvas(large.width + 2 * margin, large.height + 2 * margin, _LCD_GLASS)
     glass.paste(margin, margin, large)
-    return _framed(glass, list(_LCD_COLOURS), 3 * scale, opaque(0x2B2F33))
+    palette = _with_contrast(_LCD_COLOURS, _LCD_COLOURS[_LCD_GLASS], contrast_percent)
+    return _framed(glass, palette, 3 * scale, opaque(0x2B2F33))
+
+
+def _with_contrast(palette: Sequence[Rgba], ground: Rgba, percent: int) -> list[Rgba]:
+    """The colours nearer to the ground below 50 percent, further from it above; a fifth is left at 0."""
+    share = (20 + 8 * percent / 5) / 100
+
+    def moved(base: int, part: int) -> int:
+        return min(255, max(0, round(base + (part - base) * share)))
+
+    red, green, blue, _ = ground
+    return [(moved(red, r), moved(green, g), moved(blue, b), alpha) for r, g, b, alpha in palette]
 
 
 def _with_margin(screen: Canvas, bars: Sequence[Bar]) -> Canvas:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from firmware.menus import DIGITS_MAX, DOOR, DOORS, ENTRIES_MAX, MAIN, MENUS, NUMBERS, Ask, Entry, Verb
+from firmware.menus import (
+    DIGITS_MAX,
+    DOOR,
+    DOORS,
+    ENTRIES_MAX,
+    GUIDES,
+    MAIN,
+    MENUS,
+    NUMBERS,
+    Ask,
+    Entry,
+    Verb,
+    Wait,
+)
 from firmware.operators import Rank
 from firmware.texts import LANGUAGES, catalogue
 from firmware.texts.cells import columns_of
@@ -71,6 +84,14 @@ def test_whoever_gives_a_password_proves_something_first() -> None:
 
 def test_keys_are_loaded_by_the_administrator() -> None:
     assert DOOR["key_loading"].rank is Rank.ADMINISTRATOR
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_step_of_a_guide_has_its_words_and_the_last_is_no_mere_pass(language: str) -> None:
+    for name, steps in GUIDES.items():
+        for number in range(1, len(steps) + 1):
+            assert f"screen.guide.{name}.{number}.full" in catalogue(language)
+        assert steps[-1].wait is not Wait.PASSES, "what is done must be proven at the end"
 
 
 def test_numbers_have_their_digits() -> None:

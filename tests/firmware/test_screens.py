@@ -41,7 +41,12 @@ FULL = ScreenValues(
     component_number=2,
     component_digits=32,
     check_value="0123ABCD",
-    floor=FloorView("Enquiries", (">1 Last trans.", " 2 By voucher"), ("Operator number", "Number"), "01_"),
+    operator="01",
+    link_bars=3,
+    cleaning=("printer", "reader"),
+    floor=FloorView(
+        "Enquiries", "1/2", (">1 Last trans.", " 2 By voucher"), ("Operator number", "Number"), "01_"
+    ),
 )
 LONGEST = replace(
     FULL,
@@ -53,7 +58,7 @@ LONGEST = replace(
     detail="x" * 300,
     pending=999,
     merchant_name="小样咖啡馆" * 8,
-    floor=FloorView("x" * 60, ("x" * 60,) * 20, ("x " * 20, "x" * 16), "*" * 8 + "_"),
+    floor=FloorView("x" * 16, "12/12", ("x" * 60,) * 20, ("x " * 20, "x" * 16), "*" * 8 + "_"),
 )
 UNSENT = {
     "en": ("Messages waiting for the bank", "Unsent"),
@@ -79,8 +84,8 @@ def assert_fits(screen: Screen, display: str) -> None:
 
 def test_the_screens_are_those_that_the_terminal_asks_for() -> None:
     of_the_floor = (
-        "confirming logged_off menu notice reading repeating_password report_printing report_stopped "
-        "typing_new_password typing_number typing_password"
+        "adjusting confirming guiding logged_off menu notice reading repeating_password report_printing "
+        "report_stopped testing_devices typing_new_password typing_number typing_password"
     )
     assert " ".join(sorted(SCREEN_NAMES - {*of_the_floor.split()})) == (
         "approved authorised authorising balance_shown cancelled choosing_key clearing completing "

@@ -130,3 +130,16 @@ def test_keeps_the_last_patterns_and_counts_all(clock: VirtualClock) -> None:
         buzzer.sound(beep)
     assert [played.beep for played in buzzer.played()] == [Beep.ERROR, Beep.SUCCESS]
     assert buzzer.beep_count == 3
+
+
+def test_the_volume_is_heard_and_silence_is_no_beep(buzzer: VirtualBuzzer, tmp_path: Path) -> None:
+    peaks = []
+    for percent in (100, 50, 0):
+        buzzer.set_volume(percent)
+        buzzer.sound(Beep.SUCCESS)
+        buzzer.write_wav(tmp_path / "beep.wav")
+        rate, samples = _read_wav(tmp_path / "beep.wav")
+        peaks.append(max(map(abs, _part(rate, samples, len(samples) * 1000 // rate - 300, 10**6))))
+    assert peaks[0] == pytest.approx(2 * peaks[1], rel=0.01)
+    assert peaks[2] == 0
+    assert buzzer.beep_count == 2

@@ -186,3 +186,17 @@ def test_words_on_the_bar_at_the_top_stand_in_its_middle() -> None:
     words = [y for y in bar if text in [picture.getpixel((x, y)) for x in range(8, 100)]]
     assert words[0] - bar[0] >= 3
     assert abs((words[0] - bar[0]) - (bar[-1] - words[-1])) <= 1
+
+
+@pytest.mark.parametrize("model", ["mono128x64", "colour320x240"])
+def test_contrast_is_seen_and_the_usual_one_is_the_picture_as_always(model: str) -> None:
+    def spread(percent: int | None) -> int:
+        display = VirtualDisplay(clock=VirtualClock(), model=model)
+        display.show(Screen(lines("金额 12.34")))
+        if percent is not None:
+            display.set_contrast(percent)
+        picture = Image.open(io.BytesIO(display.png())).convert("RGBA").crop((40, 40, 140, 140)).convert("L")
+        low, high = picture.getextrema()
+        return int(high) - int(low)  # type: ignore[arg-type]
+
+    assert spread(0) < spread(30) < spread(50) == spread(None) <= spread(100)

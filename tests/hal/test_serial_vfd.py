@@ -123,6 +123,18 @@ def test_brightness_has_four_steps() -> None:
         SerialVfd(URL, VirtualClock(), brightness=5)
 
 
+@pytest.mark.parametrize("command_set", SETS)
+@pytest.mark.parametrize(("percent", "brightness"), [(0, 1), (50, 3), (100, 4)])
+def test_the_contrast_of_a_vfd_is_its_brightness(
+    monkeypatch: pytest.MonkeyPatch, command_set: CommandSet, percent: int, brightness: int
+) -> None:
+    bench = Bench(far := Vfd(command_set))
+    display = display_on(bench, monkeypatch)
+    display.set_contrast(percent)
+    bench.run(display, 100)
+    assert (far.brightness, far.unknown_bytes) == (brightness, 0)
+
+
 # --- rows of cells -----------------------------------------------------------------------------------
 
 
