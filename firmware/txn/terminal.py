@@ -23,18 +23,18 @@ class State(Enum):
     RECOVERING = "recovering"
     SIGNING_IN = "signing_in"
     CLEARING = "clearing"
+    IN_FLOOR = "in_floor"
     NO_KEYS = "no_keys"
     IDLE = "idle"
-    IN_TRANSACTION = "in_transaction"
-    IN_FLOOR = "in_floor"
-    IN_SETTLEMENT = "in_settlement"
-    BATCH_CLOSED = "batch_closed"
-    NOT_SETTLED = "not_settled"
-    MANAGING = "managing"
-    MANAGED = "managed"
-    NOT_MANAGED = "not_managed"
-    RESULT = "result"
     SALE_REFUSED = "sale_refused"
+    BATCH_CLOSED = "batch_closed"
+    MANAGED = "managed"
+    IN_TRANSACTION = "in_transaction"
+    RESULT = "result"
+    IN_SETTLEMENT = "in_settlement"
+    NOT_SETTLED = "not_settled"
+    NOT_MANAGED = "not_managed"
+    MANAGING = "managing"
     REPRINTING = "reprinting"
     REPRINT_STOPPED = "reprint_stopped"
     NOTHING_TO_REPRINT = "nothing_to_reprint"
@@ -98,18 +98,18 @@ ROWS = (
     Row(S.RECOVERING,          Group.START,      Kind.WAITING, "recovering",         "connect_timeout_ms",  meaning="something is owed to the bank or no key is there: wait for the link"),
     Row(S.SIGNING_IN,          Group.ONLINE,     Kind.WAITING, "signing_in",         "response_timeout_ms", meaning="0800 is with the bank: working keys, batch, time"),
     Row(S.CLEARING,            Group.ONLINE,     Kind.WAITING, "clearing",           "response_timeout_ms", meaning="a reversal or completion that is due is with the bank"),
+    Row(S.IN_FLOOR,            Group.FLOOR,      Kind.RESTING, "",                   meaning="the floor table decides: menus, operators, reports, maintenance"),
     Row(S.NO_KEYS,             Group.KEYS,       Kind.RESTING, "no_keys",            keys=Keys.IDLE, meaning="no master key: nothing can be sold until one is loaded"),
     Row(S.IDLE,                Group.IN_SERVICE, Kind.RESTING, "idle",               "idle_refresh_ms",     keys=Keys.IDLE, meaning="in service"),
-    Row(S.IN_TRANSACTION,      Group.IN_SERVICE, Kind.RESTING, "",                   meaning="the transaction table decides"),
-    Row(S.IN_FLOOR,            Group.FLOOR,      Kind.RESTING, "",                   meaning="the floor table decides: menus, operators, reports, maintenance"),
-    Row(S.IN_SETTLEMENT,       Group.IN_SERVICE, Kind.RESTING, "",                   meaning="the settlement table decides"),
-    Row(S.BATCH_CLOSED,        Group.IN_SERVICE, Kind.WAITING, "settled",            "result_ms",           keys=Keys.IDLE, meaning="the batch is settled and closed"),
-    Row(S.NOT_SETTLED,         Group.IN_SERVICE, Kind.WAITING, "settlement_interrupted", "result_ms",       keys=Keys.IDLE, meaning="a settlement is to be finished: nothing is sold before"),
-    Row(S.MANAGING,            Group.ONLINE,     Kind.WAITING, "managing",           "response_timeout_ms", meaning="a sign-out, echo, status or download is with the bank"),
-    Row(S.MANAGED,             Group.IN_SERVICE, Kind.WAITING, "managed",            "result_ms",           keys=Keys.IDLE, meaning="it is done"),
-    Row(S.NOT_MANAGED,         Group.IN_SERVICE, Kind.WAITING, "not_managed",        "result_ms",           keys=Keys.IDLE, meaning="it could not be done"),
-    Row(S.RESULT,              Group.IN_SERVICE, Kind.WAITING, "",                   "result_ms",           keys=Keys.IDLE, meaning="how the payment ended is shown"),
     Row(S.SALE_REFUSED,        Group.IN_SERVICE, Kind.WAITING, "sale_refused",       "result_ms",           keys=Keys.IDLE, meaning="no new payment: the reason is shown"),
+    Row(S.BATCH_CLOSED,        Group.ONLINE,     Kind.WAITING, "settled",            "result_ms",           keys=Keys.IDLE, meaning="the batch is settled and closed"),
+    Row(S.MANAGED,             Group.ONLINE,     Kind.WAITING, "managed",            "result_ms",           keys=Keys.IDLE, meaning="it is done"),
+    Row(S.IN_TRANSACTION,      Group.IN_SERVICE, Kind.RESTING, "",                   meaning="the transaction table decides"),
+    Row(S.RESULT,              Group.IN_SERVICE, Kind.WAITING, "",                   "result_ms",           keys=Keys.IDLE, meaning="how the payment ended is shown"),
+    Row(S.IN_SETTLEMENT,       Group.IN_SERVICE, Kind.RESTING, "",                   meaning="the settlement table decides"),
+    Row(S.NOT_SETTLED,         Group.IN_SERVICE, Kind.WAITING, "settlement_interrupted", "result_ms",       keys=Keys.IDLE, meaning="a settlement is to be finished: nothing is sold before"),
+    Row(S.NOT_MANAGED,         Group.ONLINE,     Kind.WAITING, "not_managed",        "result_ms",           keys=Keys.IDLE, meaning="it could not be done"),
+    Row(S.MANAGING,            Group.ONLINE,     Kind.WAITING, "managing",           "response_timeout_ms", meaning="a sign-out, echo, status or download is with the bank"),
     Row(S.REPRINTING,          Group.PAPER,      Kind.WAITING, "reprinting",         "printer_timeout_ms",  meaning="the last slip is printed again, marked as a duplicate"),
     Row(S.REPRINT_STOPPED,     Group.PAPER,      Kind.WAITING, "printer_stopped",    "paper_timeout_ms",    meaning="no paper, cover open, too hot or jammed"),
     Row(S.NOTHING_TO_REPRINT,  Group.PAPER,      Kind.WAITING, "nothing_to_reprint", "result_ms",           keys=Keys.IDLE, meaning="there is no slip yet"),
