@@ -5,12 +5,12 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench fuzz diagrams clean setup-run setup-dev
+.PHONY: help run test check bench durability fuzz diagrams clean setup-run setup-dev
 
 PYTHON ?= python3
 BIN := .venv/bin
 # What tests need besides Python. A test whose package is missing is skipped and says so.
-TEST_PACKAGES := socat tshark libzbar0 tesseract-ocr tesseract-ocr-chi-sim \
+TEST_PACKAGES := socat strace tshark libzbar0 tesseract-ocr tesseract-ocr-chi-sim \
 	pcscd libccid vsmartcard-vpcd libpcsclite-dev iproute2
 WORKERS_MAX := 8
 SECONDS ?= 60
@@ -33,6 +33,10 @@ check: setup-dev ## style, types, import rules, generated pages
 
 bench: setup-dev ## measure, beside other packages; ARGS=--json for machines
 	@$(BIN)/python -m tools.bench $(ARGS)
+
+durability: setup-dev ## cut the power after every call to the disk, terminal and bank; ARGS="--payments 4"
+	@tools/setup/system-packages.sh strace || true
+	@$(BIN)/python -m tools.durability $(ARGS)
 
 fuzz: setup-dev ## feed readers of foreign bytes what breaks them; SECONDS=60 each, TARGET=frames for one
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=3'

@@ -1,0 +1,39 @@
+"""Every acknowledged commit outlives a power cut after any call to the disk.
+
+A short day here, a long one with `make durability`. And the proof is one: with less syncing it finds what is
+lost.
+"""
+
+import pytest
+
+from tools.durability.day import BANK, TERMINAL
+from tools.durability.recording import Operation, why_not
+from tools.durability.verdict import judge, recorded_day
+
+pytestmark = [
+    pytest.mark.skipif(bool(why_not()), reason=why_not() or "it can be recorded"),
+    pytest.mark.slow,
+]
+databases = pytest.mark.parametrize("name", [TERMINAL, BANK])
+
+
+@pytest.fixture(scope="module")
+def day() -> list[Operation]:
+    return recorded_day(2)
+
+
+@databases
+def test_nothing_that_was_acknowledged_is_lost(day: list[Operation], name: str) -> None:
+    verdict = judge(day, name)
+    assert verdict.losses == []
+    assert verdict.ok
+    assert verdict.commits >= 6
+    assert verdict.images > 100
+
+
+@databases
+def test_less_syncing_would_be_noticed(name: str) -> None:
+    verdict = judge(recorded_day(1, "NORMAL"), name)
+    assert not verdict.ok
+    assert verdict.lost > 10
+    assert "an acknowledged commit is missing" in verdict.losses[0]
