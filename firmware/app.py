@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from firmware.exchange import Answer, HostExchange, Verdict
-from firmware.faceplate import Faceplate
+from firmware.faceplate import Faceplate, show_refusal
 from firmware.floor_upkeep import apply_levels
 from firmware.floor_work import FloorGuards, FloorWork
 from firmware.intake import Intake
@@ -51,11 +51,15 @@ IDLE_KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One rule taken, for whoever watches: when, in which machine, which rule."""
+    """One rule taken, for whoever watches: when, in which machine, which rule.
+
+    `why`: the error of the device that made it necessary, if one did; in English, without secrets.
+    """
 
     at_ms: int
     machine: str
     rule: Rule
+    why: str = ""
 
 
 Observer = Callable[[Transition], None]
@@ -79,8 +83,19 @@ class Terminal:
     def power_on(self) -> None:
         """Open the board, read the journal, test every device.
 
-        Raises DeviceMissing, StorageVersion, StorageFailed: the terminal is not on, nothing was changed.
+        Raises DeviceMissing, StorageVersion, StorageFailed: the terminal is not on, nothing was changed, and
+        the display says so.
         """
+        try:
+            self._wake()
+        except (api.StorageFailed, api.StorageVersion, api.DeviceMissing) as error:
+            show_refusal(self.board, self.settings, error)
+            raise
+        self._arm_timer(self._row)
+        self._service.start(None)
+        self.step()
+
+    def _wake(self) -> None:
         self.board.open()
         secure = SecureModule(
             self.board.storage,
@@ -112,9 +127,6 @@ class Terminal:
         )
         apply_levels(self.board, self._parts.upkeep.levels)
         self._assemble(self._parts)
-        self._arm_timer(self._row)
-        self._service.start(None)
-        self.step()
 
     def _assemble(self, parts: Parts) -> None:
         self._payment = PaymentWork(parts)
@@ -204,10 +216,11 @@ class Terminal:
         try:
             self._intake.poll()
             return self._kernel.run(self._handle, now_ms=self.parts.now_ms)
-        except api.StorageFailed:
-            self._stop_working("storage_failed")
-        except api.Tampered:
-            self._stop_working("tampered")
+        except api.StorageFailed as error:
+            self._service.storage_trouble = error.trouble
+            self._stop_working("storage_failed", error)
+        except api.Tampered as error:
+            self._stop_working("tampered", error)
         return True
 
     def _flush(self) -> None:
@@ -297,7 +310,8 @@ class Terminal:
     def _carry_out(self, section: Section, rule: Rule, data: object) -> None:
         section.commit(rule, data, self.journal)
         if self._observer is not None:
-            self._observer(Transition(self.parts.now_ms, section.name, rule))
+            why = str(data) if isinstance(data, api.HalError) else ""
+            self._observer(Transition(self.parts.now_ms, section.name, rule, why))
         self._enter(section, rule)
         for name in rule.effects:
             section.methods[name](data)
@@ -342,13 +356,13 @@ class Terminal:
         for key in reversed(typed_ahead):
             self._kernel.post_first(Signal("key", key))  # before the keys that were typed after them
 
-    def _stop_working(self, name: str) -> None:
+    def _stop_working(self, name: str, why: api.HalError) -> None:
         """Storage or keys are gone: nothing more leaves the terminal; the journal knows where it stood."""
         for section in self._sections.values():
             section.work.end()
         self._service.abandon_key(None)
         self._service.forget_sale(None)
-        self._kernel.post_first(Signal(name))
+        self._kernel.post_first(Signal(name, why))
 
 
 CLEARED_FIRST = (terminal.State.SIGNING_IN, terminal.State.CLEARING)  # before a sale that is wanted

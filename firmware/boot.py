@@ -12,7 +12,7 @@ from firmware.secure.module import SecureModule
 from firmware.txn import transaction
 from firmware.txn.schema import Recovery
 from firmware.work import outgoing_of
-from hal.api import SelfTest
+from hal.api import SelfTest, StorageTrouble
 from hal.board import Board
 
 
@@ -46,6 +46,11 @@ def with_keys(reports: Sequence[DeviceReport], secure: SecureModule) -> list[Dev
 def first_failure(reports: Sequence[DeviceReport], kinds: Collection[str] = ESSENTIAL) -> DeviceReport | None:
     """The first of these kinds that failed; by default what keeps the terminal from going into service."""
     return next((one for one in reports if one.kind in kinds and not one.result.ok), None)
+
+
+def storage_trouble(reports: Sequence[DeviceReport]) -> StorageTrouble | None:
+    """What is wrong with the storage; None when it passed."""
+    return next((one.result.trouble for one in reports if one.result.trouble is not None), None)
 
 
 def recovery_of(state: str) -> Recovery:

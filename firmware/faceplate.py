@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 
 from firmware.boot import SECURE, first_failure
@@ -12,12 +13,14 @@ from firmware.payment_work import PaymentWork
 from firmware.records import Payment, Reason, SlipCopy
 from firmware.screen_elements import ScreenValues
 from firmware.screens import render
+from firmware.settings import TerminalSettings
 from firmware.terminal_work import TerminalWork
 from firmware.txn import floor, terminal, transaction
 from firmware.txn.schema import Recovery, Row
 from firmware.upkeep import heads_due
 from firmware.work import Parts, nobody_logged_on
-from hal.api import Led, PrinterStatus, Screen
+from hal.api import HalError, Led, PrinterStatus, Screen, StorageFailed
+from hal.board import Board
 
 OUT_OF_SERVICE = frozenset({terminal.State.OUT_OF_SERVICE, terminal.State.TAMPERED, terminal.State.NO_KEYS})
 NOT_IN_SERVICE_YET = frozenset({terminal.State.STARTING})
@@ -95,6 +98,7 @@ class Faceplate:
             pan_masked=payment.pan_masked if payment else "",
             reason=self._reason(payment),
             detail=self._detail(),
+            storage_trouble=self._service.storage_trouble,
             now=self._minute(parts.board.clock.wall()),
             signed_in=parts.journal.counters.signed_in,
             link_up=parts.session.is_up,
@@ -164,3 +168,21 @@ class Faceplate:
         if row.state in OUT_OF_SERVICE or self._parts.board.printer.status is not PrinterStatus.READY:
             lit.add(Led.ALARM)
         return frozenset(lit)
+
+
+def show_refusal(board: Board, settings: TerminalSettings, error: HalError) -> None:
+    """Say on the display why the terminal does not come on, if there is a display that can."""
+    display = board.display
+    trouble = error.trouble if isinstance(error, StorageFailed) else None
+    values = ScreenValues(detail=str(error), storage_trouble=trouble, terminal_id=settings.terminal_id)
+    with suppress(HalError):
+        display.open()
+        screen = render(
+            "out_of_service",
+            values,
+            columns=display.columns,
+            rows=display.rows,
+            language=settings.language,
+        )
+        display.show(screen)
+        display.close()

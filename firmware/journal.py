@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from firmware.records import Outgoing, OutgoingKind, OutgoingState, Payment, Settlement
 from firmware.txn.plans import PLANS
 from firmware.txn.transaction import State
-from hal.api import Change, Delete, Put, Storage, StorageFailed, StorageVersion
+from hal.api import Change, Delete, Put, Storage, StorageFailed, StorageTrouble, StorageVersion
 
 SCHEMA_VERSION = 1
 COUNTER_MAX = 999_999
@@ -210,5 +210,6 @@ def damaged(table: str, key: str) -> JournalDamaged:
     """The error for a stored record that is none."""
     return JournalDamaged(
         f"the journal's record {table}/{key} is damaged: restore the terminal's memory from a copy, or put "
-        "it aside, begin a new one and settle with the bank by hand"
+        "it aside, begin a new one and settle with the bank by hand",
+        StorageTrouble.DAMAGED,
     )

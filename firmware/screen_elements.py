@@ -16,7 +16,7 @@ from firmware.records import Reason, SlipCopy
 from firmware.secure.component_entry import COMPONENT_DIGITS
 from firmware.texts import text
 from firmware.texts.cells import columns_of, printable, wrap
-from hal.api import Align, PrinterStatus, ReadFailure
+from hal.api import Align, PrinterStatus, ReadFailure, StorageTrouble
 from wire.money import currency, format_amount
 
 
@@ -45,6 +45,7 @@ class ScreenValues:
     pan_masked: str = ""
     reason: Reason = Reason.NONE
     detail: str = ""  # one line in English, from a self-test or a device
+    storage_trouble: StorageTrouble | None = None
     now: datetime | None = None
     signed_in: bool = False
     link_up: bool = False
@@ -286,6 +287,12 @@ def _detail(moment: Moment) -> Saying:
     return Saying((detail,), clips=True) if detail else _NOTHING
 
 
+def _memory(moment: Moment) -> Saying:
+    """What is wrong with the terminal's memory, and what to do."""
+    trouble = moment.values.storage_trouble
+    return moment.forms(f"memory.{trouble.value}") if trouble else _NOTHING
+
+
 def _clock(moment: Moment) -> Saying:
     now = moment.values.now
     return _NOTHING if now is None or moment.has_header else Saying((f"{now:%Y/%m/%d %H:%M}",))
@@ -402,6 +409,7 @@ ELEMENTS: Mapping[str, Callable[[Moment], Saying]] = {
     "key": _key,
     "kind": _kind,
     "message": _message,
+    "memory": _memory,
     "money": _money_taken,
     "notice": _notice,
     "original": _original,

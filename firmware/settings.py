@@ -67,6 +67,7 @@ class TerminalSettings:
     clean_printer_slips: int = 1_000  # after so many slips the terminal asks for cleaning; 0: never
     clean_reader_swipes: int = 1_000  # after so many swipes; 0: never
     clean_reader_bad_percent: int = 25  # or when so many of them could not be read; 0: never
+    service_retry_ms: int = 60_000  # out of service: how soon everything is tested again
     outbox_retry_ms: int = 30_000  # first wait before a due message is tried again when idle
     outbox_retry_max_ms: int = 600_000
     pairing_key: bytes | None = field(default=None, repr=False)  # 32 bytes, the gateway's; None: unpaired

@@ -20,6 +20,7 @@ from firmware.settlement_work import begun
 from firmware.txn.plans import DEFAULT_PLAN, PLANS, SIGN_IN_MTI, Mark
 from firmware.txn.schema import Recovery, Rule
 from firmware.work import Parts, Signal, nobody_logged_on
+from hal.api import StorageTrouble
 from wire.iso8583 import IsoMessage
 
 LANGUAGES = ("en", "zh")
@@ -32,6 +33,7 @@ class TerminalWork(ManagementWork):
         super().__init__(parts)
         self._floor = floor
         self.reports: list[boot.DeviceReport] = []
+        self.storage_trouble: StorageTrouble | None = None  # since the last self-test
         self._begin_section = begin_section
         self.wanted = DEFAULT_PLAN  # the type of the transaction that was asked for
         self.sale_wanted = False
@@ -151,6 +153,7 @@ class TerminalWork(ManagementWork):
     def start(self, _data: object) -> None:
         """Power-on, or another try at it: every device tests itself, and every stored key is opened once."""
         self.reports = boot.self_test(self.parts.board, self.parts.secure)
+        self.storage_trouble = boot.storage_trouble(self.reports)
         if self.parts.board.tamper.tripped:
             self.parts.kernel.post(Signal("tampered"))
         else:

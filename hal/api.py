@@ -50,10 +50,23 @@ class PortGone(DeviceFault):
     code = "H210"
 
 
+class StorageTrouble(Enum):
+    """Why storage failed, as far as a person would do something else about it."""
+
+    FULL = "full"
+    READ_ONLY = "read_only"
+    DAMAGED = "damaged"
+    FAILED = "failed"  # anything else
+
+
 class StorageFailed(DeviceFault):
     """A commit or read failed (disk full, read-only, corrupt). A failed commit changed nothing."""
 
     code = "H300"
+
+    def __init__(self, text: str, trouble: StorageTrouble = StorageTrouble.FAILED) -> None:
+        super().__init__(text)
+        self.trouble = trouble
 
 
 class StorageVersion(HalError):
@@ -73,10 +86,14 @@ class Tampered(HalError):
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """The result of a device's self-test. `detail` is one line in English, without secrets."""
+    """The result of a device's self-test. `detail` is one line in English, without secrets.
+
+    `trouble`: what is wrong with a storage that failed.
+    """
 
     ok: bool
     detail: str = ""
+    trouble: StorageTrouble | None = None
 
 
 class Device(Protocol):

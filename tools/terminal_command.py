@@ -222,4 +222,5 @@ def run_unattended(terminal: Terminal) -> None:
 def tell_transition(transition: Transition) -> None:
     """One line for each step of the two state machines."""
     rule = transition.rule
-    notice(f"{transition.machine}: {rule.source.value} -> {rule.target.value} ({rule.event.value})")
+    why = f": {transition.why}" if transition.why else ""
+    notice(f"{transition.machine}: {rule.source.value} -> {rule.target.value} ({rule.event.value}){why}")

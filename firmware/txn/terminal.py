@@ -121,7 +121,7 @@ ROWS = (
     Row(S.CONFIRMING_KEY,      Group.KEYS,       Kind.WAITING, "confirming_key",     "operator_timeout_ms", meaning="the custodians compare the whole key's check value"),
     Row(S.KEY_LOADED,          Group.KEYS,       Kind.WAITING, "key_loaded",         "result_ms",           meaning="the key is sealed in the vault"),
     Row(S.KEY_REFUSED,         Group.KEYS,       Kind.WAITING, "key_refused",        "result_ms",           meaning="the key is not loaded: the reason is shown"),
-    Row(S.OUT_OF_SERVICE,      Group.SERVICE,    Kind.RESTING, "out_of_service",     meaning="a device or the storage failed: enter starts again"),
+    Row(S.OUT_OF_SERVICE,      Group.SERVICE,    Kind.RESTING, "out_of_service",     "service_retry_ms", meaning="a device or the storage failed: enter starts again, and so does time"),
     Row(S.TAMPERED,            Group.SERVICE,    Kind.RESTING, "tampered",           meaning="the keys are gone; only a service visit helps"),
 )
 
@@ -290,6 +290,7 @@ RULES = (
     *KEY_RULES,
 
     Rule(S.OUT_OF_SERVICE, E.CONFIRM, S.STARTING, effects=("start",)),
+    Rule(S.OUT_OF_SERVICE, E.TIMEOUT, S.STARTING, effects=("start",)),
 
     *(Rule(state, E.TAMPERED, S.TAMPERED, effects=("wipe_keys", "beep_alert")) for state in S if state is not S.TAMPERED),
     *(Rule(state, E.STORAGE_FAILED, S.OUT_OF_SERVICE, effects=("beep_error",)) for state in S if state not in {S.TAMPERED, S.OUT_OF_SERVICE}),
@@ -308,7 +309,7 @@ _LOADING = (S.CHOOSING_KEY, S.TYPING_COMPONENT, S.TYPING_CHECK_VALUE, S.COMPONEN
 
 IGNORED = (
     ignore((S.TAMPERED,), Event, "the keys are gone: nothing works until a service visit")
-    | ignore((S.OUT_OF_SERVICE,), (E.STORAGE_FAILED, E.CANCEL, E.TIMEOUT), "out of service already; enter starts again")
+    | ignore((S.OUT_OF_SERVICE,), (E.STORAGE_FAILED, E.CANCEL), "out of service already; enter starts again")
     | ignore(_except(S.STARTING, S.TAMPERED), (E.SELF_TEST_PASSED, E.SELF_TEST_FAILED), "no self-test is running")
     | ignore(_except(*_SHOWING, S.NO_KEYS, S.TAMPERED), (E.SALE_KEY, E.REPRINT_KEY, E.SIGN_IN_KEY, E.LANGUAGE_KEY, E.MENU_KEY, E.SETTLE_KEY, E.MANAGE_KEY), "the function keys are off")
     | ignore((S.NO_KEYS,), (E.SALE_KEY, E.REPRINT_KEY, E.SIGN_IN_KEY, E.SETTLE_KEY, E.MANAGE_KEY), "nothing works without a master key")

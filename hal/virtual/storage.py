@@ -13,11 +13,19 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from hal.api import Change, DeviceMissing, Put, SelfTest, StorageFailed, StorageVersion
+from hal.api import (
+    Change,
+    DeviceMissing,
+    Put,
+    SelfTest,
+    StorageFailed,
+    StorageTrouble,
+    StorageVersion,
+)
 from hal.device import QuietDevice
 from hal.virtual.power import PowerCut
 
@@ -47,6 +55,13 @@ _ADVICE = {  # by the beginning of SQLite's error name; the first that fits
     "SQLITE_CORRUPT": "it is damaged: restore it from a copy, or put it aside and settle by hand",
     "SQLITE_NOTADB": "it is not a database: another program's file, or damaged",
     "SQLITE_IOERR": "reading or writing failed: check the disk or SD card",
+}
+_TROUBLES = {
+    "SQLITE_FULL": StorageTrouble.FULL,
+    "SQLITE_READONLY": StorageTrouble.READ_ONLY,
+    "SQLITE_PERM": StorageTrouble.READ_ONLY,
+    "SQLITE_CORRUPT": StorageTrouble.DAMAGED,
+    "SQLITE_NOTADB": StorageTrouble.DAMAGED,
 }
 
 
@@ -86,13 +101,16 @@ class SqliteStorage(QuietDevice):
         super().close()
 
     def self_test(self) -> SelfTest:
-        """Let SQLite check the structure of the whole file."""
+        """Let SQLite check the structure of the whole file, and write what stands there already."""
         try:
             with self._failures("check"):
                 findings = self._connection().execute("PRAGMA quick_check(1)").fetchone()
+            if findings != ("ok",):
+                return SelfTest(ok=False, detail="storage is damaged", trouble=StorageTrouble.DAMAGED)
+            self._transaction([(f"PRAGMA user_version = {SCHEMA_VERSION}", ())])
         except StorageFailed as error:
-            return SelfTest(ok=False, detail=str(error))
-        return SelfTest(ok=findings == ("ok",), detail="" if findings == ("ok",) else "storage is damaged")
+            return SelfTest(ok=False, detail=str(error), trouble=error.trouble)
+        return SelfTest(ok=True)
 
     def get(self, table: str, key: str) -> bytes | None:
         """The value, or None. Raises StorageFailed."""
@@ -109,12 +127,15 @@ class SqliteStorage(QuietDevice):
     def commit(self, changes: Sequence[Change]) -> None:
         """Make all of `changes` durable, or none. Raises StorageFailed; ValueError for too large a value."""
         _check_changes(changes)
+        self._transaction(map(_statement, changes))
+
+    def _transaction(self, statements: Iterable[tuple[str, tuple[object, ...]]]) -> None:
         with self._failures("write"):
             database = self._connection()
             database.execute("BEGIN IMMEDIATE")
             try:
-                for change in changes:
-                    _apply(database, change)
+                for sql, values in statements:
+                    database.execute(sql, values)
                 database.execute("COMMIT")
             except BaseException:
                 _roll_back(database)
@@ -125,7 +146,8 @@ class SqliteStorage(QuietDevice):
         if not isinstance(value, bytes):
             raise StorageFailed(
                 f"storage {self._path}: the value of {table}/{key} is not what this program stores: "
-                "another program has changed it; restore the file from a copy"
+                "another program has changed it; restore the file from a copy",
+                StorageTrouble.DAMAGED,
             )
         return value
 
@@ -168,8 +190,9 @@ class SqliteStorage(QuietDevice):
         except sqlite3.Error as error:
             name = getattr(error, "sqlite_errorname", type(error).__name__)
             advice = next((text for prefix, text in _ADVICE.items() if name.startswith(prefix)), "unexpected")
+            trouble = next((why for prefix, why in _TROUBLES.items() if name.startswith(prefix)), None)
             text = f"storage {self._path}: cannot {action} ({name}): {advice}"
-            raise StorageFailed(text) from None
+            raise StorageFailed(text, trouble or StorageTrouble.FAILED) from None
 
 
 class MemoryStorage(QuietDevice):
@@ -185,6 +208,7 @@ class MemoryStorage(QuietDevice):
         """How often `commit` was called so far."""
         self._pairs: dict[tuple[str, str], bytes] = {}
         self._failing: set[int] = set()
+        self._breakdown: tuple[int, StorageTrouble] | None = None  # after which commit, and what
         self._cuts: dict[int, Literal["before", "after"]] = {}
         self._power_lost = False
 
@@ -192,6 +216,13 @@ class MemoryStorage(QuietDevice):
         """Open the storage; after a power cut, with the power back."""
         self._power_lost = False
         super().open()
+
+    def self_test(self) -> SelfTest:
+        """Report good health, or the trouble that lasts."""
+        failure = self._failure(self.commits + 1)
+        if failure is not None:
+            return SelfTest(ok=False, detail=str(failure), trouble=failure.trouble)
+        return super().self_test()
 
     def get(self, table: str, key: str) -> bytes | None:
         """The value, or None."""
@@ -208,8 +239,8 @@ class MemoryStorage(QuietDevice):
         self._require_open()
         _check_changes(changes)
         self.commits += 1
-        if self.commits in self._failing:
-            raise StorageFailed(f"scripted failure of commit {self.commits}: nothing was stored")
+        if (failure := self._failure(self.commits)) is not None:
+            raise failure
         cut = self._cuts.get(self.commits)
         if cut == "before":
             self._lose_power()
@@ -226,6 +257,17 @@ class MemoryStorage(QuietDevice):
     def fail_at(self, commit_number: int) -> None:
         """Let this commit fail with StorageFailed."""
         self._failing.add(self._future(commit_number))
+
+    def break_down(self, trouble: StorageTrouble, *, after_commits: int = 0) -> None:
+        """Let every commit fail, and the self-test, until `mend`. What is stored can be read.
+
+        `after_commits`: so many succeed first.
+        """
+        self._breakdown = (self.commits + after_commits, trouble)
+
+    def mend(self) -> None:
+        """There is room again, or whatever was wrong is repaired."""
+        self._breakdown = None
 
     def power_cut_at(self, commit_number: int, when: Literal["before", "after"]) -> None:
         """Cut the power at this commit, just before or just after its data is durable.
@@ -246,6 +288,15 @@ class MemoryStorage(QuietDevice):
         if commit_number <= self.commits:
             raise ValueError(f"commit {commit_number} is past: {self.commits} were made")
         return commit_number
+
+    def _failure(self, commit_number: int) -> StorageFailed | None:
+        """What the script lets this commit fail with."""
+        if commit_number in self._failing:
+            return StorageFailed(f"scripted failure of commit {commit_number}: nothing was stored")
+        if self._breakdown is not None and commit_number > self._breakdown[0]:
+            trouble = self._breakdown[1]
+            return StorageFailed(f"scripted trouble ({trouble.value}): nothing was stored", trouble)
+        return None
 
     def _require_open(self) -> None:
         if self._power_lost:
@@ -268,11 +319,10 @@ def _check_changes(changes: Sequence[Change]) -> None:
             )
 
 
-def _apply(database: sqlite3.Connection, change: Change) -> None:
+def _statement(change: Change) -> tuple[str, tuple[object, ...]]:
     if isinstance(change, Put):
-        database.execute(_PUT, (change.table, change.key, change.value))
-    else:
-        database.execute(_DELETE, (change.table, change.key))
+        return _PUT, (change.table, change.key, change.value)
+    return _DELETE, (change.table, change.key)
 
 
 def _roll_back(database: sqlite3.Connection) -> None:

@@ -13,7 +13,7 @@ from firmware.screen_elements import ELEMENTS, FloorView, ScreenValues
 from firmware.screens import LAYOUTS, SCREEN_NAMES, UnknownScreenError, render
 from firmware.texts import catalogue, response_codes
 from firmware.texts.cells import columns_of
-from hal.api import PrinterStatus, ReadFailure, Screen
+from hal.api import PrinterStatus, ReadFailure, Screen, StorageTrouble
 
 LANGUAGES = ("en", "zh")
 DISPLAYS = {"lcd": (16, 4), "vfd": (20, 2), "colour": (40, 15), "narrow": (16, 2), "char": (20, 4)}
@@ -28,6 +28,7 @@ FULL = ScreenValues(
     pan_masked="622588******6783",
     reason=Reason.NO_RESPONSE,
     detail="printer: no answer on its port after 3 tries",
+    storage_trouble=StorageTrouble.FULL,
     now=datetime.fromisoformat("2025-11-22T23:45:30"),
     signed_in=True,
     link_up=True,

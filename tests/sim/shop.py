@@ -318,6 +318,7 @@ class Shop:
     def _heal_devices(self) -> None:
         devices = self.station.devices
         self.storage._failing.clear()
+        self.storage.mend()
         self.storage._cuts.clear()
         if devices.card_reader.card_present:
             self.station.remove()

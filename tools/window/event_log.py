@@ -43,7 +43,8 @@ class EventLog:
         """Take a rule that was carried out: an observer of a StationPlan. Staying is no news."""
         rule = transition.rule
         if rule.source is not rule.target:
-            self.add(transition.at_ms, "state", f"{rule.event.value} > {rule.target.value}")
+            why = f" ({transition.why})" if transition.why else ""
+            self.add(transition.at_ms, "state", f"{rule.event.value} > {rule.target.value}{why}")
 
     def add(self, at_ms: int, kind: str, text: str) -> None:
         """Add a line."""
