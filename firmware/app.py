@@ -11,29 +11,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from firmware.exchange import Answer, HostExchange, Verdict
+from firmware.exchange import Answer, Verdict
 from firmware.faceplate import Faceplate, show_refusal
 from firmware.floor_upkeep import apply_levels
 from firmware.floor_work import FloorGuards, FloorWork
 from firmware.intake import Intake
 from firmware.journal import Journal
 from firmware.kernel import Kernel
-from firmware.link_session import new_session
 from firmware.management_work import MESSAGES, SIGN_IN_JOB
-from firmware.operators import Operators
 from firmware.payment_guards import PaymentGuards
 from firmware.payment_work import PaymentWork
-from firmware.printing import SlipPrinter
 from firmware.section import DELEGATES, TERMINAL, Section
-from firmware.secure.card_vault import CardVault
-from firmware.secure.module import SecureModule
 from firmware.settings import TerminalSettings
 from firmware.settlement_work import SettlementGuards, SettlementWork
 from firmware.terminal_work import TerminalGuards, TerminalWork, accept_keys
 from firmware.txn import floor, settlement, terminal, transaction
 from firmware.txn.plans import PLANS
 from firmware.txn.schema import Keys, Kind, Row, Rule
-from firmware.upkeep import Upkeep
+from firmware.waking import wake
 from firmware.work import Parts, Signal
 from hal import api
 from hal.board import Board
@@ -87,46 +82,15 @@ class Terminal:
         the display says so.
         """
         try:
-            self._wake()
+            self._parts = wake(self.board, self.settings, self._kernel)
         except (api.StorageFailed, api.StorageVersion, api.DeviceMissing) as error:
             show_refusal(self.board, self.settings, error)
             raise
+        apply_levels(self.board, self._parts.upkeep.levels)
+        self._assemble(self._parts)
         self._arm_timer(self._row)
         self._service.start(None)
         self.step()
-
-    def _wake(self) -> None:
-        self.board.open()
-        secure = SecureModule(
-            self.board.storage,
-            self.board.tamper,
-            self.board.rng,
-            master_key_index=self.settings.master_key_index,
-            security=self.settings.security,
-        )
-        session = new_session(self.board, self.settings)
-        journal = Journal(self.board.storage)
-        journal.load()
-        self._parts = Parts(
-            self.board,
-            self.settings,
-            journal,
-            self._kernel,
-            secure,
-            session,
-            HostExchange(self.settings, secure, session),
-            SlipPrinter(self.board.printer),
-            CardVault(self.board.storage, self.board.tamper, self.board.rng),
-            Operators(
-                self.board.storage,
-                self.board.rng,
-                tries=self.settings.password_tries,
-                lock_min=self.settings.password_lock_min,
-            ),
-            Upkeep(self.board.storage),
-        )
-        apply_levels(self.board, self._parts.upkeep.levels)
-        self._assemble(self._parts)
 
     def _assemble(self, parts: Parts) -> None:
         self._payment = PaymentWork(parts)

@@ -17,7 +17,7 @@ from firmware.txn.plans import PLANS
 from firmware.txn.transaction import State
 from hal.api import Change, Delete, Put, Storage, StorageFailed, StorageTrouble, StorageVersion
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 COUNTER_MAX = 999_999
 
 _SENDING_ORDER = {kind: place for place, kind in enumerate(OutgoingKind)}  # as iso8583-pos section 7.1 has it
@@ -46,6 +46,7 @@ class Counters:
     last_slip: int = 0  # number of the payment whose slip can be printed again
     settled_up_to: int = 0  # number of the last payment of a closed batch
     jobs: str = ""  # what the bank has asked for and did not get yet: digits of iso8583-pos section 1.1
+    oldest_payment: int = 1  # number of the oldest one that is kept
 
 
 @dataclass

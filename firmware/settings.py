@@ -46,6 +46,7 @@ class TerminalSettings:
     resends: int = 3  # of a settlement's message; parameter 23
     offline_kept_max: int = 10  # advices kept before they must go; parameter 27
     preauth_masks_pan: bool = True  # False: the slip of a pre-authorisation shows the whole card number
+    payments_kept: int = 1000  # in the journal, of settled batches; all of the open one are kept
     pin_bypass_allowed: bool = False  # pin-first only: ENTER alone pays without a PIN, if the bank lets it
     operator_timeout_ms: int = 60_000
     card_timeout_ms: int = 60_000

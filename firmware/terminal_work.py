@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from firmware import boot, messages
+from firmware import boot, messages, retention
 from firmware.exchange import Answer, Verdict
 from firmware.floor_work import FloorWork
 from firmware.journal import Draft
@@ -65,6 +65,7 @@ class TerminalWork(ManagementWork):
         settings, number = self.parts.settings, draft.counters.payment_number + 1
         draft.counters = replace(draft.counters, payment_number=number)
         is_seven_steps = self.wanted is DEFAULT_PLAN and settings.flow is Flow.AUTHORISE_FIRST
+        retention.retire(draft, kept=settings.payments_kept)
         draft.payment = Payment(
             number,
             Flow.AUTHORISE_FIRST if is_seven_steps else Flow.PIN_FIRST,

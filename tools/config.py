@@ -60,6 +60,7 @@ _NUMBERS: Mapping[str, tuple[int, int]] = {
     "completion_percent_max": (100, 200),
     "offline_kept_max": (1, 99),
     "resends": (0, 9),
+    "payments_kept": (1, 100_000),
     **{item.name: (1, TIME_MS_MAX) for item in fields(TerminalSettings) if item.name.endswith("_ms")},
 }
 _FLAGS = frozenset(item.name for item in fields(TerminalSettings) if item.type == "bool")

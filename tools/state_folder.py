@@ -17,12 +17,14 @@ from bank.authoriser import Bank
 from bank.entropy import SystemEntropy
 from bank.provision import DEMO_MASTER_KEY
 from firmware.journal import Journal
+from firmware.migrations import migrate
 from firmware.secure.module import SecureModule
-from hal.api import DeviceFault
+from hal.api import DeviceFault, Storage
 from hal.board import Board
 from hal.device_key import KEY_FILE_DAMAGED
 from hal.profile import Profile
 from hal.registry import build_board
+from hal.virtual.storage import MemoryStorage, SqliteStorage
 from tools.station import StationError
 
 _NEW_KEYS = "load the keys again with posterm keys"
@@ -88,13 +90,23 @@ def check_memory(profile: Profile, folder: Path, *, keys_are_loaded_anew: bool =
             _check_key_file(board, key_file)
         if memory is not None and memory.exists() and memory.stat().st_size:
             board.storage.open()
-            Journal(board.storage).load()
+            _rehearse(board.storage)
             if not keys_are_loaded_anew:
                 _check_keys(board, memory, key_file)
     except DeviceFault as error:  # at work it would be a failure; here it is a folder that cannot be used
         raise StationError(str(error)) from None
     finally:
         board.close()
+
+
+def _rehearse(storage: Storage) -> None:
+    """Read the journal as the terminal will, in a copy: one of an earlier version is brought to this one."""
+    copy = MemoryStorage()
+    copy.open()
+    assert isinstance(storage, SqliteStorage)
+    copy.restore(storage.snapshot())
+    migrate(copy)
+    Journal(copy).load()
 
 
 def is_new(profile: Profile, folder: Path) -> bool:

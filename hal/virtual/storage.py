@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -20,6 +22,7 @@ from typing import Literal
 from hal.api import (
     Change,
     DeviceMissing,
+    HalError,
     Put,
     SelfTest,
     StorageFailed,
@@ -31,6 +34,8 @@ from hal.virtual.power import PowerCut
 
 SCHEMA_VERSION = 1
 VALUE_BYTES_MAX = 65_536
+LOG_PAGES_MAX = 256
+"""So many pages of 4 KiB may the log beside the file hold; then they go to the file, and it begins anew."""
 IN_MEMORY = ":memory:"
 
 Snapshot = Mapping[tuple[str, str], bytes]
@@ -141,6 +146,12 @@ class SqliteStorage(QuietDevice):
                 _roll_back(database)
                 raise
 
+    def snapshot(self) -> Snapshot:
+        """A copy of everything stored. Raises StorageFailed."""
+        with self._failures("read"):
+            rows = self._connection().execute('SELECT "table", key, value FROM kv').fetchall()
+        return {(str(table), str(key)): self._blob(table, key, value) for table, key, value in rows}
+
     def _blob(self, table: str, key: str, value: object) -> bytes:
         """A value as it was put there: SQLite lets other programs store what is no BLOB."""
         if not isinstance(value, bytes):
@@ -163,6 +174,7 @@ class SqliteStorage(QuietDevice):
             is_new = self._check_schema(database)
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = EXTRA")
+            database.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES_MAX}")
             database.execute("BEGIN IMMEDIATE")  # takes the lock now, not at the first commit
             if is_new:
                 database.execute(_SCHEMA)
@@ -193,6 +205,30 @@ class SqliteStorage(QuietDevice):
             trouble = next((why for prefix, why in _TROUBLES.items() if name.startswith(prefix)), None)
             text = f"storage {self._path}: cannot {action} ({name}): {advice}"
             raise StorageFailed(text, trouble or StorageTrouble.FAILED) from None
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """Everything in a file that no process has open. It is not touched: a copy is read, the log included.
+
+    Raises DeviceMissing, StorageFailed, StorageVersion.
+    """
+    with tempfile.TemporaryDirectory(prefix="posterm-") as folder:
+        copy = Path(folder) / path.name
+        storage = SqliteStorage(copy)
+        try:
+            shutil.copyfile(path, copy)
+            log = path.with_name(f"{path.name}-wal")
+            if log.exists():
+                shutil.copyfile(log, copy.with_name(log.name))
+            storage.open()
+            return storage.snapshot()
+        except OSError as error:
+            raise DeviceMissing(f"storage {path}: {error.strerror}") from None
+        except HalError as error:
+            error.args = (str(error).replace(str(copy), str(path)),)
+            raise
+        finally:
+            storage.close()
 
 
 class MemoryStorage(QuietDevice):

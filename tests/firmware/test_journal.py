@@ -219,7 +219,7 @@ def test_another_version_s_journal_is_refused_and_untouched(storage: MemoryStora
 
 def test_the_first_commit_writes_the_version(storage: MemoryStorage) -> None:
     sold(storage)
-    assert storage.get("terminal", "journal_version") == b"1"
+    assert storage.get("terminal", "journal_version") == b"2"
 
 
 # --- damage ------------------------------------------------------------------------------------------
