@@ -35,6 +35,7 @@ COMMANDS = (
     Command("terminal", "tools.terminal_command", "the terminal alone, on a serial line to a link"),
     Command("link", "tools.link_command", "the gateway alone: serial line on one side, bank on the other"),
     Command("keys", "tools.keys_command", "a terminal's keys: load, show as check values, wipe"),
+    Command("journal", "tools.journal_command", "a terminal's journal: list, show, export"),
     Command("bank", "tools.bank_commands", "the bank alone: make, inspect and serve one"),
     Command("devices", "tools.devices_command", "find, test and emulate a terminal's devices"),
     Command("service", "tools.service_command", "the terminal as a service of systemd"),
