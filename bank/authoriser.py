@@ -9,8 +9,7 @@ all said before.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
@@ -23,7 +22,7 @@ from bank.entropy import Entropy
 from bank.errors import FrameError, HsmError
 from bank.faults import BankFaults, FaultKind
 from bank.hsm import Hsm, MessageKeys
-from bank.ledger import Account, Audit, Hold, HoldState, Ledger, Posting
+from bank.ledger import Account, Audit, Hold, HoldState, Ledger
 from bank.management import MANAGEMENT
 from bank.merchant_files import MerchantFiles
 from bank.merchant_states import MerchantStatus
@@ -33,6 +32,7 @@ from bank.payments import Payment, Payments, PaymentState
 from bank.payouts import PayoutRegister
 from bank.plans import Plan, plan_of
 from bank.reconcile import Difference, differences
+from bank.replies import PaymentLedger, Reply
 from bank.request import Request, read_request, security_data
 from bank.reversals import reverse
 from bank.schemes import organisation_of
@@ -41,41 +41,14 @@ from bank.settling import refused_settlement, settle
 from bank.store import BankStore
 from bank.transactions import carry_out
 from wire.errors import CodecError
-from wire.iso8583 import Dialect, IsoMessage, dialect, frame
+from wire.iso8583 import Dialect, IsoMessage, dialect
+
+__all__ = ["Bank", "PaymentLedger", "Reply"]
 
 _REVERSAL: Final = "0400"
 _SETTLEMENT: Final = "0500"
 _PARTIAL: Final = "10"
 _MASTER_KEY_MARK: Final = "master key mark"
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What the server does with a request: send `message` (if any) after `delay_ms`, then perhaps hang up.
-
-    `lost_bytes`: how many more the frame announces than it has. `in_pieces`: byte by byte.
-    """
-
-    message: bytes
-    delay_ms: int = 0
-    close: bool = False
-    lost_bytes: int = 0
-    in_pieces: bool = False
-
-    def frame(self) -> bytes:
-        """The bytes that leave for a peer that reads frames; without the end where it is to be lost."""
-        return frame(self.message + bytes(self.lost_bytes))[: 2 + len(self.message)]
-
-    def __repr__(self) -> str:
-        return f"Reply({len(self.message)} bytes, delay_ms={self.delay_ms}, close={self.close})"
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentLedger:
-    """What a payment left in the books: its postings in order, and how many of its holds are still open."""
-
-    postings: Sequence[Posting]
-    holds_left: int
 
 
 class Bank:
@@ -311,6 +284,8 @@ class Bank:
 
     def _send(self, answer: bytes, request: IsoMessage, selector: tuple[str, str, int]) -> list[Reply]:
         """The answer as it leaves: after the commit, so a fault here loses the answer and nothing else."""
+        if self.faults.is_quiet:
+            return [Reply(answer)]
         if self.faults.take(FaultKind.SILENT_AFTER_POSTING, *selector):
             return []
         if self.faults.take(FaultKind.CLOSE_AFTER_POSTING, *selector):

@@ -82,6 +82,11 @@ class BankFaults:
     def __init__(self, *faults: Fault) -> None:
         self._armed = [_Armed(fault) for fault in faults]
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether none was ever armed: a bank that behaves need not ask."""
+        return not self._armed
+
     def add(self, fault: Fault) -> None:
         """Arm one more fault."""
         self._armed.append(_Armed(fault))

@@ -12,13 +12,14 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bank.authoriser import Bank
     from bank.faults import BankFaults
-    from bank.merchants import Terminal
+    from wire.iso8583.profile import Profile
 
 # --- opening a bank ---------------------------------------------------------------------------------
 
@@ -82,7 +83,8 @@ def open_bank(args: argparse.Namespace, faults: BankFaults | None = None) -> Ban
         raise
 
 
-def _secret(prompt: str, *, from_stdin: bool) -> str:
+def secret(prompt: str, *, from_stdin: bool) -> str:
+    """What somebody types unseen, or one line of standard input."""
     return sys.stdin.readline().strip() if from_stdin else getpass.getpass(prompt)
 
 
@@ -111,11 +113,32 @@ def serve(args: argparse.Namespace) -> int:
     if not args.db and not args.demo:
         raise RecordError("name a database with --db, or use --demo")
     faults = BankFaults(*(parse_fault(text) for text in args.fault))
+    profile = _profile(args.acquirer) if args.acquirer else None
     with ExitStack() as locks, closing(_bank_to_serve(args, faults)) as bank:
+        if profile is not None:
+            bank.set_policy(replace(bank.policy, profile=profile))
         if args.db:
             locks.enter_context(_served_alone(args.db))
         asyncio.run(_serve_until_stopped(bank, host or "127.0.0.1", int(port), args.idle_timeout_s))
     return 0
+
+
+def _profile(path: Path) -> Profile:
+    """An acquirer's own profile. Raises RecordError, in one line that names the file."""
+    import tomllib
+
+    from bank.errors import RecordError
+    from wire.errors import CodecError
+    from wire.iso8583.profile import profile_with
+
+    try:
+        return profile_with(path.name, tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise RecordError(f"cannot read {path}: {error.strerror}") from None
+    except CodecError as error:
+        raise RecordError(f"{path}: {error}") from None
+    except (ValueError, RecursionError):
+        raise RecordError(f"{path} is not TOML") from None
 
 
 @contextmanager
@@ -205,7 +228,7 @@ def card_create(args: argparse.Namespace) -> int:
         raise RecordError(f"--pan: {error}") from None
     balance_minor = _amount("--balance", args.balance, parse_balance)
     limit_minor = _amount("--limit", args.limit, parse_amount) if args.limit else None
-    pin = args.pin or _secret(f"PIN of card {args.name}: ", from_stdin=args.pin_stdin)
+    pin = args.pin or secret(f"PIN of card {args.name}: ", from_stdin=args.pin_stdin)
     with closing(open_bank(args)) as bank, bank.store.transaction():
         card = bank.cards.add(
             args.name,
@@ -252,24 +275,6 @@ def account_create(args: argparse.Namespace) -> int:
     return 0
 
 
-def terminal_create(args: argparse.Namespace) -> int:
-    """Register a terminal."""
-    from bank.errors import RecordError
-    from bank.provision import parse_tmk
-
-    try:
-        tmk = parse_tmk(_secret("terminal master key (hex): ", from_stdin=args.tmk_stdin))
-    except ValueError as error:
-        raise RecordError(f"the terminal master key {error}") from None
-    with closing(open_bank(args)) as bank, bank.store.transaction():
-        terminal = bank.merchants.add_terminal(
-            args.mid, args.tid, tmk, tmk_index=args.tmk_index, batch=args.batch
-        )
-        check_value = bank.hsm.tmk_check_value(terminal.tmk_sealed).hex().upper()
-        print(f"terminal {terminal.tid} created, key check value {check_value}")
-    return 0
-
-
 # --- list and show -----------------------------------------------------------------------------------
 
 
@@ -303,62 +308,6 @@ def account_show(args: argparse.Namespace) -> int:
 
     with closing(open_bank(args)) as bank:
         return show_one(account_row(bank.ledger.account_named(args.name)), as_json=args.json)
-
-
-def terminal_list(args: argparse.Namespace) -> int:
-    """List the terminals."""
-    from tools.bank_views import show_list, terminal_row
-
-    with closing(open_bank(args)) as bank:
-        rows = [terminal_row(bank, terminal) for terminal in bank.merchants.terminals()]
-        return show_list(rows, as_json=args.json)
-
-
-def terminal_show(args: argparse.Namespace) -> int:
-    """Show a terminal."""
-    from tools.bank_views import show_one, terminal_row
-
-    with closing(open_bank(args)) as bank:
-        return show_one(terminal_row(bank, _terminal_of(bank, args)), as_json=args.json)
-
-
-def terminal_issue(args: argparse.Namespace) -> int:
-    """Issue a terminal."""
-    from tools.key_letters import write_components
-
-    with closing(open_bank(args)) as bank, bank.store.transaction():
-        bank.files.merchant(args.mid)
-        issued = bank.files.issue_terminal(args.mid)
-        write_components(args.components, issued)
-        print(f"terminal {issued.terminal.tid}, key check value {issued.check_value.hex().upper()}")
-    return 0
-
-
-def terminal_demand(args: argparse.Namespace) -> int:
-    """Ask a terminal for something."""
-    from bank.demands import DEMANDS
-
-    with closing(open_bank(args)) as bank, bank.store.transaction():
-        bank.merchants.demand(_terminal_of(bank, args), DEMANDS[args.what])
-    return 0
-
-
-def _terminal_of(bank: Bank, args: argparse.Namespace) -> Terminal:
-    """The terminal that the arguments name. Raises RecordError."""
-    from bank.errors import RecordError
-
-    found = [
-        terminal
-        for terminal in bank.merchants.terminals()
-        if terminal.tid == args.tid and args.mid in {None, terminal.mid}
-    ]
-    if len(found) != 1:
-        raise RecordError(
-            f"{len(found)} merchants have a terminal {args.tid}: choose one with --mid"
-            if found
-            else f"there is no terminal {args.tid}"
-        )
-    return found[0]
 
 
 def ledger_list(args: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from tools import bank_actions as actions
 from tools.bank_merchants import register_merchants
 from tools.bank_parsers import Subparsers, add_db, add_view, command, group
 from tools.bank_settlement import register_settlement
+from tools.bank_terminals import register_terminals
 from tools.shipped_examples import file_or_example
 
 DEFAULT_LISTEN = "127.0.0.1:8583"
@@ -30,7 +31,7 @@ def register(subparsers: Subparsers) -> None:
     _register_cards(groups)
     _register_accounts(groups)
     register_merchants(groups)
-    _register_terminals(groups)
+    register_terminals(groups)
     _register_ledger(groups)
     register_settlement(groups)
 
@@ -50,6 +51,12 @@ def _register_serve(groups: Subparsers) -> None:
     parser.add_argument("--listen", default=DEFAULT_LISTEN, metavar="HOST:PORT", help="default: %(default)s")
     parser.add_argument(
         "--idle-timeout-s", type=float, default=300.0, metavar="S", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--acquirer",
+        type=Path,
+        metavar="FILE",
+        help="what this acquirer does differently: TOML with keys of wire/iso8583/profiles/unionpay.toml",
     )
     parser.add_argument(
         "--fault",
@@ -141,65 +148,6 @@ def _register_accounts(groups: Subparsers) -> None:
     )
     parser.add_argument("name")
     add_view(parser)
-
-
-def _register_terminals(groups: Subparsers) -> None:
-    terminals = group(groups, "terminal", "terminals and their state")
-    parser = command(
-        terminals,
-        "create",
-        actions.terminal_create,
-        "register a terminal; its master key is asked for",
-        "terminal create 00000002 --mid 898320154110002 --tmk-stdin --db my-bank.db < tmk.hex",
-    )
-    parser.add_argument("tid", help="8 characters")
-    parser.add_argument("--mid", required=True, help="its merchant")
-    parser.add_argument("--batch", default="000001", metavar="NNNNNN")
-    parser.add_argument("--tmk-index", type=int, default=1, metavar="N")
-    parser.add_argument(
-        "--tmk-stdin", action="store_true", help="read the key (32 hex digits) from standard input"
-    )
-    add_db(parser)
-    add_view(
-        command(
-            terminals, "list", actions.terminal_list, "list all terminals", "terminal list --db my-bank.db"
-        )
-    )
-    parser = command(
-        terminals,
-        "show",
-        actions.terminal_show,
-        "show one terminal",
-        "terminal show 12345678 --db my-bank.db",
-    )
-    parser.add_argument("tid")
-    parser.add_argument("--mid", help="needed when several merchants have this terminal number")
-    add_view(parser)
-    _register_terminal_orders(terminals)
-
-
-def _register_terminal_orders(terminals: Subparsers) -> None:
-    parser = command(
-        terminals,
-        "issue",
-        actions.terminal_issue,
-        "give a merchant one more terminal, with a number and the components of a new master key",
-        "terminal issue --mid 898320154110002 --components keys/ --db my-bank.db",
-    )
-    parser.add_argument("--mid", required=True, help="its merchant")
-    parser.add_argument("--components", required=True, type=Path, metavar="FOLDER")
-    add_db(parser)
-    parser = command(
-        terminals,
-        "demand",
-        actions.terminal_demand,
-        "ask a terminal, with its next answers, to do something",
-        "terminal demand 12345678 parameters --db my-bank.db",
-    )
-    parser.add_argument("tid")
-    parser.add_argument("what", choices=("parameters", "status", "sign-in", "keys", "aids"))
-    parser.add_argument("--mid", help="needed when several merchants have this terminal number")
-    add_db(parser)
 
 
 def _register_ledger(groups: Subparsers) -> None:

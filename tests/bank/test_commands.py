@@ -159,6 +159,8 @@ def test_a_database_has_one_server(db: str, capsys: pytest.CaptureFixture[str]) 
         (("serve",), "--demo"),
         (("serve", "--demo", "--listen", "nowhere"), "HOST:PORT"),
         (("serve", "--demo", "--fault", "rain"), "known are"),
+        (("serve", "--demo", "--acquirer", "{tmp}/absent.toml"), "cannot read"),
+        (("serve", "--demo", "--acquirer", "{db}"), "is not TOML"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(

@@ -139,6 +139,20 @@ def test_a_settled_batch_takes_no_payment_but_a_reversal(clerk: Clerk) -> None:
     assert clerk.reverse(fields).text(39) == "00"
 
 
+def test_what_comes_after_the_end_changes_nothing(clerk: Clerk) -> None:
+    clerk.settle(Totals(1, 1))
+    clerk.upload(Detail("00", "000002", None, 1))
+    assert clerk.manage("0320", "202", {48: "0001"}).text(39) == "00"
+    key = (clerk.mid, clerk.tid, "000001")
+    closed, uploads = clerk.bank.batches.find(*key), clerk.bank.batches.uploads(*key)
+    clerk.later(hours=1)
+    assert clerk.upload(Detail("00", "000003", None, 2)).text(39) == "00"
+    assert clerk.manage("0320", "202", {48: "0009"}).text(39) == "00"
+    assert clerk.bank.batches.find(*key) == closed
+    assert clerk.bank.batches.uploads(*key) == uploads
+    assert clerk.bank.merchants.terminal(clerk.mid, clerk.tid).batch == "000002"
+
+
 def test_a_batch_number_that_is_taken_is_passed_over(clerk: Clerk) -> None:
     clerk.batch = "000002"
     clerk.purchase()

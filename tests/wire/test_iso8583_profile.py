@@ -6,7 +6,7 @@ import pytest
 
 from tests.arch.house import ROOT
 from wire.errors import CodecError
-from wire.iso8583.profile import PROFILES, profile, profile_of
+from wire.iso8583.profile import PROFILES, profile, profile_of, profile_with
 
 SPEC = (ROOT / "docs/spec/iso8583-pos.md").read_text("utf-8")
 
@@ -35,6 +35,19 @@ def test_a_profile_says_what_is_wrong_with_it() -> None:
         profile_of("x", {"colour": "red"})
     with pytest.raises(CodecError, match='does not give "adjustment_amount"'):
         profile_of("x", {})
+
+
+def test_an_acquirers_own_file_says_what_differs() -> None:
+    own = profile_with("mine", {"refund_days_max": 30, "adjustment_type": "34"})
+    assert (own.name, own.refund_days_max, own.adjustment_type) == ("mine", 30, "34")
+    assert own.preauth_valid_days == profile().preauth_valid_days
+    for values, words in (
+        ({"adjustment_type": "33"}, "adjustment_type must be 32 or 34"),
+        ({"refund_days_max": "30"}, "refund_days_max must be a int"),
+        ({"closed_batch_takes_payments": 1}, "closed_batch_takes_payments must be a bool"),
+    ):
+        with pytest.raises(CodecError, match=words):
+            profile_with("mine", values)
 
 
 def test_a_profile_is_changed_for_one_contract() -> None:

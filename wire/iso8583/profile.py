@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_type_hints
 
 from wire.errors import CodecError
 
@@ -50,10 +50,16 @@ def profile(name: str = "unionpay") -> Profile:
     return profile_of(name, {**_read("unionpay"), **_read(name)})
 
 
+def profile_with(name: str, values: Mapping[str, Any]) -> Profile:
+    """The defaults with what an acquirer does differently, as in a file of its own. Raises CodecError."""
+    return profile_of(name, {**_read("unionpay"), **values})
+
+
 def profile_of(name: str, values: Mapping[str, Any]) -> Profile:
     """A profile out of a table as it stands in a file.
 
-    Raises CodecError (unsupported) for a key that there is not, (missing_data) when one is absent.
+    Raises CodecError: unsupported for a key that there is not or a value that is not of its kind,
+    missing_data when one is absent.
     """
     known = {field.name for field in fields(Profile)} - {"name"}
     unknown = sorted(values.keys() - known)
@@ -62,7 +68,20 @@ def profile_of(name: str, values: Mapping[str, Any]) -> Profile:
     absent = sorted(known - values.keys())
     if absent:
         raise CodecError("missing_data", None, f'profile {name} does not give "{absent[0]}"')
+    _require_kinds(name, values)
     return Profile(name=name, **values)
+
+
+def _require_kinds(name: str, values: Mapping[str, Any]) -> None:
+    """Every value is of the kind of its default and, where there are only a few, one of them."""
+    for key, kind in get_type_hints(Profile).items():
+        if key == "name":
+            continue
+        choices = get_args(kind)
+        is_right = values[key] in choices if choices else type(values[key]) is kind
+        if not is_right:
+            wanted = " or ".join(map(str, choices)) if choices else f"a {kind.__name__}"
+            raise CodecError("unsupported", None, f"profile {name}: {key} must be {wanted}")
 
 
 def _read(name: str) -> dict[str, Any]:
