@@ -102,6 +102,7 @@ class CcidLine:
                 case CcidMessage():
                     self._on_message(event)
                 case FrameDamaged():
+                    self._show_life()  # it may have been the echo
                     self._repeat(NAK_FRAME)
                 case RepeatWanted() if self._current is not None:
                     self._repeat(encode_frame(self._current.message))
@@ -119,13 +120,18 @@ class CcidLine:
             return
         if message.type < _ANSWER_TYPES_FROM:
             self._has_echo = True
-            self._deadline_ms = self._now_ms + request.patience_ms
+            self._show_life()
             return
         if message.command is CommandState.TIME_EXTENSION:
             self._deadline_ms = self._now_ms + request.patience_ms * max(1, message.error)
             return
         self._on_answer(message)
         self._finish(message)
+
+    def _show_life(self) -> None:
+        """The reader is there: its answer may take as long as the card takes."""
+        if self._current is not None:
+            self._deadline_ms = self._now_ms + self._current.patience_ms
 
     def _finish(self, answer: CcidMessage | None) -> None:
         request, self._current, self._deadline_ms = self._current, None, None

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 
 from hal.api import BytesReceived, Clock, DeviceEvent, PortLost, PortRestored, SelfTest, SerialPort
 from hal.chip.link import CardLink, Fate, Step
+from hal.chip.links import link_for
 from hal.chip.slot import SlotKeeper
-from hal.chip.t0_link import T0Link
 from hal.chip.t1_link import T1Link
 from hal.serial.ccid_line import CcidLine
 from hal.serial.port import PyserialPort
 from hal.smart_card import Atr, ChipFailure, CommandApdu
 from wire.ccid import CardState, CcidMessage, CcidType, CommandState
 from wire.errors import AtrError
-from wire.iso7816.atr import T0, T1
+from wire.iso7816.atr import T0
 
 _POLL_MS = 500
 _HELLO_AGAIN_MS = 2_000
@@ -187,18 +187,17 @@ class CcidSlot(SlotKeeper):
         except AtrError as error:
             self._fail(ChipFailure.BAD_ATR, str(error))
             return
-        protocol = atr.protocols[0] if atr.specific_protocol is None else atr.specific_protocol
-        if protocol not in {T0, T1}:
-            self._fail(ChipFailure.UNSUPPORTED, f"the card speaks T={protocol}")
+        self._link = link_for(atr)
+        if self._link is None:
+            self._fail(ChipFailure.UNSUPPORTED, f"the card speaks T={atr.protocol}")
             return
-        self._link = T1Link(ifsc=atr.ifsc, crc=atr.t1_uses_crc) if protocol == T1 else T0Link()
-        self._patience_ms = _card_patience_ms(atr, protocol)
+        self._patience_ms = _card_patience_ms(atr)
         self._line.request(
             CcidType.SET_PARAMETERS,
             lambda answer: self._on_parameters(answer, atr),
             now_ms=self._now_ms(),
-            data=_parameters(atr, protocol),
-            specific=bytes([protocol, 0, 0]),
+            data=_parameters(atr),
+            specific=bytes([atr.protocol, 0, 0]),
         )
 
     def _on_parameters(self, answer: CcidMessage | None, atr: Atr) -> None:
@@ -266,18 +265,18 @@ class SerialCcidSlot(CcidSlot):
         super().__init__(PyserialPort(url, clock, bits_per_s=bits_per_s, stop_bits=2), clock)
 
 
-def _card_patience_ms(atr: Atr, protocol: int) -> int:
+def _card_patience_ms(atr: Atr) -> int:
     """How long the card may take before it says anything, at the slowest clock that readers use (1 MHz)."""
-    if protocol == T0:
-        return 960 * atr.waiting_integer * 372 // 1_000 + _NULLS_PATIENCE_MS
-    return (1 << atr.waiting_integers[0]) * 960 * 372 // 1_000
+    if atr.protocol == T0:
+        return atr.work_wait_cycles // 1_000 + _NULLS_PATIENCE_MS
+    return atr.block_wait_cycles // 1_000
 
 
-def _parameters(atr: Atr, protocol: int) -> bytes:
+def _parameters(atr: Atr) -> bytes:
     """What SetParameters carries (CCID 1.1, 6.1.7). Without PPS the speed is the default, or TA2's."""
     fidi = atr.fidi if atr.specific_protocol is not None else 0x11
     convention = 0x02 if atr.inverse else 0x00
-    if protocol == T0:
+    if atr.protocol == T0:
         return bytes([fidi, convention, atr.extra_guard_time, atr.waiting_integer, 0])
     bwi, cwi = atr.waiting_integers
     check = 0x10 | convention | atr.t1_uses_crc

@@ -12,19 +12,20 @@ Sources: ISO/IEC 7816-3:2006 sections 6 to 11; EMV Level 1 for times.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal
 
 from hal.api import BytesReceived, Clock, DeviceEvent, PortLost, SelfTest
 from hal.chip.link import CardLink, Fate, Step
+from hal.chip.links import link_for
 from hal.chip.slot import SlotKeeper
 from hal.chip.t0_link import T0Link
 from hal.chip.t0_turn import ProcedureError, T0Turn, TurnEnded
-from hal.chip.t1_link import T1Link
 from hal.serial.contact_line import ContactLine, ControlledPort
 from hal.serial.port import PyserialPort
 from hal.smart_card import Atr, ChipFailure, CommandApdu
 from wire.errors import AtrError
-from wire.iso7816.atr import ATR_BYTES_MAX, DIRECT, T0, T1, bytes_missing, clock_rate
+from wire.iso7816.atr import ATR_BYTES_MAX, DIRECT, bytes_missing, clock_rate
 from wire.iso7816.pps import Pps, pps_bytes_missing
 from wire.iso7816.t1_block import block_bytes_missing
 
@@ -199,7 +200,7 @@ class PhoenixSlot(SlotKeeper):
     def _release(self) -> None:
         self._hold_in_reset(hold=False)
         self._begin_to_collect()
-        mute = lambda: self._give_up(ChipFailure.MUTE, "no answer to reset")  # noqa: E731
+        mute = partial(self._give_up, ChipFailure.MUTE, "no answer to reset")
         self._listen(self._on_atr_character, _FIRST_CHARACTER_MS, mute)
 
     def _on_atr_character(self, character: int) -> None:
@@ -212,7 +213,7 @@ class PhoenixSlot(SlotKeeper):
         missing = bytes_missing(bytes(self._collected))
         if missing > 0 and len(self._collected) < ATR_BYTES_MAX:
             wait_ms = self._line.etu_ms(_INITIAL_WAIT_ETU)
-            cut = lambda: self._give_up(ChipFailure.BAD_ATR, "the ATR ends before its last byte")  # noqa: E731
+            cut = partial(self._give_up, ChipFailure.BAD_ATR, "the ATR ends before its last byte")
             self._listen(self._on_atr_character, wait_ms, cut)
             return
         self._be_idle()
@@ -230,24 +231,23 @@ class PhoenixSlot(SlotKeeper):
     def _after_atr(self) -> None:
         atr = self._atr
         self._line.use_guard_time(atr.extra_guard_time)
-        protocol = atr.protocols[0] if atr.specific_protocol is None else atr.specific_protocol
-        if protocol not in {T0, T1}:
-            self._give_up(ChipFailure.UNSUPPORTED, f"the card speaks T={protocol}")
+        if link_for(atr) is None:
+            self._give_up(ChipFailure.UNSUPPORTED, f"the card speaks T={atr.protocol}")
         elif atr.specific_protocol is not None:
             self._use_speed(*atr.speed_at_once)
         elif self._negotiate and clock_rate(atr.fidi) not in {None, (372, 1)}:
-            self._ask_for_speed(Pps(protocol, atr.fidi))
+            self._ask_for_speed(Pps(atr.protocol, atr.fidi))
         else:
             self._be_ready()
 
     def _ask_for_speed(self, wanted: Pps) -> None:
         self._begin_to_collect()
         sent_ms = self._line.send(wanted.encode(), now_ms=self._now_ms())
-        take = lambda character: self._on_pps_character(character, wanted)  # noqa: E731
-        mute = lambda: self._give_up(ChipFailure.MUTE, "no answer to PPS")  # noqa: E731
+        take = partial(self._on_pps_character, wanted)
+        mute = partial(self._give_up, ChipFailure.MUTE, "no answer to PPS")
         self._listen(take, self._line.etu_ms(_INITIAL_WAIT_ETU), mute, since_ms=sent_ms)
 
-    def _on_pps_character(self, character: int, wanted: Pps) -> None:
+    def _on_pps_character(self, wanted: Pps, character: int) -> None:
         self._collected.append(character)
         if pps_bytes_missing(bytes(self._collected)) > 0:
             return
@@ -271,10 +271,8 @@ class PhoenixSlot(SlotKeeper):
             self._give_up(ChipFailure.UNSUPPORTED, "the port cannot do the card's speed")
 
     def _be_ready(self) -> None:
-        atr = self._atr
-        protocol = atr.protocols[0] if atr.specific_protocol is None else atr.specific_protocol
-        self._link = T1Link(ifsc=atr.ifsc, crc=atr.t1_uses_crc) if protocol == T1 else T0Link()
-        self._atr_came(atr)
+        self._link = link_for(self._atr)
+        self._atr_came(self._atr)
 
     # --- commands ---
 
@@ -300,8 +298,8 @@ class PhoenixSlot(SlotKeeper):
     def _send_for_turn(self, data: bytes) -> None:
         self._damaged = False
         sent_ms = self._line.send(data, now_ms=self._now_ms())
-        wait_ms = 960 * 372 * 1_000 * self._atr.waiting_integer // self._line.clock_hz
-        mute = lambda: self._give_up(ChipFailure.MUTE, "no answer within the work waiting time")  # noqa: E731
+        wait_ms = self._atr.work_wait_cycles * 1_000 // self._line.clock_hz
+        mute = partial(self._give_up, ChipFailure.MUTE, "no answer within the work waiting time")
         self._listen(self._on_turn_character, wait_ms, mute, since_ms=sent_ms)
 
     def _on_turn_character(self, character: int) -> None:
@@ -323,8 +321,7 @@ class PhoenixSlot(SlotKeeper):
     def _send_block(self, step: Step) -> None:
         self._begin_to_collect()
         sent_ms = self._line.send(step.send, now_ms=self._now_ms())
-        bwi, _ = self._atr.waiting_integers
-        wait_ms = (1 << bwi) * 960 * 372 * 1_000 // self._line.clock_hz + self._line.etu_ms(11)
+        wait_ms = self._atr.block_wait_cycles * 1_000 // self._line.clock_hz + self._line.etu_ms(11)
         self._listen(
             self._on_block_character, step.waiting_factor * wait_ms, self._on_silence, since_ms=sent_ms
         )

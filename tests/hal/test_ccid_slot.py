@@ -163,6 +163,18 @@ def test_a_damaged_frame_is_asked_for_again_not_the_command() -> None:
     assert card.executed == [0x84]
 
 
+def test_a_damaged_echo_does_not_hurry_a_slow_card() -> None:
+    rig, reader, _ = ready_rig()
+    reader.remove()
+    rig.settle(ChipRemoved)
+    rig.insert(FileCard(compute_ms={0x84: 9_000}))
+    rig.power_on()
+    rig.slot.transmit(CHALLENGE)
+    port_of(rig)._arrived[-1] ^= 0x01
+    result = rig.result()
+    assert isinstance(result, ChipResponded)
+
+
 def test_a_line_that_damages_everything_is_a_broken_reader() -> None:
     rig, reader, _ = ready_rig()
     rig.power_on()

@@ -119,6 +119,15 @@ def test_the_parameters_of_t1() -> None:
     assert (atr.protocols, atr.ifsc, atr.waiting_integers, atr.t1_uses_crc) == ((1,), 0x7C, (4, 1), False)
 
 
+def test_waiting_times() -> None:
+    """10.2: WI * 960 * Fi / f. 11.4.3: 2^BWI * 960 * 372 / f: at 3.57 MHz 1.6 s for EMV's BWI of 4."""
+    assert Atr().work_wait_cycles == 10 * 960 * 372
+    assert Atr((InterfaceBytes(ta=0x95),)).work_wait_cycles == 10 * 960 * 512
+    assert ATR_T1.block_wait_cycles == 16 * 960 * 372
+    assert Atr.decode(bytes.fromhex(T0_SPECIFIC)).protocol == 0
+    assert ATR_T1.protocol == 1
+
+
 def test_defaults_where_an_atr_says_nothing() -> None:
     atr = Atr.decode(bytes.fromhex("3B00"))
     assert atr.protocols == (0,)

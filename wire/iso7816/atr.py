@@ -26,7 +26,7 @@ T0, T1, T_GLOBAL = 0, 1, 15
 
 _FI = (372, 372, 558, 744, 1116, 1488, 1860, None, None, 512, 768, 1024, 1536, 2048, None, None)
 _DI = (None, 1, 2, 4, 8, 16, 32, 64, 12, 20, None, None, None, None, None, None)
-_FIDI_DEFAULT = 0x11
+_FIDI_DEFAULT, _FI_DEFAULT = 0x11, 372
 _WI_DEFAULT, _IFSC_DEFAULT, _BWI_DEFAULT, _CWI_DEFAULT = 10, 32, 4, 13
 
 _A, _B, _C, _D = 0x10, 0x20, 0x40, 0x80
@@ -143,11 +143,16 @@ class Atr:
         return None if ta2 is None else ta2 & 0x0F
 
     @property
+    def protocol(self) -> int:
+        """The protocol that holds right after the ATR, without PPS."""
+        return self.protocols[0] if self.specific_protocol is None else self.specific_protocol
+
+    @property
     def speed_at_once(self) -> tuple[int, int]:
         """Fi and Di that hold right after the ATR, without PPS; 372 and 1 unless TA2 says otherwise."""
         ta2 = self.interface_byte("A", 2)
         explicit = ta2 is not None and not ta2 & 0x10
-        return (clock_rate(self.fidi) if explicit else None) or (372, 1)
+        return (clock_rate(self.fidi) if explicit else None) or (_FI_DEFAULT, 1)
 
     @property
     def extra_guard_time(self) -> int:
@@ -157,8 +162,19 @@ class Atr:
 
     @property
     def waiting_integer(self) -> int:
-        """TC2: WI of T=0; the card answers within WI * 960 * Fi clock cycles."""
+        """TC2: WI of T=0."""
         return self.interface_byte("C", 2) or _WI_DEFAULT
+
+    @property
+    def work_wait_cycles(self) -> int:
+        """T=0: clock cycles within which the card sends its next character (10.2)."""
+        fi, _ = clock_rate(self.fidi) or (_FI_DEFAULT, 1)
+        return 960 * max(fi, _FI_DEFAULT) * self.waiting_integer
+
+    @property
+    def block_wait_cycles(self) -> int:
+        """T=1: clock cycles within which the card begins its next block (11.4.3), without the 11 etu."""
+        return 960 * _FI_DEFAULT << self.waiting_integers[0]
 
     @property
     def ifsc(self) -> int:
