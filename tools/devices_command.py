@@ -346,6 +346,21 @@ def _try_printer(device: Any, clock: Clock) -> tuple[bool, str]:
     return True, "a line was printed"
 
 
+def _try_smart_card(device: Any, clock: Clock) -> tuple[bool, str]:
+    from hal.smart_card import ChipFailed, ChipInserted, ChipReset
+    from wire.iso7816.atr_emv import emv_defects
+
+    print(f"insert a chip card within {_TRIED_FOR_S:g} s", file=sys.stderr, flush=True)
+    if _run(device, clock, lambda event: isinstance(event, ChipInserted), _TRIED_FOR_S) is None:
+        return False, "no card came"
+    device.power_on()
+    event = _run(device, clock, lambda event: isinstance(event, ChipReset | ChipFailed), _TRIED_FOR_S)
+    if not isinstance(event, ChipReset):
+        return False, event.failure.value if isinstance(event, ChipFailed) else "it does not answer"
+    defects = emv_defects(event.atr)
+    return True, f"T={event.atr.protocol}, ATR {event.atr}" + (f"; not EMV: {defects[0]}" if defects else "")
+
+
 _TRIES: Mapping[str, Callable[[Any, Clock], tuple[bool, str]]] = {
     "display": _try_display,
     "leds": _try_leds,
@@ -353,4 +368,5 @@ _TRIES: Mapping[str, Callable[[Any, Clock], tuple[bool, str]]] = {
     "keypad": _try_keypad,
     "card_reader": _try_reader,
     "printer": _try_printer,
+    "smart_card": _try_smart_card,
 }

@@ -30,6 +30,8 @@ EXAMPLES = """examples:
   posterm devices emulate vfd --pty /tmp/display --set command_set=epson --baud 9600
   posterm devices emulate magstripe --listen 4001 --set suffix=\\\\r        then type: swipe good
   posterm devices emulate keypad --pty /tmp/keys                         then type: press 1 2 enter
+  posterm devices emulate ccid --pty /tmp/chip                           then type: insert t1
+  posterm devices emulate phoenix --rfc2217 4002                         then type: insert
 """
 
 
@@ -57,6 +59,12 @@ def register(subparsers: Subparsers) -> None:
     where.add_argument(
         "--listen", type=int, metavar="PORT", help="wait for a TCP connection on 127.0.0.1:PORT"
     )
+    where.add_argument(
+        "--rfc2217",
+        type=int,
+        metavar="PORT",
+        help="the same with control lines: programs on pyserial open rfc2217://127.0.0.1:PORT",
+    )
     add("--baud", type=int, metavar="N", help="pace its bytes as a line of N bits/s does")
     add(
         "--set",
@@ -72,9 +80,10 @@ def register(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the device and turn it until a signal comes."""
+    from hal.peripherals.network_shell import NetworkShell
     from hal.peripherals.pacing import Paced
     from hal.peripherals.shell import PtyShell, SocketShell
-    from tools.emulation import emulated
+    from tools.emulation import KINDS, emulated
     from tools.toml_table import ConfigError
 
     pairs = [text.partition("=") for text in args.options]
@@ -84,13 +93,19 @@ def run(args: argparse.Namespace) -> int:
     device = emulated(args.kind, {name: value for name, _, value in pairs})
     if args.baud is not None and args.baud <= 0:
         raise ConfigError("--baud takes a rate in bits/s, such as 9600")
+    if KINDS[args.kind].needs_lines and args.rfc2217 is None:
+        raise ConfigError(f"{args.kind} needs control lines, which only --rfc2217 PORT has")
+    if args.baud and args.rfc2217 is not None:
+        raise ConfigError("--rfc2217 has no pace: leave --baud out")
     peripheral = Paced(device.peripheral, args.baud) if args.baud else device.peripheral
+    shell: Shell
     try:
-        shell: Shell = (
-            PtyShell(peripheral, link=args.pty)
-            if args.pty is not None
-            else SocketShell(peripheral, args.listen)
-        )
+        if args.pty is not None:
+            shell = PtyShell(peripheral, link=args.pty)
+        elif args.listen is not None:
+            shell = SocketShell(peripheral, args.listen)
+        else:
+            shell = NetworkShell(peripheral, port=args.rfc2217)
     except FileExistsError:
         raise ConfigError(f"--pty {args.pty}: there is a file of that name: choose another") from None
     with contextlib.closing(shell):

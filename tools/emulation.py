@@ -17,13 +17,17 @@ from typing import Any, Literal, Protocol, Union
 from bank.errors import RecordError
 from bank.provision import CardSpec, load_provision, plastic
 from hal.peripherals.api import Peripheral
+from hal.peripherals.ccid_reader import SerialCcidReader
 from hal.peripherals.keypad import Keypad
 from hal.peripherals.magstripe import SwipeReader
+from hal.peripherals.phoenix_reader import PhoenixReader
 from hal.peripherals.printer import SoftwarePrinter
 from hal.peripherals.vfd import Vfd
 from hal.profile import did_you_mean
 from hal.virtual.card import MagneticCard, StripePass
 from hal.virtual.card import Swipe as Quality
+from tools import card_emulation
+from tools.card_emulation import CardReaderHands
 from tools.toml_table import ConfigError
 
 
@@ -50,6 +54,8 @@ class EmulatedKind:
     words: str
     device: type[Any]
     hands: Callable[[Any], Emulated]
+    needs_lines: bool = False
+    """It is of no use without control lines."""
 
 
 def emulated(kind: str, options: Mapping[str, str]) -> Emulated:
@@ -229,6 +235,19 @@ KINDS: Mapping[str, EmulatedKind] = {
         "swipe CARD [QUALITY]; insert CARD; remove",
         SwipeReader,
         SwipeHands,
+    ),
+    "ccid": EmulatedKind(
+        "a serial smart-card reader (GemPC Twin), and a test card",
+        card_emulation.WORDS,
+        SerialCcidReader,
+        CardReaderHands,
+    ),
+    "phoenix": EmulatedKind(
+        "a Phoenix or Smartmouse card reader, and a test card",
+        card_emulation.WORDS,
+        PhoenixReader,
+        CardReaderHands,
+        needs_lines=True,
     ),
     "keypad": EmulatedKind("a keypad", "press KEY ...; type DIGITS; hold KEY; release", Keypad, KeypadHands),
 }

@@ -16,6 +16,7 @@ from typing import cast
 from hal.api import CardReader, Key, Printer, PrinterStatus, Screen, ScreenLine
 from hal.board import Board
 from hal.peripherals.api import Peripheral
+from hal.peripherals.ccid_reader import SerialCcidReader
 from hal.peripherals.keypad import Keypad, KeypadProtocol
 from hal.peripherals.magstripe import SwipeReader
 from hal.peripherals.printer import SoftwarePrinter
@@ -57,6 +58,7 @@ _KINDS: Mapping[str, Callable[[DeviceChoice], Peripheral]] = {
     "keypad": _keypad,
     "magstripe": _magstripe,
     "printer": _printer,
+    "ccid": lambda _choice: SerialCcidReader(),
 }
 
 

@@ -13,7 +13,7 @@ Hands and faults (a card swiped, paper out) are methods of the peripheral's own;
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Peripheral(Protocol):
@@ -46,6 +46,7 @@ class DeviceLines:
     dcd: bool = True
 
 
+@runtime_checkable
 class LinePeripheral(Peripheral, Protocol):
     """A peripheral that also uses the control lines: a buzzer on RTS, a card reader reset by DTR, DTR pacing.
 

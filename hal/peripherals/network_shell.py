@@ -10,7 +10,7 @@ import contextlib
 import socket
 from typing import Any
 
-from hal.peripherals.api import DeviceLines, HostLines, LinePeripheral
+from hal.peripherals.api import DeviceLines, HostLines, LinePeripheral, Peripheral
 
 _READ_BYTES = 4096
 _UNSENT_BYTES_MAX = 65_536
@@ -19,10 +19,12 @@ _UNSENT_BYTES_MAX = 65_536
 class NetworkShell:
     """A peripheral behind 127.0.0.1, for one host at a time. `port` 0: any free one.
 
+    A peripheral without control lines has them all on, and is not told of the host's.
+
     Whoever has the shell turns it: `turn` whenever one of `filenos` is readable or its deadline has come.
     """
 
-    def __init__(self, peripheral: LinePeripheral, *, port: int = 0) -> None:
+    def __init__(self, peripheral: Peripheral, *, port: int = 0) -> None:
         """Listen. Raises OSError when the port is taken."""
         self.peripheral = peripheral
         self._listener = socket.create_server(("127.0.0.1", port))
@@ -53,7 +55,7 @@ class NetworkShell:
             heard = b""
         self.peripheral.receive(heard, now_ms)
         said = self.peripheral.take_output()
-        if self._host is not None and not self._host.write(said, self.peripheral.lines):
+        if self._host is not None and not self._host.write(said, _lines_of(self.peripheral)):
             self._drop()
         return bool(heard or said)
 
@@ -104,7 +106,7 @@ class _Host:
         us: Any = self  # it writes to us
         self._manager = PortManager(line, us)
 
-    def read(self, peripheral: LinePeripheral, now_ms: int) -> bytes | None:
+    def read(self, peripheral: Peripheral, now_ms: int) -> bytes | None:
         """What the host sent, while its lines are handed on as they change; None when it hung up."""
         try:
             arrived = self.connection.recv(_READ_BYTES)
@@ -121,7 +123,8 @@ class _Host:
             if lines != before:
                 peripheral.receive(bytes(heard), now_ms)  # what was sent before the line moved
                 heard.clear()
-                peripheral.set_host_lines(HostLines(dtr=lines[0], rts=lines[1]), now_ms)
+                if isinstance(peripheral, LinePeripheral):
+                    peripheral.set_host_lines(HostLines(dtr=lines[0], rts=lines[1]), now_ms)
                 before = lines
         return bytes(heard)
 
@@ -149,3 +152,7 @@ class _Host:
         except OSError:
             return False
         return True
+
+
+def _lines_of(peripheral: Peripheral) -> DeviceLines:
+    return peripheral.lines if isinstance(peripheral, LinePeripheral) else DeviceLines()

@@ -9,13 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from hal.cards.file_card import FileCard
+from hal.peripherals.ccid_reader import SerialCcidReader
 from hal.profile import load_profile, parse_profile
 from hal.registry import build_board
+from tests.hal.reader_on_pty import ReaderOnPty
 from tests.tools.test_cli import exit_code, refused
 from tools.devices_asked import ask, guess, listen
 from tools.devices_command import profile_of
 from tools.devices_found import Found, found_devices
 from tools.profile_text import profile_text
+from wire.iso7816.atr import Atr, InterfaceBytes
 
 NUMBER_PAD_KEYS = sum(1 << code for code in (14, 28, *range(71, 84), 96, 98))
 KEYBOARD_KEYS = sum(1 << code for code in range(1, 128))
@@ -221,3 +225,21 @@ def test_a_missing_device_ends_in_2_and_the_others_are_tested(
 def test_an_unknown_device_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     line = refused(capsys, "devices", "test", "--profile", "headless", "--try", "keypd")
     assert "did you mean 'keypad'" in line
+
+
+def test_a_card_is_tried(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reader = ReaderOnPty(SerialCcidReader())
+    try:
+        reader.insert(FileCard(Atr((InterfaceBytes(tc=1),))))
+        path = tmp_path / "till.toml"
+        profile = load_profile("headless").with_device("smart_card", "ccid", url=reader.path)
+        path.write_text(profile_text(profile, {}))
+        arguments = ("--profile", str(path), "--state", str(tmp_path), "--try", "smart_card")
+        assert exit_code("devices", "test", *arguments) == 0
+        out = capsys.readouterr().out
+        assert "T=0, ATR 3B4001; not EMV: TC1: a guard time other than 00 and FF" in out
+        reader.work(lambda reader: setattr(reader.faults, "mute", True))
+        assert exit_code("devices", "test", *arguments) == 1
+        assert "FAILED  mute" in capsys.readouterr().out
+    finally:
+        reader.close()

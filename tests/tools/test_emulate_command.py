@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,8 +15,15 @@ from pathlib import Path
 import pytest
 import serial
 
+from hal.cards.card import ATR_T0, ATR_T1
+from hal.host.clock import SystemClock
+from hal.peripherals.card_faults import CardFaults
+from hal.peripherals.ccid_reader import SerialCcidReader
 from hal.peripherals.keypad import Keypad
 from hal.peripherals.shell import PtyShell, SocketShell
+from hal.serial.ccid_slot import SerialCcidSlot
+from hal.serial.phoenix_slot import SerialPhoenixSlot
+from hal.smart_card import ChipInserted, ChipRemoved, ChipReset, SmartCardSlot
 from tests.tools.test_cli import refused
 from tools.emulate_command import obey
 from tools.emulation import KINDS, emulated
@@ -158,7 +166,7 @@ def test_a_printed_slip_is_told_once(tmp_path: Path) -> None:
         (("keypad", "--pty", "/tmp/x", "--set", "bounces"), "NAME=VALUE"),
         (("keypad", "--pty", "/tmp/x", "--baud", "0"), "a rate in bits/s"),
         (("printer", "--pty", __file__), "there is a file of that name"),
-        (("printer",), "one of the arguments --pty --listen is required"),
+        (("printer",), "one of the arguments --pty --listen --rfc2217 is required"),
         (("toaster", "--pty", "/tmp/x"), "invalid choice"),
     ],
 )
@@ -201,3 +209,74 @@ def test_a_socket_takes_one_host_after_the_other(stack: ExitStack) -> None:
             assert port.read(1) == digit.encode()
         select.select(shell.filenos(), [], [], WAIT_S)
         shell.turn(now_ms * 1_000)
+
+
+# --- smart-card readers ------------------------------------------------------------------------------
+
+
+def slot_events(slot: SmartCardSlot, wanted: type[object]) -> object:
+    until_s = time.monotonic() + WAIT_S
+    while time.monotonic() < until_s:
+        for event in slot.poll():
+            if isinstance(event, wanted):
+                return event
+        time.sleep(0.01)
+    raise AssertionError("nothing came")
+
+
+@pytest.mark.slow
+def test_a_smart_card_reader_for_any_program(stack: ExitStack, tmp_path: Path) -> None:
+    link = tmp_path / "chip"
+    process = started(stack, "ccid", "--pty", str(link))
+    assert process.stdin is not None
+    slot = SerialCcidSlot(str(link), SystemClock())
+    slot.open()
+    stack.callback(slot.close)
+    process.stdin.write(b"insert t1\n")
+    slot_events(slot, ChipInserted)
+    slot.power_on()
+    assert slot_events(slot, ChipReset) == ChipReset(ATR_T1)
+    process.stdin.write(b"remove\n")
+    slot_events(slot, ChipRemoved)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings(r"ignore:set(Daemon|Name)\(\):DeprecationWarning")
+def test_a_phoenix_reader_for_any_program(stack: ExitStack) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = started(stack, "phoenix", "--rfc2217", str(port), "--set", "reset_line=dtr")
+    assert process.stdin is not None
+    slot = SerialPhoenixSlot(f"rfc2217://127.0.0.1:{port}", SystemClock(), reset_line="dtr")
+    slot.open()
+    stack.callback(slot.close)
+    process.stdin.write(b"insert\n")
+    slot_events(slot, ChipInserted)
+    slot.power_on()
+    assert slot_events(slot, ChipReset) == ChipReset(ATR_T0)
+
+
+def test_words_for_a_card_reader(capsys: pytest.CaptureFixture[str]) -> None:
+    device = emulated("ccid", {})
+    reader = device.peripheral
+    assert isinstance(reader, SerialCcidReader)
+    obey(device, ["insert", "t0", "mute", "damaged-blocks=2"])
+    assert reader.faults == CardFaults(mute=True, damaged_blocks=2)
+    obey(device, ["insert"])
+    assert "remove() it first" in capsys.readouterr().err
+    obey(device, ["remove"])
+    for words, error in (
+        (["insert", "bent"], "no fault is called 'bent'"),
+        (["insert", "damaged-blocks"], "say how many: damaged-blocks=2"),
+    ):
+        obey(device, words)
+        assert error in capsys.readouterr().err
+
+
+def test_a_reader_that_needs_control_lines_is_not_put_on_a_pseudo_terminal(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    line = refused(capsys, "devices", "emulate", "phoenix", "--pty", str(tmp_path / "link"))
+    assert "--rfc2217" in line
+    line = refused(capsys, "devices", "emulate", "phoenix", "--rfc2217", "0", "--baud", "9600")
+    assert "leave --baud out" in line
