@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from firmware.secure.module import SecureModule
 from firmware.secure.scheme import KeyScheme, TrackEncryption
+from wire.confidential import ConfidentialText
 from wire.security_data import SecurityData
 
 Fields = dict[int, str | bytes]
@@ -45,7 +46,7 @@ def _encipher_tracks(ready: Fields, secure: SecureModule) -> tuple[bytes, bytes]
         nibbles = ready.get(field)
         if encryption is TrackEncryption.OFF or not isinstance(nibbles, str):
             continue
-        enciphered = secure.enciphered_track(nibbles)
+        enciphered = ConfidentialText(secure.enciphered_track(nibbles))
         if encryption is TrackEncryption.DUKPT:
             del ready[field]
             moved[field] = bytes.fromhex(enciphered)

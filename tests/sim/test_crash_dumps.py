@@ -70,14 +70,14 @@ EARLY = ("account field", "track")  # which are used before the PIN is typed
 
 
 def _cases() -> Iterator[ParameterSet]:
-    """Everything at every moment without track encryption; with it, once each."""
+    """Everything at every moment without track encryption; with it from the card on, the PIN's part again."""
     for scheme in [*PLAIN, *PROTECTED]:
         parts = EVERYWHERE | CIPHERS[scheme.key_scheme]
         if scheme in PLAIN:
             late = [what for what in parts if what not in EARLY]
             cases = [*product(["card"], parts), *product(["pin"], late), *product(["print"], PRINTING)]
         else:
-            cases = [("card" if what in EARLY else "pin", what) for what in parts]
+            cases = [*product(["card"], parts), *product(["pin"], ("cipher", "PIN block"))]
         for moment, what in cases:
             yield pytest.param(scheme, moment, parts[what], id=f"{scheme}-{moment}-{what}")
 
