@@ -7,11 +7,15 @@ the one that a custodian types and those that the secure room answers with.
 
 from __future__ import annotations
 
-from firmware.key_entry import CheckValueEditor, KeyChoice
+from dataclasses import replace
+
+from firmware.key_entry import HexEditor, KeyChoice
 from firmware.operators import ADMINISTRATOR
 from firmware.secure.component_entry import (
+    CHECK_VALUE_DIGITS,
     COMPONENTS_MAX,
     COMPONENTS_MIN,
+    SERIAL_NUMBER_DIGITS,
     ComponentCancelled,
     ComponentDigits,
     ComponentEvent,
@@ -20,8 +24,9 @@ from firmware.secure.component_entry import (
     KeyCeremony,
 )
 from firmware.secure.errors import SecureError
+from firmware.secure.key_loading import KeyKind
+from firmware.secure.key_use import KeyUse
 from firmware.secure.memory import wipe
-from firmware.secure.scheme import KeyScheme
 from firmware.txn.schema import Keys
 from firmware.work import Guards, Parts, Signal, Work
 from hal.api import Key
@@ -33,8 +38,9 @@ class KeyLoadingWork(Work):
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
         self.ceremony = KeyCeremony()
-        self.choice = KeyChoice(parts.settings.master_key_index)
-        self.check_digits = CheckValueEditor()
+        self.choice = self._new_choice()
+        self.check_digits = HexEditor(CHECK_VALUE_DIGITS)
+        self.serial_digits = self._new_serial_digits()
         self.component_digits = 0
         self.shown_check_value = ""  # of what was accepted last: a component, or the whole key
         self.key_error = ""
@@ -50,11 +56,11 @@ class KeyLoadingWork(Work):
             return Signal("another_component") if key is Key.F1 else None
         if mode is Keys.KEY_CHOICE:
             return Signal("key_chosen") if key is Key.ENTER else self.choice.press(key)
-        if mode is not Keys.CHECK_VALUE:
-            return None
-        if key is not Key.ENTER:
-            return self.check_digits.press(key)
-        return Signal("check_value_typed") if self.check_digits.is_complete else False
+        if mode is Keys.SERIAL_NUMBER:
+            return _typed(self.serial_digits, key, Signal("serial_number_typed"))
+        if mode is Keys.CHECK_VALUE:
+            return _typed(self.check_digits, key, Signal("check_value_typed"))
+        return None
 
     def poll_components(self) -> None:
         """Turn what the secure room saw of the keypad into signals."""
@@ -79,13 +85,16 @@ class KeyLoadingWork(Work):
         """Nothing is left of an earlier ceremony; the index in use is offered."""
         self.abandon_key(None)
         self.parts.duty.key_loading_approved = False
-        self.choice = KeyChoice(self.parts.settings.master_key_index)
+        self.choice = self._new_choice()
+
+    def begin_serial_number(self, _data: object) -> None:
+        """The initial key's serial number is typed in the open: it goes with every message."""
+        self.serial_digits = self._new_serial_digits()
 
     def begin_component(self, _data: object) -> None:
         """The keypad belongs to the secure room until the component is typed."""
         self.component_digits = 0
-        is_sm4 = self.parts.secure.security.key_scheme is KeyScheme.SM4
-        self.ceremony.algorithm = "S" if is_sm4 and not self.choice.is_transport else "T"
+        self.ceremony.algorithm = self._kind.algorithm
         self.ceremony.begin_component(self.parts.board.keypad)
 
     def begin_check_value(self, _data: object) -> None:
@@ -127,21 +136,42 @@ class KeyLoadingWork(Work):
         self.ceremony.abandon()
         self.check_digits.reset()
         self.component_digits = 0
+        self.serial_digits.reset()
         self.shown_check_value = ""
         self.key_error = ""
 
     # --- their parts --------------------------------------------------------------------------------
 
     def _store(self, key: bytearray) -> None:
-        if self.choice.is_transport:
-            self.parts.secure.load_transport_key(bytes(key), index=self.choice.index)
-        else:
-            self.parts.secure.load_tmk(self.choice.index, bytes(key))
+        self.parts.secure.load_key(self._kind, key)
+
+    @property
+    def _kind(self) -> KeyKind:
+        """What the key at hand is to be."""
+        kind = self.parts.secure.kind_of_key(self.choice.use, self.choice.index)
+        if kind.use is not KeyUse.DUKPT:
+            return kind
+        ksn = self.serial_digits.value()
+        return replace(kind, ksn=ksn.ljust(SERIAL_NUMBER_DIGITS[kind.algorithm][-1] // 2, b"\0"))
+
+    def _new_choice(self) -> KeyChoice:
+        first = KeyUse.DUKPT if self.parts.secure.security.is_dukpt else KeyUse.TMK
+        return KeyChoice(first, self.parts.settings.master_key_index)
+
+    def _new_serial_digits(self) -> HexEditor:
+        return HexEditor(SERIAL_NUMBER_DIGITS[self.parts.secure.kind_of_key(KeyUse.DUKPT).algorithm])
 
     def _refuse(self, error: SecureError) -> None:
         self.ceremony.abandon()
         self.key_error = f"{error.code} {error}"
         self.parts.kernel.post_first(Signal("key_refused"))
+
+
+def _typed(editor: HexEditor, key: Key, done: Signal) -> Signal | bool:
+    """What comes of a key while digits are typed: ENTER is good when there are enough."""
+    if key is not Key.ENTER:
+        return editor.press(key)
+    return done if editor.is_complete else False
 
 
 class KeyLoadingGuards(Guards):
@@ -165,6 +195,10 @@ class KeyLoadingGuards(Guards):
         """No master key can be had: none is loaded, or what is stored was sealed by another device key."""
         secure = self._keys.parts.secure
         return not secure.has_root_key or not secure.self_test().ok
+
+    def has_serial_number(self) -> bool:
+        """The key that was chosen goes with a serial number: it is the initial key of DUKPT."""
+        return self._keys.choice.use is KeyUse.DUKPT
 
     def check_value_fits(self) -> bool:
         """The component and the check value that was typed belong together."""

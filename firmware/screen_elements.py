@@ -14,6 +14,7 @@ from datetime import datetime
 from firmware import texts
 from firmware.records import Reason, SlipCopy
 from firmware.secure.component_entry import COMPONENT_DIGITS
+from firmware.secure.key_use import KeyUse
 from firmware.texts import text
 from firmware.texts.cells import columns_of, printable, wrap
 from hal.api import Align, PrinterStatus, ReadFailure, StorageTrouble
@@ -56,7 +57,8 @@ class ScreenValues:
     slip_copy: SlipCopy | None = None
     terminal_id: str = ""
     key_index: int | None = None  # of the key being loaded
-    is_transport_key: bool = False  # it is a transport key, not a master key
+    key_use: KeyUse = KeyUse.TMK  # what it is for
+    serial_number: str = ""  # of an initial DUKPT key, hexadecimal: as typed so far
     component_number: int = 0  # which of its components, from 1
     component_digits: int = 0  # how many are typed, never which
     kind: str = "purchase"  # the type of the transaction at hand
@@ -304,9 +306,24 @@ def _terminal(moment: Moment) -> Saying:
 
 
 def _key(moment: Moment) -> Saying:
-    index = moment.values.key_index
-    kind = "transport_key" if moment.values.is_transport_key else "key"
+    values, index = moment.values, moment.values.key_index
+    if values.key_use is KeyUse.DUKPT:
+        number, name = values.serial_number, moment.text("element.initial_key")
+        return Saying((f"KSN {number}", f"KSN ..{number[-10:]}") if number else (name,), wraps=True)
+    kind = "transport_key" if values.key_use is KeyUse.TRANSPORT else "key"
     return _NOTHING if index is None else Saying((moment.text(f"element.{kind}", index=f"{index:02}"),))
+
+
+def _choose(moment: Moment) -> Saying:
+    """An initial DUKPT key has no index to be typed."""
+    is_initial = moment.values.key_use is KeyUse.DUKPT
+    return moment.forms("element.no_index" if is_initial else moment.screen)
+
+
+def _serial(moment: Moment) -> Saying:
+    """All digits, or where they do not fit the last ones and their number."""
+    number = moment.values.serial_number
+    return Saying((f"{number}_", f"{len(number)}: ..{number[-8:]}_"), wraps=True)
 
 
 def _custodian(moment: Moment) -> Saying:
@@ -398,6 +415,7 @@ ELEMENTS: Mapping[str, Callable[[Moment], Saying]] = {
     "balance": _balance,
     "card": _card,
     "check_value": _check_value,
+    "choose": _choose,
     "cleaning": _cleaning,
     "clock": _clock,
     "component": _component,
@@ -420,6 +438,7 @@ ELEMENTS: Mapping[str, Callable[[Moment], Saying]] = {
     "refused": _refused,
     "response": _response,
     "say": _say,
+    "serial": _serial,
     "status": _status,
     "swipes": _swipes,
     "terminal": _terminal,

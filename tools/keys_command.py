@@ -29,6 +29,7 @@ Subparsers = Any  # argparse does not name the type that add_subparsers() return
 EXAMPLES = """examples:
   posterm keys show --state till-1 --json
   posterm keys load-components --state till-1 --index 1     two custodians, one after the other
+  posterm keys load-components --state till-1 --config dukpt.toml --ksn FFFF9876543210E00000
   posterm keys load-tmk --state till-1 --index 1 --file tmk.hex
   posterm keys load-key-block --state till-1 < block.txt    a TR-31 block under the transport key
   posterm keys wipe --state till-1
@@ -64,6 +65,11 @@ def register(subparsers: Subparsers) -> None:
         commands, "load-components", "a key from the components of two or three custodians", load_components
     )
     load.add_argument("--count", type=int, choices=(2, 3), default=2, help="how many components; default: 2")
+    load.add_argument(
+        "--ksn",
+        metavar="HEX",
+        help="the initial key of DUKPT with this serial number: 20 digits, AES 24 or 16",
+    )
     _add_which(load)
     load = _command(
         commands, "load-tmk", "a terminal master key, or with --transport a transport key", load_key
@@ -140,12 +146,7 @@ def load_key(args: argparse.Namespace) -> int:
         value, check_value = (
             _key_of(args.file.read_text("ascii"), kind.name) if args.file else _ask_key(kind.name)
         )
-        if args.transport:
-            shown = room.secure.load_transport_key(value, check_value, index=kind.index)
-        else:
-            room.secure.load_tmk(kind.index, value, check_value)
-            shown = bytes.fromhex(room.secure.check_values()[f"tmk/{kind.index:02}"])
-        _tell_loaded(kind.name, shown)
+        _tell_loaded(kind.name, room.secure.load_key(kind, value, check_value))
     return 0
 
 
@@ -168,6 +169,7 @@ def show_keys(args: argparse.Namespace) -> int:
             "tampered": tripped,
             "ready": secure.has_root_key and secure.self_test().ok,
             "signed_in_keys": not tripped and secure.has_working_keys,
+            "serial_number": "" if tripped else secure.serial_number().hex().upper(),
             "check_values": {} if tripped else secure.check_values(),
             "refusals": [{"code": event.code, "text": event.text} for event in secure.security_log()],
         }
@@ -238,15 +240,37 @@ def _open_devices(board: Board) -> None:
 
 
 def _kind(args: argparse.Namespace, room: OpenRoom) -> KeyKind:
-    from firmware.secure.key_loading import KeyKind
     from firmware.secure.key_use import KeyUse
-    from firmware.secure.scheme import KeyScheme
 
+    if ksn := getattr(args, "ksn", None):
+        return _initial_key_kind(room, args, ksn)
     if args.transport:
-        return KeyKind(KeyUse.TRANSPORT, 1 if args.index is None else args.index)
+        return room.secure.kind_of_key(KeyUse.TRANSPORT, 1 if args.index is None else args.index)
     index = room.settings.master_key_index if args.index is None else args.index
-    is_sm4 = room.secure.security.key_scheme is KeyScheme.SM4
-    return KeyKind(KeyUse.TMK, index, "S" if is_sm4 else "T")
+    return room.secure.kind_of_key(KeyUse.TMK, index)
+
+
+def _initial_key_kind(room: OpenRoom, args: argparse.Namespace, ksn: str) -> KeyKind:
+    from firmware.secure.component_entry import SERIAL_NUMBER_DIGITS
+    from firmware.secure.key_use import KeyUse
+
+    scheme = room.secure.security
+    if not scheme.is_dukpt:
+        raise ConfigError(
+            f"--ksn: the key scheme is {scheme.key_scheme.value}: choose a DUKPT one with --config"
+        )
+    if args.transport or args.index is not None:
+        raise ConfigError("--ksn: an initial key has no index and is no transport key: leave the others out")
+    algorithm = room.secure.kind_of_key(KeyUse.DUKPT).algorithm
+    lengths = SERIAL_NUMBER_DIGITS[algorithm]
+    try:
+        serial_number = bytes.fromhex(ksn)
+    except ValueError:
+        serial_number = b""
+    if 2 * len(serial_number) not in lengths:
+        words = " or ".join(map(str, lengths))
+        raise ConfigError(f"--ksn: with {scheme.key_scheme.value} it has {words} hexadecimal digits")
+    return room.secure.kind_of_key(KeyUse.DUKPT, ksn=serial_number.ljust(lengths[-1] // 2, b"\0"))
 
 
 # --- asking and telling ------------------------------------------------------------------------------
@@ -288,6 +312,8 @@ def _tell_loaded(name: str, check_value: bytes) -> None:
 
 def _as_text(state: dict[str, Any]) -> str:
     lines = [f"{name:<14} {value}" for name, value in sorted(state["check_values"].items())]
+    if state["serial_number"]:
+        lines.append(f"{'dukpt':<14} {state['serial_number']} (serial number of the newest message)")
     lines = lines or ["no master or transport key"]
     if state["tampered"]:
         lines = ["TAMPERED: all keys are gone; posterm keys service-reset, then load keys again"]

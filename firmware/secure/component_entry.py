@@ -26,6 +26,8 @@ KEY_BYTES = 16
 COMPONENT_DIGITS = 2 * KEY_BYTES
 COMPONENTS_MIN, COMPONENTS_MAX = 2, 3
 CHECK_VALUE_DIGITS = (6, 8)  # three bytes by custom, four in UnionPay's key letters
+SERIAL_NUMBER_DIGITS = {"T": (20,), "A": (16, 24)}
+"""Of DUKPT, by the key's algorithm; for AES the initial key's id, with or without its counter."""
 
 _LETTER_KEYS = {Key.F1: 10, Key.F2: 11, Key.F3: 12, Key.F4: 13, Key.UP: 14, Key.DOWN: 15}
 _LETTERS_AFTER_POINT = {str(number): 9 + number for number in range(1, 7)}
@@ -148,7 +150,7 @@ class KeyCeremony:
     __slots__ = ("_entry", "_kept", "_keypad", "_typed", "algorithm")
 
     def __init__(self) -> None:
-        self.algorithm = "T"  # what check values are calculated with: T or S, as in `key_loading`
+        self.algorithm = "T"  # what check values are calculated with: T, A or S, as in `key_loading`
         self._keypad: Keypad | None = None
         self._entry: ComponentEntry | None = None
         self._typed: bytearray | None = None  # complete, its check value not yet known to be right

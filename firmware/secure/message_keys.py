@@ -40,6 +40,9 @@ class MessageKeys(Protocol):
     def key(self, use: KeyUse, *, of_answer: bool = False) -> AbstractContextManager[bytearray]:
         """The key in clear while the `with` lasts. Raises KeyMissing, SealBroken, Tampered."""
 
+    def serial_number(self) -> bytes:
+        """That of the newest message, over restarts; nothing where messages have none. Raises as `key`."""
+
     def forget(self) -> None:
         """Wipe what is held in memory."""
 
@@ -75,6 +78,10 @@ class WorkingKeys:
         ):
             yield key
 
+    def serial_number(self) -> bytes:
+        """There are none."""
+        return b""
+
     def forget(self) -> None:
         """Nothing is held."""
 
@@ -109,12 +116,9 @@ class TransactionKeys:
 
     def require(self, use: KeyUse) -> None:  # noqa: ARG002 - there is every use, or none
         """See MessageKeys."""
-        with self._vault.opened(register_name(self._scheme), KeyUse.DUKPT) as content:
-            register = DukptRegister.decode(self._scheme, content)
-            is_exhausted = register.is_exhausted
-            register.wipe()
-        if is_exhausted:
-            raise exhausted()
+        with self._opened() as register:
+            if register.is_exhausted:
+                raise exhausted()
 
     def open_message(self, *, for_pin: bool = False) -> bytes | None:
         """Count on, durably. A message whose PIN has counted on already keeps that number."""
@@ -134,6 +138,13 @@ class TransactionKeys:
         finally:
             wipe(key)
 
+    def serial_number(self) -> bytes:
+        """See MessageKeys; of an initial key that has protected none yet its own, with counter 0."""
+        if not self.are_there():
+            return b""
+        with self._opened() as register:
+            return register.ksn
+
     def forget(self) -> None:
         """Wipe the transaction's key."""
         if self._key is not None:
@@ -143,13 +154,9 @@ class TransactionKeys:
     def _advance(self) -> None:
         self.forget()
         name = register_name(self._scheme)
-        with self._vault.opened(name, KeyUse.DUKPT) as content:
-            register = DukptRegister.decode(self._scheme, content)
-        try:
+        with self._opened() as register:
             key = register.advance()
             encoded = register.encode()
-        finally:
-            register.wipe()
         try:
             self._vault.commit([self._vault.sealed(name, KeyUse.DUKPT, encoded)])
         except BaseException:
@@ -158,6 +165,16 @@ class TransactionKeys:
         finally:
             wipe(encoded)
         self._key, self._ksn = key, register.ksn
+
+    @contextmanager
+    def _opened(self) -> Iterator[DukptRegister]:
+        """The register, in clear while the `with` lasts."""
+        with self._vault.opened(register_name(self._scheme), KeyUse.DUKPT) as content:
+            register = DukptRegister.decode(self._scheme, content)
+        try:
+            yield register
+        finally:
+            register.wipe()
 
     def _derived(self, key: bytearray, use: KeyUse, *, of_answer: bool) -> bytearray:
         if self._scheme is KeyScheme.DUKPT_TDES:

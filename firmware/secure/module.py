@@ -128,7 +128,24 @@ class SecureModule:
             self._index = index
             self._keys = WorkingKeys(self._vault, index)
 
-    def load_tmk(self, index: int, key: bytes, check_value: bytes | None = None) -> None:
+    def kind_of_key(self, use: KeyUse, index: int = 1, ksn: bytes = b"") -> KeyKind:
+        """What a key for this use is under the key scheme. `ksn`: of an initial key.
+
+        A transport key brings keys of the scheme's own algorithm: AES for `dukpt-aes`, else triple DES.
+        """
+        is_aes = self._security.key_scheme is KeyScheme.DUKPT_AES
+        is_sm4_tmk = self._security.key_scheme is KeyScheme.SM4 and use is KeyUse.TMK
+        algorithm = "S" if is_sm4_tmk else "A" if is_aes and use is not KeyUse.TMK else "T"
+        return KeyKind(use, index, algorithm, ksn)
+
+    def load_key(self, kind: KeyKind, key: bytes | bytearray, check_value: bytes | None = None) -> bytes:
+        """Store a whole key, and return its check value (4 bytes). Raises as `load_tmk`."""
+        with self._refusals_noted():
+            loaded = self._loader.load(kind, key, check_value)
+        self._drop_pin()
+        return loaded
+
+    def load_tmk(self, index: int, key: bytes | bytearray, check_value: bytes | None = None) -> None:
         """Store a terminal master key of 16 bytes; the working keys, made for another one, are discarded.
 
         `index`: 0 to 99. `check_value`: its first 4 bytes of an enciphered zero block, when known.
@@ -136,7 +153,7 @@ class SecureModule:
         """
         if check_value is not None and len(check_value) != CHECK_VALUE_BYTES:
             raise KeyFormat(f"TMK {index}: a check value has {CHECK_VALUE_BYTES} bytes")
-        self._load(KeyKind(KeyUse.TMK, index, self._tmk_algorithm), key, check_value)
+        self.load_key(self.kind_of_key(KeyUse.TMK, index), key, check_value)
 
     def load_transport_key(
         self, key: bytes, check_value: bytes | None = None, *, index: int = 1, algorithm: str = "T"
@@ -145,15 +162,14 @@ class SecureModule:
 
         Raises as `load_tmk`.
         """
-        return self._load(KeyKind(KeyUse.TRANSPORT, index, algorithm), key, check_value)
+        return self.load_key(KeyKind(KeyUse.TRANSPORT, index, algorithm), key, check_value)
 
     def load_initial_key(self, key: bytes, ksn: bytes, check_value: bytes | None = None) -> bytes:
         """Begin DUKPT with this initial key and serial number (10 bytes for TDES, 12 for AES).
 
         The initial key itself is not kept. Returns its check value. Raises as `load_tmk`.
         """
-        algorithm = "A" if self._security.key_scheme is KeyScheme.DUKPT_AES else "T"
-        return self._load(KeyKind(KeyUse.DUKPT, algorithm=algorithm, ksn=ksn), key, check_value)
+        return self.load_key(self.kind_of_key(KeyUse.DUKPT, ksn=ksn), key, check_value)
 
     def load_components(
         self, kind: KeyKind, components: Sequence[KeyComponent], check_value: bytes | None = None
@@ -166,7 +182,7 @@ class SecureModule:
         with self._refusals_noted():
             key = combined(kind, components)
         try:
-            return self._load(kind, key, check_value)
+            return self.load_key(kind, key, check_value)
         finally:
             wipe(key)
 
@@ -225,7 +241,11 @@ class SecureModule:
 
     def check_values(self) -> dict[str, str]:
         """The check values (8 hex digits) of the master and transport keys, by the names of their records."""
-        return self._loader.check_values(self._tmk_algorithm)
+        return self._loader.check_values(self.kind_of_key(KeyUse.TMK).algorithm)
+
+    def serial_number(self) -> bytes:
+        """DUKPT: the key serial number of the newest message; nothing without an initial key, or DUKPT."""
+        return self._keys.serial_number()
 
     def security_log(self) -> list[SecurityEvent]:
         """What was refused so far, oldest first."""
@@ -369,16 +389,6 @@ class SecureModule:
         self._pin_block = None
 
     # --- keys in use ---------------------------------------------------------------------------------
-
-    @property
-    def _tmk_algorithm(self) -> str:
-        return "S" if self._security.key_scheme is KeyScheme.SM4 else "T"
-
-    def _load(self, kind: KeyKind, key: bytes | bytearray, expected: bytes | None) -> bytes:
-        with self._refusals_noted():
-            check_value = self._loader.load(kind, key, expected)
-        self._drop_pin()
-        return check_value
 
     @contextmanager
     def _key(self, use: KeyUse, *, of_answer: bool = False) -> Iterator[bytearray]:

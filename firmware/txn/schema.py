@@ -59,6 +59,7 @@ class Keys(Enum):
     IDLE = "idle"  # function keys and the first digit of an amount
     KEY_CHOICE = "key choice"  # digits choose a key's index
     COMPONENT = "component"  # hexadecimal digits go to the secure room
+    SERIAL_NUMBER = "serial number"  # hexadecimal digits
     CHECK_VALUE = "check value"  # hexadecimal digits
     CUSTODIAN = "custodian"  # enter, cancel, and a key for one more custodian
     MENU = "menu"  # digits and arrows choose an entry

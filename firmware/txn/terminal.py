@@ -39,6 +39,7 @@ class State(Enum):
     REPRINT_STOPPED = "reprint_stopped"
     NOTHING_TO_REPRINT = "nothing_to_reprint"
     CHOOSING_KEY = "choosing_key"
+    TYPING_SERIAL_NUMBER = "typing_serial_number"
     TYPING_COMPONENT = "typing_component"
     TYPING_CHECK_VALUE = "typing_check_value"
     COMPONENT_REFUSED = "component_refused"
@@ -66,6 +67,7 @@ class Event(Enum):
     LOAD_KEY_KEY = "load_key_key"
     MENU_KEY = "menu_key"
     KEY_CHOSEN = "key_chosen"
+    SERIAL_NUMBER_TYPED = "serial_number_typed"
     COMPONENT_DIGIT = "component_digit"
     COMPONENT_TYPED = "component_typed"
     CHECK_VALUE_TYPED = "check_value_typed"
@@ -114,6 +116,7 @@ ROWS = (
     Row(S.REPRINT_STOPPED,     Group.PAPER,      Kind.WAITING, "printer_stopped",    "paper_timeout_ms",    meaning="no paper, cover open, too hot or jammed"),
     Row(S.NOTHING_TO_REPRINT,  Group.PAPER,      Kind.WAITING, "nothing_to_reprint", "result_ms",           keys=Keys.IDLE, meaning="there is no slip yet"),
     Row(S.CHOOSING_KEY,        Group.KEYS,       Kind.WAITING, "choosing_key",       "operator_timeout_ms", keys=Keys.KEY_CHOICE, meaning="which key is to be loaded"),
+    Row(S.TYPING_SERIAL_NUMBER, Group.KEYS,      Kind.WAITING, "typing_serial_number", "operator_timeout_ms", keys=Keys.SERIAL_NUMBER, meaning="the serial number of an initial DUKPT key"),
     Row(S.TYPING_COMPONENT,    Group.KEYS,       Kind.WAITING, "typing_component",   "operator_timeout_ms", keys=Keys.COMPONENT, meaning="a custodian types a component; every digit gives the time anew"),
     Row(S.TYPING_CHECK_VALUE,  Group.KEYS,       Kind.WAITING, "typing_check_value", "operator_timeout_ms", keys=Keys.CHECK_VALUE, meaning="the custodian types the component's check value"),
     Row(S.COMPONENT_REFUSED,   Group.KEYS,       Kind.WAITING, "component_refused",  "result_ms",           meaning="component and check value do not fit: typed again"),
@@ -181,7 +184,7 @@ def _key_loading_ends(source: State, *events: Event) -> tuple[Rule, ...]:
     )
 
 
-_TYPED = (S.TYPING_COMPONENT, S.TYPING_CHECK_VALUE, S.COMPONENT_ACCEPTED, S.CONFIRMING_KEY)
+_TYPED = (S.TYPING_SERIAL_NUMBER, S.TYPING_COMPONENT, S.TYPING_CHECK_VALUE, S.COMPONENT_ACCEPTED, S.CONFIRMING_KEY)
 
 KEY_RULES = (
     Rule(S.NO_KEYS, E.LANGUAGE_KEY, S.NO_KEYS, records=("switch_language",)),
@@ -194,7 +197,9 @@ KEY_RULES = (
             Rule(state, E.LOAD_KEY_KEY, S.IN_FLOOR, effects=("ask_administrator",)),
         )
     ),
+    Rule(S.CHOOSING_KEY, E.KEY_CHOSEN, S.TYPING_SERIAL_NUMBER, "has_serial_number", effects=("begin_serial_number",)),
     Rule(S.CHOOSING_KEY, E.KEY_CHOSEN, S.TYPING_COMPONENT, effects=("begin_component",)),
+    Rule(S.TYPING_SERIAL_NUMBER, E.SERIAL_NUMBER_TYPED, S.TYPING_COMPONENT, effects=("begin_component",)),
     *_key_loading_ends(S.CHOOSING_KEY, E.CANCEL, E.TIMEOUT),
     Rule(S.TYPING_COMPONENT, E.COMPONENT_DIGIT, S.TYPING_COMPONENT, effects=("beep_key",)),
     Rule(S.TYPING_COMPONENT, E.COMPONENT_TYPED, S.TYPING_CHECK_VALUE, effects=("begin_check_value",)),
@@ -305,7 +310,7 @@ _OUT = (S.OUT_OF_SERVICE, S.TAMPERED)
 _HOST = (E.HOST_APPROVED, E.HOST_DECLINED, E.HOST_BAD_MAC, E.HOST_NOT_SENT, E.HOST_LOST)
 _REPRINT = (S.REPRINTING, S.REPRINT_STOPPED)
 _DELEGATED = (S.IN_TRANSACTION, S.IN_SETTLEMENT, S.IN_FLOOR)
-_LOADING = (S.CHOOSING_KEY, S.TYPING_COMPONENT, S.TYPING_CHECK_VALUE, S.COMPONENT_REFUSED, S.COMPONENT_ACCEPTED, S.CONFIRMING_KEY, S.KEY_LOADED, S.KEY_REFUSED)
+_LOADING = (S.CHOOSING_KEY, S.TYPING_SERIAL_NUMBER, S.TYPING_COMPONENT, S.TYPING_CHECK_VALUE, S.COMPONENT_REFUSED, S.COMPONENT_ACCEPTED, S.CONFIRMING_KEY, S.KEY_LOADED, S.KEY_REFUSED)
 
 IGNORED = (
     ignore((S.TAMPERED,), Event, "the keys are gone: nothing works until a service visit")
@@ -315,11 +320,12 @@ IGNORED = (
     | ignore((S.NO_KEYS,), (E.SALE_KEY, E.REPRINT_KEY, E.SIGN_IN_KEY, E.SETTLE_KEY, E.MANAGE_KEY), "nothing works without a master key")
     | ignore(_except(S.NO_KEYS, S.IDLE, S.TAMPERED), (E.LOAD_KEY_KEY,), "keys are loaded when the terminal is at rest")
     | ignore(_except(S.CHOOSING_KEY, S.TAMPERED), (E.KEY_CHOSEN,), "no key is to be chosen")
+    | ignore(_except(S.TYPING_SERIAL_NUMBER, S.TAMPERED), (E.SERIAL_NUMBER_TYPED,), "no serial number is being typed")
     | ignore(_except(S.TYPING_COMPONENT, S.TAMPERED), (E.COMPONENT_DIGIT, E.COMPONENT_TYPED), "no component is being typed")
     | ignore(_except(S.TYPING_CHECK_VALUE, S.TAMPERED), (E.CHECK_VALUE_TYPED,), "no check value is being typed")
     | ignore(_except(S.COMPONENT_ACCEPTED, S.TAMPERED), (E.ANOTHER_COMPONENT,), "no custodian is waited for")
     | ignore(_except(S.CONFIRMING_KEY, S.TAMPERED), (E.KEY_LOADED, E.KEY_REFUSED), "no key is being loaded")
-    | ignore((S.CHOOSING_KEY, S.TYPING_COMPONENT, S.TYPING_CHECK_VALUE), (E.CONFIRM,), "the keys belong to what is being typed")
+    | ignore((S.CHOOSING_KEY, S.TYPING_SERIAL_NUMBER, S.TYPING_COMPONENT, S.TYPING_CHECK_VALUE), (E.CONFIRM,), "the keys belong to what is being typed")
     | ignore((S.STARTING, S.RECOVERING, S.SIGNING_IN, S.CLEARING, S.NO_KEYS, S.IDLE, S.MANAGING, *_DELEGATED, *_REPRINT), (E.CONFIRM,), "there is nothing to confirm")
     | ignore((S.STARTING, S.NO_KEYS, S.IDLE), (E.CANCEL,), "there is nothing to cancel")
     | ignore((S.NO_KEYS,), (E.TIMEOUT,), "it lasts until a key is loaded")

@@ -39,6 +39,7 @@ FULL = ScreenValues(
     slip_copy=SlipCopy.CARDHOLDER,
     terminal_id="12345678",
     key_index=1,
+    serial_number="FFFF9876543210E00000FFFF",
     component_number=2,
     component_digits=32,
     check_value="0123ABCD",
@@ -97,7 +98,7 @@ def test_the_screens_are_those_that_the_terminal_asks_for() -> None:
         "printer_stopped printing printing_totals purchasing recovering reprinting reversing "
         "sale_refused self_test_failed settled settlement_interrupted settlement_linking signing_in "
         "starting tampered tear_off timed_out totalling typing_check_value typing_component "
-        "uploading verifying_pin wrong_pin"
+        "typing_serial_number uploading verifying_pin wrong_pin"
     )
 
 

@@ -11,6 +11,7 @@ from firmware.records import Outcome
 from firmware.secure.tdes import check_value
 from firmware.txn.terminal import RULES, Event, State
 from tests.sim.custodians import (
+    ALL_LOADING,
     LOADING,
     ONE,
     TMK,
@@ -186,7 +187,7 @@ def test_a_storage_that_fails_leaves_nothing_behind(bare: Shop) -> None:
 
 def test_every_rule_that_leaves_key_loading_wipes() -> None:
     """The table itself: no way out is forgotten, whatever is added."""
-    loading = {State(state) for state in LOADING}
+    loading = {State(state) for state in ALL_LOADING}
     for rule in RULES:
         if rule.source in loading and rule.target not in loading:
             wipes = {"abandon_key", "wipe_keys"} & set(rule.effects)

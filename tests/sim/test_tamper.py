@@ -14,7 +14,7 @@ from firmware.records import Outcome
 from firmware.txn.terminal import State
 from hal.api import Led, PrinterStatus
 from tests.sim.custodians import (
-    LOADING,
+    ALL_LOADING,
     ONE,
     TMK,
     TWO,
@@ -75,7 +75,7 @@ SCENES: dict[State, Callable[[Shop], None]] = {
 
 
 def test_no_state_is_forgotten() -> None:
-    elsewhere = {State.STARTING, State.TAMPERED, State.NO_KEYS} | {State(state) for state in LOADING}
+    elsewhere = {State.STARTING, State.TAMPERED, State.NO_KEYS} | {State(state) for state in ALL_LOADING}
     assert set(SCENES) | elsewhere == set(State)
 
 

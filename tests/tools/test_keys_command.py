@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware.secure import check_value as check_values
 from firmware.secure import tr31
 from firmware.secure.tdes import check_value
 from firmware.secure.tr31_header import KeyBlockHeader
@@ -78,6 +79,7 @@ def test_components_of_two_custodians(desk: Desk) -> None:
         "tampered": False,
         "ready": True,
         "signed_in_keys": False,
+        "serial_number": "",
         "check_values": {"tmk/01": check_value(TMK).hex().upper()},
         "refusals": [],
     }
@@ -113,6 +115,57 @@ def test_a_key_block_under_the_transport_key(desk: Desk) -> None:
     code = desk.keys("load-key-block", typed=damaged + "\n")
     assert code == 1
     assert desk.is_refused(code)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> dict[str, str]:
+    """Settings files, by key scheme."""
+    files = {}
+    for scheme in ("dukpt-tdes", "dukpt-aes", "sm4"):
+        path = tmp_path / f"{scheme}.toml"
+        path.write_text(f'[terminal]\nkey_scheme = "{scheme}"\n', "utf-8")
+        files[scheme] = str(path)
+    return files
+
+
+@pytest.mark.parametrize(
+    ("scheme", "ksn", "shown"),
+    [
+        ("dukpt-tdes", "FFFF9876543210E00000", "FFFF9876543210E00000"),
+        ("dukpt-aes", "1234567890123456", "123456789012345600000000"),
+        ("dukpt-aes", "123456789012345600000000", "123456789012345600000000"),
+    ],
+)
+def test_an_initial_key_of_two_custodians(
+    desk: Desk, settings: dict[str, str], scheme: str, ksn: str, shown: str
+) -> None:
+    method: check_values.Method = "aes-cmac" if scheme == "dukpt-aes" else "des-zero"
+    typed = "".join(line(one, check_values.check_value(one, method)[:3]) for one in (ONE, TWO))
+    config = ("--config", settings[scheme])
+    assert desk.keys("load-components", *config, "--ksn", ksn, typed=typed) == 0
+    assert check_values.check_value(TMK, method)[:4].hex().upper() in desk.out
+    assert desk.keys("show", *config) == 0
+    assert shown in desk.out
+    assert "ready: yes" in desk.out
+
+
+@pytest.mark.parametrize(
+    ("scheme", "more", "words"),
+    [
+        ("dukpt-tdes", ("--ksn", "FFFF98765432"), "20 hexadecimal digits"),
+        ("dukpt-tdes", ("--ksn", "FFFF9876543210E0000G"), "20 hexadecimal digits"),
+        ("dukpt-aes", ("--ksn", "FFFF9876543210E00000"), "16 or 24 hexadecimal digits"),
+        ("dukpt-tdes", ("--ksn", "FFFF9876543210E00000", "--index", "3"), "no index"),
+        ("dukpt-tdes", ("--ksn", "FFFF9876543210E00000", "--transport"), "no transport key"),
+        ("sm4", ("--ksn", "FFFF9876543210E00000"), "choose a DUKPT one"),
+    ],
+)
+def test_a_serial_number_that_does_not_fit(
+    desk: Desk, settings: dict[str, str], scheme: str, more: tuple[str, ...], words: str
+) -> None:
+    code = desk.keys("load-components", "--config", settings[scheme], *more, typed=line(ONE) + line(TWO))
+    assert code == 2
+    assert desk.is_refused(code, words)
 
 
 def test_wipe(desk: Desk) -> None:

@@ -38,6 +38,7 @@ KEYS = {
     Keys.IDLE: "function keys",
     Keys.KEY_CHOICE: "key choice",
     Keys.COMPONENT: "hex keys, secure",
+    Keys.SERIAL_NUMBER: "hex keys",
     Keys.CHECK_VALUE: "hex keys",
     Keys.CUSTODIAN: "custodian's keys",
 }
