@@ -10,6 +10,7 @@ triple-length keys come to (24 + 4 for each), and are read so.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -54,7 +55,8 @@ class WrappedKey:
         key = SecretBytes(self.cryptogram)
         try:
             (sm4.decrypt_in_place if self.is_sm4 else decrypt_in_place)(tmk, key)
-            if (sm4.check_value if self.is_sm4 else check_value)(key) != self.expected_check_value:
+            calculated = (sm4.check_value if self.is_sm4 else check_value)(key)
+            if not hmac.compare_digest(calculated, self.expected_check_value):
                 raise KeyCheckFailed(
                     self.use.value, f"{self.use.value}: key and check value do not fit: sign in again"
                 )

@@ -207,8 +207,10 @@ class KeyLoader:
             with self._vault.opened(name, use) as stored:
                 key = _key_in(stored, use)
                 algorithm = chr(stored[0]) if use is KeyUse.TRANSPORT else tmk_algorithm
-                shown[name] = check_value_of(key, algorithm)[:4].hex().upper()
-                wipe(key)
+                try:
+                    shown[name] = check_value_of(key, algorithm)[:4].hex().upper()
+                finally:
+                    wipe(key)
         return shown
 
     def _changes(self, kind: KeyKind, key: bytes | bytearray) -> list[Change]:

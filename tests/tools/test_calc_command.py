@@ -323,6 +323,26 @@ def test_verify_counts_and_fails(capsys: pytest.CaptureFixture[str], tmp_path: P
     assert out.splitlines()[-1] == "24 of 26 cases hold"
 
 
+def test_what_is_not_computed_yet_is_said_and_not_counted(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    cases = [
+        {"id": "moon-1", "kind": "phase_of_the_moon", "inputs": {}, "expected": {"phase": "full"}},
+        {"id": "moon-2", "kind": "phase_of_the_moon", "inputs": {}, "expected": {"reject": "unsupported"}},
+        {"id": "luhn-1", "kind": "luhn", "inputs": {"number": "18"}, "expected": {"valid": True}},
+    ]
+    path = tmp_path / "moon.json"
+    path.write_text(json.dumps({"cases": cases}), encoding="utf-8")
+    assert calc(f"verify {path}") == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("2 not computed: posterm has no such calculation yet")
+    assert lines[-1] == "1 of 3 cases hold, 2 are not computed"
+    assert calc(f"run {path}") == 0
+    first = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert first["reason"] == "not_computed"
+    assert "phase_of_the_moon" in first["error"]
+
+
 # --- where values come from ------------------------------------------------------------------------
 
 

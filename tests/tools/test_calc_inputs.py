@@ -65,7 +65,7 @@ def test_no_inputs_at_all() -> None:
 
 def test_an_unknown_kind() -> None:
     outcome = compute(Case("x", "phase_of_the_moon", {}, {}, {}))
-    assert outcome.reason == "unsupported"
+    assert outcome.reason == "not_computed"
     assert "phase_of_the_moon" in outcome.text
 
 

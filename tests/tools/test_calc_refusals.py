@@ -37,6 +37,11 @@ def calc(line: str) -> int:
 
 # line, status, reason, and what the sentence names
 TABLE = [
+    # values that are missing
+    ("pin-block encode --pin 1234", REFUSED, "missing_data", "--pan is needed: format 0"),
+    ("pin-block decode --format 3 --block 34126C2CAFDBFDB5", REFUSED, "missing_data", "--pan is needed"),
+    ("crc --name CRC-32/ISCSI", REFUSED, "missing_data", "--data is needed, or --text"),
+    ("track bits", REFUSED, "missing_data", "--text is missing"),
     # lengths
     (f"pin-block encode --pin 123 --pan {PAN}", REFUSED, "bad_length", "PIN"),
     (f"pin-block encode --pin 12345678901234 --pan {PAN}", REFUSED, "bad_length", "PIN has 4 to 12 digits"),

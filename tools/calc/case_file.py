@@ -24,6 +24,10 @@ _LEADING = frozenset({"mac", "kcv", "session_key_kcv"})
 _TRAILING = {"cvc3": "cvc3_whole"}
 
 
+NOT_COMPUTED = "not_computed"
+"""The reason word of a case of a kind that is not calculated: no test vector rejects with it."""
+
+
 class CaseFileError(ValueError):
     """Not a case file. The text says what is wrong, and where."""
 
@@ -47,6 +51,11 @@ class Outcome:
     result: Mapping[str, Any] | None = None
     reason: str = ""
     text: str = ""
+
+    @property
+    def is_computed(self) -> bool:
+        """False when there is no calculation for cases of this kind, whatever is in them."""
+        return self.reason != NOT_COMPUTED
 
     def as_line(self) -> str:
         """One line of JSON: `id`, and `result` or `error` (the reason word, then the sentence)."""
@@ -118,7 +127,7 @@ def _handlers() -> Mapping[str, Callable[[Inputs], dict[str, Any]]]:
 def _handler(kind: str) -> Callable[[Inputs], dict[str, Any]]:
     handler = _handlers().get(kind)
     if handler is None:
-        raise BadInput("unsupported", f"no calculation for cases of kind {kind}")
+        raise BadInput(NOT_COMPUTED, f"posterm calculates no cases of kind {kind} yet")
     return handler
 
 

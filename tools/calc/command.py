@@ -86,7 +86,10 @@ def perform(group: Group, arguments: Sequence[str]) -> int:
     command: Command = options.command
     where = f"posterm calc {group.name} {command.name}".rstrip()
     try:
-        answer = command.run(Inputs(_values(command, options)))
+        called = {
+            option.name: option.metavar if option.positional else option.flag for option in command.options
+        }
+        answer = command.run(Inputs(_values(command, options), called=called))
     except CalculationErrors as error:
         return _refuse(where, error, as_json=options.json)
     except OSError as error:
@@ -212,7 +215,7 @@ def _value(option: Option, options: argparse.Namespace, stdin: _StandardInput) -
 def _number(option: Option, given: str | int) -> int:
     text = str(given)
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise BadInput("bad_character", f"{option.name} is a whole number")
+        raise BadInput("bad_character", f"{option.flag} is a whole number")
     return int(text)
 
 

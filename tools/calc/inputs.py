@@ -17,10 +17,19 @@ _HEX = frozenset(string.hexdigits)
 
 
 class Inputs:
-    """Named values. `tables`: what the case file says beside its cases, such as dialects of ISO 8583."""
+    """Named values. `tables`: what the case file says beside its cases, such as dialects of ISO 8583.
 
-    def __init__(self, values: Mapping[str, Any], tables: Mapping[str, Any] | None = None) -> None:
+    `called`: what errors call a value where that is not its name, `--key` for `key`.
+    """
+
+    def __init__(
+        self,
+        values: Mapping[str, Any],
+        tables: Mapping[str, Any] | None = None,
+        called: Mapping[str, str] | None = None,
+    ) -> None:
         self._values = values
+        self._called = called or {}
         self.tables = tables or {}
 
     def has(self, name: str) -> bool:
@@ -30,7 +39,7 @@ class Inputs:
     def value(self, name: str) -> Any:
         """The value as it is. Raises BadInput (missing_data)."""
         if not self.has(name):
-            raise BadInput("missing_data", f"{name} is missing")
+            raise BadInput("missing_data", f"{self._name(name)} is missing")
         return self._values[name]
 
     def text(self, name: str, default: str | None = None) -> str:
@@ -39,14 +48,14 @@ class Inputs:
             return default
         value = self.value(name)
         if not isinstance(value, str):
-            raise BadInput("bad_format", f"{name} has to be a text")
+            raise BadInput("bad_format", f"{self._name(name)} has to be a text")
         return value
 
     def choice(self, name: str, choices: Sequence[str], default: str | None = None) -> Any:
         """A text out of `choices`. Raises BadInput: missing_data, bad_format, unsupported."""
         value = self.text(name, default)
         if value not in choices:
-            raise BadInput("unsupported", f"{name} is one of {', '.join(choices)}")
+            raise BadInput("unsupported", f"{self._name(name)} is one of {', '.join(choices)}")
         return value
 
     def number(self, name: str, default: int | None = None) -> int:
@@ -55,44 +64,47 @@ class Inputs:
             return default
         value = self.value(name)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise BadInput("bad_format", f"{name} has to be a whole number")
+            raise BadInput("bad_format", f"{self._name(name)} has to be a whole number")
         if not 0 <= value <= NUMBER_MAX:
-            raise BadInput("bad_length", f"{name} has to be 0 to {NUMBER_MAX}")
+            raise BadInput("bad_length", f"{self._name(name)} has to be 0 to {NUMBER_MAX}")
         return value
 
     def flag(self, name: str) -> bool:
         """True or false. Raises BadInput: missing_data, bad_format."""
         value = self.value(name)
         if not isinstance(value, bool):
-            raise BadInput("bad_format", f"{name} has to be true or false")
+            raise BadInput("bad_format", f"{self._name(name)} has to be true or false")
         return value
 
     def hex(self, name: str, default: bytes | None = None) -> bytes:
         """Bytes written in hex. Raises BadInput: missing_data, bad_format, bad_character, bad_length."""
         if default is not None and not self.has(name):
             return default
-        return bytes_of(name, self.text(name))
+        return bytes_of(self._name(name), self.text(name))
 
     def hex_number(self, name: str) -> int:
         """A number written in hex, of any length. Raises BadInput: missing_data, bad_character."""
         text = self.text(name)
         if not text or not _HEX.issuperset(text):
-            raise BadInput("bad_character", f"{name} is written in hex digits")
+            raise BadInput("bad_character", f"{self._name(name)} is written in hex digits")
         return int(text, 16)
 
     def mapping(self, name: str) -> Mapping[str, Any]:
         """A table. Raises BadInput: missing_data, bad_format."""
         value = self.value(name)
         if not isinstance(value, Mapping):
-            raise BadInput("bad_format", f"{name} has to be a table")
+            raise BadInput("bad_format", f"{self._name(name)} has to be a table")
         return value
 
     def items(self, name: str) -> list[Any]:
         """A list. Raises BadInput: missing_data, bad_format."""
         value = self.value(name)
         if not isinstance(value, list):
-            raise BadInput("bad_format", f"{name} has to be a list")
+            raise BadInput("bad_format", f"{self._name(name)} has to be a list")
         return value
+
+    def _name(self, name: str) -> str:
+        return self._called.get(name, name)
 
 
 def bytes_of(name: str, text: object) -> bytes:

@@ -87,6 +87,8 @@ def _two_digits(text: str) -> bool:
 
 
 def _crc(inputs: Inputs) -> Answer:
+    if not inputs.has("text") and not inputs.has("data"):
+        raise BadInput("missing_data", "--data is needed, or --text")
     data = inputs.text("text").encode("utf-8") if inputs.has("text") else inputs.hex("data")
     crc = _crc_of(inputs)
     check = crc.compute(data)

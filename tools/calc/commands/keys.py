@@ -208,7 +208,12 @@ GROUPS = {
                 "the code of data",
                 "mac --algorithm unionpay-ecb --key A1B2C3D4E5F60718 --data 0123456789ABCDEF --explain",
                 (
-                    Option("algorithm", "algorithm", choices=tuple(MACS), required=True),
+                    Option(
+                        "algorithm",
+                        "iso9797-alg1-des is ANSI X9.9, iso9797-alg3 the retail MAC of ANSI X9.19",
+                        choices=tuple(MACS),
+                        required=True,
+                    ),
                     KEY,
                     _DATA,
                     Option(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 
 from firmware.secure import aes, tdes
+from firmware.secure.errors import BadInput
 from tools.calc.algorithms import pin_block
 from tools.calc.algorithms.checks import require_key, require_pin, xor
 from tools.calc.algorithms.pin_verification import Ibm3624, pvv, pvv_input
@@ -34,6 +35,7 @@ def warn_of_luhn(answer: Answer, pan: str) -> None:
 def _encode(inputs: Inputs) -> Answer:
     block_format, pin, pan = int(inputs.text("format")), inputs.text("pin"), inputs.text("pan", "")
     require_pin(pin)
+    _require_pan(inputs, block_format)
     fill = inputs.text("random", "").upper() or _random_fill(block_format, len(pin))
     block = pin_block.encode(block_format, pin, pan, fill)
     answer = Answer({"format": block_format, "clear_block": hex_of(block)})
@@ -55,6 +57,11 @@ def _encode(inputs: Inputs) -> Answer:
     return answer
 
 
+def _require_pan(inputs: Inputs, block_format: int) -> None:
+    if block_format in pin_block.WITH_PAN and not inputs.has("pan"):
+        raise BadInput("missing_data", f"--pan is needed: format {block_format} mixes the card number in")
+
+
 def _random_fill(block_format: int, pin_digits: int) -> str:
     if block_format == 4:
         return secrets.token_hex(8).upper()
@@ -72,6 +79,7 @@ def _explain_format_4(answer: Answer, key: bytes, pin_field: bytes, account: byt
 def _decode(inputs: Inputs) -> Answer:
     block_format, pan = int(inputs.text("format")), inputs.text("pan", "")
     block = inputs.hex("block")
+    _require_pan(inputs, block_format)
     answer = Answer({})
     if inputs.has("key"):
         block = pin_block.decipher(block_format, inputs.hex("key"), block, pan)
