@@ -5,15 +5,16 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench durability fuzz diagrams clean setup-run setup-dev
+.PHONY: help run test check bench durability fuzz hardware diagrams clean setup-run setup-dev
 
 PYTHON ?= python3
 BIN := .venv/bin
 # What tests need besides Python. A test whose package is missing is skipped and says so.
 TEST_PACKAGES := socat strace tshark libzbar0 tesseract-ocr tesseract-ocr-chi-sim \
-	pcscd libccid vsmartcard-vpcd libpcsclite-dev iproute2
+	pcscd libccid vsmartcard-vpcd libpcsclite-dev iproute2 umockdev
 WORKERS_MAX := 8
 SECONDS ?= 60
+PROFILE ?= pi
 
 export PYTHON
 
@@ -41,6 +42,10 @@ durability: setup-dev ## cut the power after every call to the disk, terminal an
 fuzz: setup-dev ## feed readers of foreign bytes what breaks them; SECONDS=60 each, TARGET=frames for one
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=3'
 	@$(BIN)/python -m tools.fuzz --seconds $(SECONDS) $(TARGET)
+
+hardware: setup-dev ## the same checks on real devices and virtual ones; PROFILE=pi PERSON=1 PAPER=1
+	@$(BIN)/python -c 'import lgpio' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check '.[pi]'
+	@POSTERM_PROFILE=$(PROFILE) POSTERM_PERSON=$(PERSON) POSTERM_PAPER=$(PAPER) $(BIN)/python -m pytest -q -s -m hardware tests/hardware
 
 diagrams: setup-run ## draw docs/states* and docs/pictures anew from the running program
 	@$(BIN)/python -m tools.diagram.document

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import select
 from collections.abc import Sequence
 
 from hal.api import DeviceEvent, SelfTest
+
+
+def is_readable(fileno: int) -> bool:
+    """Whether a read would return at once: with data, or because the other side is gone."""
+    poller = select.poll()
+    poller.register(fileno, select.POLLIN)
+    return bool(poller.poll(0))
 
 
 class QuietDevice:

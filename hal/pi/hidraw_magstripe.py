@@ -18,7 +18,7 @@ from pathlib import Path
 
 from hal.api import CardRemoved, Clock, DeviceEvent, DeviceMissing, ReadFailure, SelfTest
 from hal.cores.swipe import outcome
-from hal.device import QuietDevice
+from hal.device import QuietDevice, is_readable
 
 SYSFS = Path("/sys/class/hidraw")
 _STATUS, _LENGTH, _DATA = 0, 3, 7
@@ -135,7 +135,7 @@ class HidrawMagstripeReader(QuietDevice):
         return () if self._fileno is None else (self._fileno,)
 
     def _listen(self) -> None:
-        while self._fileno is not None:
+        while self._fileno is not None and is_readable(self._fileno):
             try:
                 report = os.read(self._fileno, _READ_BYTES_MAX)
             except BlockingIOError:

@@ -19,7 +19,7 @@ from evdev import ecodes
 from hal.api import CardRemoved, Clock, DeviceEvent, DeviceMissing, Key, SelfTest
 from hal.cores.keys import KeyQueue
 from hal.cores.swipe import Swipe, SwipeFormat, SwipeStream, outcome
-from hal.device import QuietDevice
+from hal.device import QuietDevice, is_readable
 
 _LOOK_AGAIN_MS = 1_000
 _USB = "usb:"
@@ -102,7 +102,7 @@ class _GrabbedInput:
         """The key events since the last call; `on_lost` is called when the device has vanished."""
         if self._look_at_ms is not None and self._clock.monotonic_ms() >= self._look_at_ms:
             self._look_again()
-        while self._device is not None:
+        while self._device is not None and is_readable(self._device.fd):
             try:
                 event = self._device.read_one()
             except OSError as error:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import select
 import socket
 import termios
 from collections.abc import Iterable
@@ -21,6 +20,7 @@ from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
 from hal.api import DeviceMissing, PortGone
+from hal.device import is_readable
 
 Parity = Literal["none", "even", "odd", "mark", "space"]
 FlowControl = Literal["none", "xonxoff", "rtscts", "dsrdtr"]
@@ -152,7 +152,7 @@ class _DescriptorPort:
 
     def read(self) -> bytes:
         fileno = self.fileno()
-        if not _readable(fileno):
+        if not is_readable(fileno):
             return b""
         data = os.read(fileno, _READ_BYTES_MAX)
         if not data:  # readable and empty: the far side is gone
@@ -261,12 +261,6 @@ def _read_lines(driver: Any) -> ModemLines | None:
 
 _NO_LINES = frozenset({errno.ENOTTY, errno.EINVAL})
 """What the system answers about control lines that do not exist, as those of a pseudo-terminal."""
-
-
-def _readable(fileno: int) -> bool:
-    poller = select.poll()
-    poller.register(fileno, select.POLLIN)
-    return bool(poller.poll(0))
 
 
 # --- finding it --------------------------------------------------------------------------------------
