@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bank.request import FieldValue
+from bank.schemes import organisation_of
 from wire.iso8583 import IsoMessage, response_mti, swap_tpdu
 from wire.iso8583.profile import Profile, profile
 from wire.pan import Pan
@@ -46,7 +47,7 @@ class BankPolicy:
     issuer_code: str = "01020000"
     """The first half of field 44."""
     scheme: str = "CUP"
-    """Field 63.1, three characters."""
+    """Field 63.1 where no card is known; else it is the card's organisation."""
     issuer_remark: str = "POSTERM DEMO BANK"
     """Issuer's part of field 63.2, at most 20 bytes in GBK; printed on the slip as a remark."""
     hold_lifetime: timedelta = timedelta(days=1)
@@ -77,9 +78,10 @@ class Outcome:
         return self.code in SUCCESSES
 
 
-def answer_envelope(request: IsoMessage, requirement: str = "0") -> tuple[str, str]:
-    """TPDU and header of the answer: addresses swapped, digit 6 is the processing requirement."""
-    return swap_tpdu(request.tpdu), request.header[:5] + requirement + request.header[6:]
+def answer_envelope(request: IsoMessage, policy: BankPolicy, requirement: str = "0") -> tuple[str, str]:
+    """TPDU and header of the answer; digit 6 of the header is the processing requirement."""
+    tpdu = swap_tpdu(request.tpdu) if policy.profile.swaps_tpdu else request.tpdu
+    return tpdu, request.header[:5] + requirement + request.header[6:]
 
 
 def answer_message(
@@ -109,17 +111,18 @@ def answer_message(
     if request.mti[1] in "1246":
         fields[15] = now.strftime("%m%d")
         fields[44] = policy.issuer_code.ljust(11) + policy.acquirer_code.ljust(11)
-        fields[63] = _remark(policy) if outcome.approved else policy.scheme
+        organisation = (organisation_of(outcome.pan) if outcome.pan else "") or policy.scheme
+        fields[63] = organisation + (_remark(policy) if outcome.approved else "")
     if outcome.auth_code is not None:
         fields[38] = outcome.auth_code
     fields |= outcome.fields
-    tpdu, header = answer_envelope(request, requirement)
+    tpdu, header = answer_envelope(request, policy, requirement)
     return IsoMessage(response_mti(request.mti), fields, tpdu=tpdu, header=header)
 
 
 def _remark(policy: BankPolicy) -> str:
-    """Field 63: scheme and the issuer's text, filled to 20 bytes (a Chinese character takes two)."""
+    """Field 63.2: the issuer's text, filled to 20 bytes (a Chinese character takes two); "" for none."""
     if not policy.issuer_remark:
-        return policy.scheme
+        return ""
     fill = 20 - len(policy.issuer_remark.encode("gbk"))
-    return policy.scheme + policy.issuer_remark + " " * max(fill, 0)
+    return policy.issuer_remark + " " * max(fill, 0)

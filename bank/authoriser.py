@@ -232,8 +232,7 @@ class Bank:
 
     def _carry_out(self, plan: Plan, request: Request, terminal: Terminal, payment_id: int) -> Outcome:
         """What the plan says; or the code that a fault wants: instead of it, or, a success, in its place."""
-        is_late = self.batches.is_closed(request.mid, request.tid, request.batch)
-        if is_late and not self.policy.profile.closed_batch_takes_payments:
+        if not self._takes_payments(request, terminal):
             return Outcome("22")
         forced = self._forced(request)
         if forced and forced not in SUCCESSES:
@@ -243,6 +242,13 @@ class Bank:
         )
         is_plain = outcome.code == APPROVED and forced and forced != _PARTIAL
         return replace(outcome, code=forced) if is_plain else outcome
+
+    def _takes_payments(self, request: Request, terminal: Terminal) -> bool:
+        """Whether the batch that is named takes new payments, by the rules of this acquirer."""
+        profile = self.policy.profile
+        if self.batches.is_closed(request.mid, request.tid, request.batch):
+            return profile.closed_batch_takes_payments
+        return profile.other_batch_takes_payments or request.batch == terminal.batch
 
     def _forced(self, request: Request) -> str:
         """The response code that a fault wants, "" for none."""
@@ -264,7 +270,7 @@ class Bank:
     def _repeat(self, payment: Payment, request: Request, terminal: Terminal) -> bytes:
         """The stored answer again, on the way the repeat came and under the MAK of today."""
         stored = self._dialect.decode(payment.reply)
-        tpdu, header = answer_envelope(request.message)
+        tpdu, header = answer_envelope(request.message, self.policy)
         return self._encode(replace(stored, tpdu=tpdu, header=header), _keys_of(request.message, terminal))
 
     def _encode(self, answer: IsoMessage, keys: MessageKeys | None) -> bytes:

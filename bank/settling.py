@@ -25,6 +25,7 @@ BALANCED: Final = 1
 NOT_BALANCED: Final = 2
 ERROR: Final = 3
 
+_COUNT_DIGITS: Final = 4
 _CARD_KINDS: Final = {True: "00", False: "01"}  # domestic, foreign
 
 
@@ -152,7 +153,7 @@ def end_upload(office: Office, request: Request, terminal: Terminal) -> Outcome:
     """0320, 202 or 207: close the batch. The answer has another batch number if the next is not to be +1."""
     told = request.text(48)
     batch = office.batches.find(terminal.mid, terminal.tid, request.batch)
-    if batch is None or not told.isdigit():
+    if batch is None or len(told) != _COUNT_DIGITS:
         return Outcome("12" if batch is None else "30")
     if batch.state is BatchState.CLAIMED:
         office.batches.close(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
+import pytest
+from psec.pinblock import encode_pinblock_iso_0
+
+from bank.hsm import des_encrypt
 from tests.bank.clerk import Clerk, results
-from tests.bank.till import UNIONPAY, card
+from tests.bank.till import NOW, UNIONPAY, card, without
 from wire.iso8583.private import ChipUpload, Detail, Totals
+from wire.pan import Pan
 
 NOTHING = Totals()
 
@@ -161,6 +166,39 @@ def test_a_batch_number_that_is_taken_is_passed_over(clerk: Clerk) -> None:
     ended = clerk.end("207", 0)
     assert ended.text(60) == "00000003207"
     assert clerk.purchase().text(39) == "00"
+
+
+def test_another_acquirer_takes_payments_of_the_open_batch_alone(clerk: Clerk) -> None:
+    policy = clerk.bank.policy
+    strict = policy.profile.changed(other_batch_takes_payments=False, swaps_tpdu=False)
+    clerk.bank.set_policy(replace(policy, profile=strict))
+    taken = clerk.purchase()
+    assert (taken.text(39), taken.tpdu) == ("00", clerk.tpdu)
+    assert clerk.ask("0200", clerk.purchase_fields() | {60: "2200000900020"}).text(39) == "22"
+
+
+def test_a_foreign_card_counts_in_the_other_block(clerk: Clerk) -> None:
+    with clerk.bank.store.transaction():
+        clerk.bank.cards.add(
+            "visitor", Pan("4111111111111111"), "123456", expiry_yymm="3012", now=NOW, balance_minor=5000
+        )
+    fields = without(clerk.purchase_fields(amount_minor=300, pin=None), 35)
+    keyed = {2: "4111111111111111", 14: "3012", 22: "011"} | pin_of(clerk)
+    paid = clerk.ask("0200", fields | keyed)
+    assert (paid.text(39), paid.text(63)[:3]) == ("00", "VIS")
+    clerk.purchase(amount_minor=200)
+    assert results(clerk.settle(Totals(500, 2))) == (2, 2)
+    assert results(clerk.settle(Totals(200, 1), Totals(300, 1))) == (1, 1)
+    with clerk.bank.store.transaction():
+        allowed = clerk.bank.merchants.qualifications(clerk.mid) - {"foreign"}
+        clerk.bank.merchants.set_qualifications(clerk.mid, allowed)
+    refused = clerk.ask("0200", fields | keyed | {11: clerk.next_trace()})
+    assert refused.text(39) == "58"
+
+
+def pin_of(clerk: Clerk) -> dict[int, str | bytes]:
+    block = encode_pinblock_iso_0("123456", "4111111111111111")
+    return {26: "06", 52: des_encrypt(clerk.pik, block), 53: "2600000000000000"}
 
 
 def test_parameters_are_told_code_by_code(clerk: Clerk) -> None:

@@ -27,6 +27,7 @@ class Profile:
     adjustment_type: Literal["32", "34"]
     adjustment_amount: Literal["total", "tip"]
     detail_records_max: int
+    swaps_tpdu: bool
     pin_tries_exceeded: Literal["75", "38"]
     completion_percent_max: int
     preauth_valid_days: int
@@ -35,6 +36,7 @@ class Profile:
     reversal_resends: int
     response_timeout_s: int
     offline_kept_max: int
+    other_batch_takes_payments: bool
     closed_batch_takes_payments: bool
 
     def changed(self, **values: Any) -> Profile:
