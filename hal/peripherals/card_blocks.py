@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from hal.cards.card import ChipCard
+from hal.peripherals.card_faults import CardFaults
 from wire.errors import ApduError, BlockError
 from wire.iso7816.apdu import CommandApdu, ResponseApdu
+from wire.iso7816.atr import Atr
 from wire.iso7816.t1_block import (
     Block,
     Damage,
@@ -23,6 +25,7 @@ from wire.iso7816.t1_block import (
 )
 
 _IFSD_AT_FIRST = 32
+_CLOCK_KHZ = 3_580
 _COMMAND_BYTES_MAX = 65_535 + 9
 _WRONG_LENGTH = ResponseApdu(b"", 0x6700)
 
@@ -146,3 +149,14 @@ class CardBlocks:
     def _send(self, block: Block, *, after_ms: int = 0) -> Reply:
         self._last = block
         return Reply(encode_block(block, crc=self._crc), after_ms)
+
+
+def blocks_for(card: ChipCard, atr: Atr, faults: CardFaults) -> CardBlocks:
+    """The blocks of a card that has just said this ATR, at the usual clock of 3.57 MHz."""
+    return CardBlocks(
+        card,
+        ifsc=atr.ifsc,
+        crc=atr.t1_uses_crc,
+        block_wait_ms=atr.block_wait_cycles // _CLOCK_KHZ,
+        asks_for_time=faults.asks_for_time,
+    )

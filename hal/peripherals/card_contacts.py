@@ -10,7 +10,7 @@ Not modelled: the clock and the time that a character takes, the answer to a par
 from __future__ import annotations
 
 from hal.cards.card import ChipCard
-from hal.peripherals.card_blocks import CardBlocks, Reply
+from hal.peripherals.card_blocks import CardBlocks, Reply, blocks_for
 from hal.peripherals.card_faults import CardFaults
 from hal.peripherals.card_turns import HEADER_BYTES, CardTurns
 from wire.errors import AtrError
@@ -20,7 +20,6 @@ from wire.iso7816.t1_block import block_bytes_missing
 
 _ATR_AFTER_MS = 5
 _NULL_EVERY_MS = 400
-_BLOCK_WAIT_MS = 100  # for BWI 0 at 3.57 MHz: 960 * 372 / f
 _PPSS, _NULL = 0xFF, 0x60
 _MEANS_NOTHING = 0x02
 _INVERTED = bytes(int(f"{byte:08b}"[::-1], 2) ^ 0xFF for byte in range(256))
@@ -57,15 +56,8 @@ class CardContacts:
             return
         self._has_power = True
         self._atr = self._card.reset(warm=warm)
-        if self._atr.protocols[0] == T1:
-            bwi, _ = self._atr.waiting_integers
-            self._blocks = CardBlocks(
-                self._card,
-                ifsc=self._atr.ifsc,
-                crc=self._atr.t1_uses_crc,
-                block_wait_ms=_BLOCK_WAIT_MS << bwi,
-                asks_for_time=self.faults.asks_for_time,
-            )
+        if self._atr.protocol == T1:
+            self._blocks = blocks_for(self._card, self._atr, self.faults)
         data = self._atr.encode()
         if self.faults.bad_check:
             data = data[:-1] + bytes([data[-1] ^ 0xFF])

@@ -10,7 +10,7 @@ Not modelled: several slots, PIN pads, voltages, the speed of the card.
 from __future__ import annotations
 
 from hal.cards.card import ChipCard
-from hal.peripherals.card_blocks import CardBlocks
+from hal.peripherals.card_blocks import CardBlocks, blocks_for
 from hal.peripherals.card_faults import CardFaults
 from hal.peripherals.card_turns import HEADER_BYTES, CardTurns
 from wire.ccid import (
@@ -27,14 +27,13 @@ from wire.ccid import (
     encode_frame,
 )
 from wire.errors import AtrError
-from wire.iso7816.atr import T1, Atr
+from wire.iso7816.atr import T1
 from wire.iso7816.pps import Pps
 
 FIRMWARE = b"GemTwin-V2.00-GL00"
 _ESCAPE_FIRMWARE, _ESCAPE_MOVES = 0x02, 0x01
 _MESSAGE_BYTES_MAX = 271
 _TIME_EXTENSION_MS = 1_000
-_BLOCK_WAIT_MS = 100
 
 _UNKNOWN_COMMAND, _MUTE, _BAD_CHECK, _BAD_PROCEDURE = 0x00, 0xFE, 0xF7, 0xF4
 
@@ -194,7 +193,7 @@ class SerialCcidReader:
         atr = card.reset(warm=self._active)
         self._active = True
         self._turns = CardTurns(card)
-        self._blocks = _blocks(card, atr, self.faults)
+        self._blocks = blocks_for(card, atr, self.faults)
         self._set_parameters(atr.protocols[0], b"")
         return self._done(message, atr.encode())
 
@@ -268,16 +267,3 @@ class SerialCcidReader:
         kind = CcidType(message.type) if message.type >= CcidType.DATA_BLOCK else kind
         status = bytes([CommandState.FAILED << 6 | self._state, error, 0])
         return CcidMessage(kind, message.slot, message.sequence, status)
-
-
-def _blocks(card: ChipCard, atr: Atr, faults: CardFaults) -> CardBlocks | None:
-    if T1 not in atr.protocols:
-        return None
-    bwi, _ = atr.waiting_integers
-    return CardBlocks(
-        card,
-        ifsc=atr.ifsc,
-        crc=atr.t1_uses_crc,
-        block_wait_ms=_BLOCK_WAIT_MS << bwi,
-        asks_for_time=faults.asks_for_time,
-    )

@@ -12,6 +12,7 @@ Sources: ISO/IEC 7816-3:2006 sections 6 to 11; EMV Level 1 for times.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
@@ -39,13 +40,25 @@ _INITIAL_WAIT_ETU = 9_600
 _Take = Callable[[int], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """How a reader of this kind is wired: which control line does what, at which level (True is on)."""
+
+    reset_line: Literal["rts", "dtr"] = "rts"
+    reset_when: bool = True
+    """The level that holds the card in reset: Phoenix readers True, Smartmouse readers False."""
+    presence_line: Literal["cts", "dsr", "dcd", "none"] = "dcd"
+    """"none": a card is always taken to be there."""
+    present_when: bool = True
+    echo: bool = True
+    """What is sent comes back."""
+
+
 class PhoenixSlot(SlotKeeper):
     """hal.smart_card.SmartCardSlot behind any port with control lines; it is opened and closed with the slot.
 
-    `reset_line`, `reset_when`: the line, and its level (True is on), that holds the card in reset: Phoenix
-    readers True, Smartmouse readers False. `presence_line`, `present_when`: likewise for "a card is there";
-    "none": a card is always taken to be there. `echo`: what is sent comes back. `negotiate`: ask a card that
-    can be faster to be so (PPS); EMV does not.
+    `bits_per_s`: the reader's clock divided by 372. `negotiate`: ask a card that can be faster to be so
+    (PPS); EMV does not.
     """
 
     def __init__(
@@ -53,20 +66,15 @@ class PhoenixSlot(SlotKeeper):
         port: ControlledPort,
         clock: Clock,
         *,
+        wiring: Wiring = Wiring(),
         bits_per_s: int = 9_600,
-        reset_line: Literal["rts", "dtr"] = "rts",
-        reset_when: bool = True,
-        presence_line: Literal["cts", "dsr", "dcd", "none"] = "dcd",
-        present_when: bool = True,
-        echo: bool = True,
         negotiate: bool = False,
     ) -> None:
         super().__init__()
         self._port = port
         self._clock = clock
-        self._line = ContactLine(port, bits_per_s, echo=echo)
-        self._reset_line, self._reset_when = reset_line, reset_when
-        self._presence_line, self._present_when = presence_line, present_when
+        self._wiring = wiring
+        self._line = ContactLine(port, bits_per_s, echo=wiring.echo)
         self._negotiate = negotiate
         self._take: _Take | None = None  # who is given the next character
         self._on_deadline: Callable[[], None] | None = None
@@ -143,11 +151,12 @@ class PhoenixSlot(SlotKeeper):
 
     def _look(self) -> None:
         """Look at the contact that a card closes."""
-        if self._presence_line == "none":
+        wiring = self._wiring
+        if wiring.presence_line == "none":
             present = self._port.self_test().ok
         else:
             lines = self._port.modem_lines()
-            present = lines is not None and getattr(lines, self._presence_line) == self._present_when
+            present = lines is not None and getattr(lines, wiring.presence_line) == wiring.present_when
         if present:
             self._card_came()
         elif self._card_present:
@@ -350,10 +359,9 @@ class PhoenixSlot(SlotKeeper):
         self._hold_in_reset(hold=True)
 
     def _hold_in_reset(self, *, hold: bool) -> bool:
-        level = self._reset_when if hold else not self._reset_when
-        return (
-            self._port.set_lines(rts=level) if self._reset_line == "rts" else self._port.set_lines(dtr=level)
-        )
+        level = self._wiring.reset_when if hold else not self._wiring.reset_when
+        by_rts = self._wiring.reset_line == "rts"
+        return self._port.set_lines(rts=level) if by_rts else self._port.set_lines(dtr=level)
 
 
 class SerialPhoenixSlot(PhoenixSlot):
@@ -375,11 +383,7 @@ class SerialPhoenixSlot(PhoenixSlot):
         super().__init__(
             PyserialPort(url, clock, bits_per_s=bits_per_s, parity="even", stop_bits=2, mark_damage=True),
             clock,
+            wiring=Wiring(reset_line, reset_when, presence_line, present_when, echo),
             bits_per_s=bits_per_s,
-            reset_line=reset_line,
-            reset_when=reset_when,
-            presence_line=presence_line,
-            present_when=present_when,
-            echo=echo,
             negotiate=negotiate,
         )

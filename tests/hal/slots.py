@@ -187,6 +187,13 @@ def pcsc_rig(atr: Atr = ATR_T0) -> SlotRig:
     return RealTimeRig(slot, clock, hand, atr, extended=atr.protocols[0] == 1, closing=closing)
 
 
+def wired_port(rig: SlotRig) -> WiredPort:
+    """The port between the slot and its reader."""
+    assert isinstance(rig.slot, CcidSlot | PhoenixSlot)
+    assert isinstance(rig.slot._port, WiredPort)
+    return rig.slot._port
+
+
 INVERSE_T0 = Atr(ATR_T0.groups, historical=b"inverse", inverse=True)
 
 RIGS: dict[str, Callable[[], SlotRig]] = {

@@ -25,8 +25,7 @@ from hal.smart_card import (
 )
 from tests.hal.reader_on_pty import ReaderOnPty
 from tests.hal.serial_bench import URL, Bench, connect
-from tests.hal.slots import RealTimeRig, SlotRig, ccid_rig
-from tests.hal.wired_port import WiredPort
+from tests.hal.slots import RealTimeRig, SlotRig, ccid_rig, wired_port
 from wire.ccid import CcidMessage, CcidType, SerialFrameReader, encode_frame
 from wire.iso7816.atr import InterfaceBytes
 
@@ -44,12 +43,6 @@ def ready_rig(
     reader.insert(card, faults)
     assert rig.settle(ChipInserted) == [ChipInserted()]
     return rig, reader, card
-
-
-def port_of(rig: SlotRig) -> WiredPort:
-    assert isinstance(rig.slot, CcidSlot)
-    assert isinstance(rig.slot._port, WiredPort)
-    return rig.slot._port
 
 
 def test_the_reader_says_who_it_is() -> None:
@@ -122,7 +115,7 @@ def test_a_card_whose_every_block_is_damaged_is_lost() -> None:
     rig.slot.transmit(CHALLENGE)
     assert rig.failure() is ChipFailure.PROTOCOL
     assert not rig.slot.powered
-    assert len(port_of(rig).written) < 2_000
+    assert len(wired_port(rig).written) < 2_000
 
 
 def test_a_mute_card_of_t1_is_asked_again_before_it_is_given_up() -> None:
@@ -170,7 +163,7 @@ def test_a_damaged_echo_does_not_hurry_a_slow_card() -> None:
     rig.insert(FileCard(compute_ms={0x84: 9_000}))
     rig.power_on()
     rig.slot.transmit(CHALLENGE)
-    port_of(rig)._arrived[-1] ^= 0x01
+    wired_port(rig)._arrived[-1] ^= 0x01
     result = rig.result()
     assert isinstance(result, ChipResponded)
 
@@ -187,7 +180,7 @@ def test_a_reader_that_wants_the_command_again_gets_it_again() -> None:
     rig, reader, card = ready_rig()
     rig.power_on()
     reader.receive(b"", 0)
-    port = port_of(rig)
+    port = wired_port(rig)
     port.damage_next_write = True
     assert rig.send(CHALLENGE)[1] == 0x9000
     assert card.executed == [0x84]
@@ -227,25 +220,6 @@ def test_nobody_behind_the_port_is_told_in_the_self_test() -> None:
     assert rig.slot.self_test().ok, "its answer is not due yet"
     assert rig.settle(within_ms=3_000) == []
     assert rig.slot.self_test().detail == "the card reader does not answer"
-
-
-@pytest.mark.parametrize("begin", ["reset", "command", "nothing"])
-def test_the_cable_is_pulled_and_put_back(begin: str) -> None:
-    rig, _, _ = ready_rig()
-    rig.power_on()
-    if begin == "reset":
-        rig.slot.power_on()
-    elif begin == "command":
-        rig.slot.transmit(CHALLENGE)
-    port_of(rig).unplug()
-    events = rig.settle(ChipRemoved)
-    failures = [event.failure for event in events if isinstance(event, ChipFailed)]
-    assert failures == ([] if begin == "nothing" else [ChipFailure.READER])
-    assert not rig.slot.card_present
-    port_of(rig).plug()
-    assert rig.settle(ChipInserted) == [ChipInserted()]
-    rig.power_on()
-    assert rig.send(CHALLENGE)[1] == 0x9000
 
 
 # --- the reader in software, beyond what our driver asks ---------------------------------------------

@@ -7,7 +7,7 @@ from hal.cards.file_card import PIN, FileCard
 from hal.peripherals.card_faults import CardFaults
 from hal.peripherals.phoenix_reader import PhoenixReader
 from hal.serial.contact_line import Character, ContactLine
-from hal.serial.phoenix_slot import PhoenixSlot
+from hal.serial.phoenix_slot import PhoenixSlot, Wiring
 from hal.smart_card import (
     Atr,
     ChipFailed,
@@ -18,7 +18,7 @@ from hal.smart_card import (
     CommandApdu,
 )
 from hal.virtual.clock import VirtualClock
-from tests.hal.slots import INVERSE_T0, SlotRig, phoenix_rig
+from tests.hal.slots import INVERSE_T0, SlotRig, phoenix_rig, wired_port
 from tests.hal.wired_port import WiredPort
 from wire.iso7816.atr import InterfaceBytes
 
@@ -45,12 +45,6 @@ def ready_rig(
     return rig, reader, card
 
 
-def port_of(rig: SlotRig) -> WiredPort:
-    assert isinstance(rig.slot, PhoenixSlot)
-    assert isinstance(rig.slot._port, WiredPort)
-    return rig.slot._port
-
-
 # --- characters --------------------------------------------------------------------------------------
 
 
@@ -58,8 +52,8 @@ def test_a_direct_card_gets_its_commands_as_they_are() -> None:
     rig, _, _ = ready_rig()
     rig.power_on()
     rig.send(CHALLENGE)
-    assert bytes(port_of(rig).written) == bytes.fromhex("0084000008")
-    assert port_of(rig).speeds[-1] == (9_600, "even")
+    assert bytes(wired_port(rig).written) == bytes.fromhex("0084000008")
+    assert wired_port(rig).speeds[-1] == (9_600, "even")
 
 
 def test_an_inverse_card_gets_them_upside_down_and_backwards() -> None:
@@ -68,8 +62,8 @@ def test_an_inverse_card_gets_them_upside_down_and_backwards() -> None:
     assert rig.power_on() == ChipReset(INVERSE_T0)
     rig.send(CHALLENGE)
     expected = [int(f"{byte:08b}"[::-1], 2) ^ 0xFF for byte in bytes.fromhex("0084000008")]
-    assert bytes(port_of(rig).written) == bytes(expected) == bytes.fromhex("FFDEFFFFEF")
-    assert port_of(rig).speeds[-1] == (9_600, "odd")
+    assert bytes(wired_port(rig).written) == bytes(expected) == bytes.fromhex("FFDEFFFFEF")
+    assert wired_port(rig).speeds[-1] == (9_600, "odd")
 
 
 def test_a_card_that_asks_for_each_byte_alone() -> None:
@@ -102,28 +96,28 @@ def test_noise_before_the_atr_is_passed_over() -> None:
 def test_a_faster_card_stays_at_the_default_speed_unless_asked() -> None:
     rig, _, _ = ready_rig(FAST)
     rig.power_on()
-    assert port_of(rig).speeds[-1] == (9_600, "even")
-    assert port_of(rig).written == b""
+    assert wired_port(rig).speeds[-1] == (9_600, "even")
+    assert wired_port(rig).written == b""
 
 
 def test_a_faster_card_is_asked_by_pps() -> None:
     rig, _, _ = ready_rig(FAST, negotiate=True)
     rig.power_on()
-    assert bytes(port_of(rig).written) == bytes.fromhex("FF1013FC")
-    assert port_of(rig).speeds[-1] == (38_400, "even")
+    assert bytes(wired_port(rig).written) == bytes.fromhex("FF1013FC")
+    assert wired_port(rig).speeds[-1] == (38_400, "even")
     assert rig.send(CHALLENGE)[1] == 0x9000
 
 
 def test_a_card_in_specific_mode_is_fast_at_once() -> None:
     rig, _, _ = ready_rig(FAST_AT_ONCE)
     rig.power_on()
-    assert port_of(rig).written == b""
-    assert port_of(rig).speeds[-1] == (38_400, "even")
+    assert wired_port(rig).written == b""
+    assert wired_port(rig).speeds[-1] == (38_400, "even")
 
 
 def test_a_port_that_cannot_do_the_speed_is_told() -> None:
     rig, _, _ = ready_rig(FAST_AT_ONCE)
-    port_of(rig).refuses_speed = True
+    wired_port(rig).refuses_speed = True
     rig.slot.power_on()
     assert rig.failure() is ChipFailure.UNSUPPORTED
 
@@ -133,9 +127,8 @@ def test_a_port_that_cannot_do_the_speed_is_told() -> None:
 
 def test_a_smartmouse_reader_holds_the_card_with_the_other_level() -> None:
     clock, reader = VirtualClock(), PhoenixReader(reset_line="dtr", reset_when=False)
-    slot = PhoenixSlot(
-        WiredPort(reader, clock), clock, reset_line="dtr", reset_when=False, presence_line="cts"
-    )
+    wiring = Wiring("dtr", reset_when=False, presence_line="cts")
+    slot = PhoenixSlot(WiredPort(reader, clock), clock, wiring=wiring)
     rig = SlotRig(slot, clock, reader, ATR_T0)
     rig.start()
     rig.insert(FileCard())
@@ -146,7 +139,7 @@ def test_a_smartmouse_reader_holds_the_card_with_the_other_level() -> None:
 def test_a_card_is_taken_to_be_there_where_no_line_says_so() -> None:
     clock, reader = VirtualClock(), PhoenixReader()
     reader.insert(FileCard())
-    slot = PhoenixSlot(WiredPort(reader, clock), clock, presence_line="none")
+    slot = PhoenixSlot(WiredPort(reader, clock), clock, wiring=Wiring(presence_line="none"))
     rig = SlotRig(slot, clock, reader, ATR_T0)
     slot.open()
     assert rig.settle(ChipInserted) == [ChipInserted()]
@@ -163,7 +156,7 @@ def test_a_port_without_control_lines_cannot_reset_a_card() -> None:
 
     clock, reader = VirtualClock(), PhoenixReader()
     reader.insert(FileCard())
-    slot = PhoenixSlot(Bare(reader, clock), clock, presence_line="none")
+    slot = PhoenixSlot(Bare(reader, clock), clock, wiring=Wiring(presence_line="none"))
     rig = SlotRig(slot, clock, reader, ATR_T0)
     slot.open()
     rig.settle(ChipInserted)
@@ -297,23 +290,5 @@ def test_another_sender_on_the_line_is_noticed() -> None:
     rig, _, _ = ready_rig()
     rig.power_on()
     rig.slot.transmit(CHALLENGE)
-    port_of(rig)._arrived[:] = b"\x55" + port_of(rig)._arrived
+    wired_port(rig)._arrived[:] = b"\x55" + wired_port(rig)._arrived
     assert rig.failure() is ChipFailure.READER
-
-
-@pytest.mark.parametrize("begin", ["reset", "command", "nothing"])
-def test_the_cable_is_pulled_and_put_back(begin: str) -> None:
-    rig, _, _ = ready_rig()
-    rig.power_on()
-    if begin == "reset":
-        rig.slot.power_on()
-    elif begin == "command":
-        rig.slot.transmit(CHALLENGE)
-    port_of(rig).unplug()
-    events = rig.settle(ChipRemoved)
-    failures = [event.failure for event in events if isinstance(event, ChipFailed)]
-    assert failures == ([] if begin == "nothing" else [ChipFailure.READER])
-    port_of(rig).plug()
-    assert rig.settle(ChipInserted) == [ChipInserted()]
-    rig.power_on()
-    assert rig.send(CHALLENGE)[1] == 0x9000
