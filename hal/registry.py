@@ -44,6 +44,8 @@ BACKENDS: Mapping[tuple[str, str], str] = {
     ("card_reader", "virtual"): "hal.virtual.card_reader:VirtualCardReader",
     ("printer", "virtual"): "hal.virtual.printer:VirtualPrinter",
     ("printer", "serial"): "hal.serial.printer:SerialPrinter",
+    ("printer", "lp"): "hal.pi.printer:LpPrinter",
+    ("printer", "usb"): "hal.pi.printer:UsbPrinter",
     ("tamper", "gpio"): "hal.pi.gpio:GpioTamper",
     ("leds", "gpio"): "hal.pi.gpio:GpioLeds",
     ("buzzer", "gpio"): "hal.pi.gpio:GpioBuzzer",

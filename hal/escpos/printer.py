@@ -157,7 +157,7 @@ class EscposPrinter(QuietDevice):
         step_s = self._open_wait_ms / _WAIT_STEPS / 1000
         for _ in range(_WAIT_STEPS):
             filenos = self._port.filenos()
-            if self._dialogue.is_settled or not filenos or self._wait is None:
+            if self._dialogue.is_settled or self._wait is None:
                 return
             self._wait(filenos, step_s)
             self._work()

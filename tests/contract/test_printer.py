@@ -26,9 +26,11 @@ from hal.api import (
     Symbology,
 )
 from hal.peripherals.printer import SoftwarePrinter
+from hal.pi.printer import UsbPrinter
 from hal.serial.printer import SerialPrinter
 from hal.virtual.clock import VirtualClock
 from hal.virtual.printer import VirtualPrinter
+from tests.hal.fake_usb import FakeUsb, plug_in
 from tests.hal.serial_bench import URL, Bench, connect
 
 
@@ -41,6 +43,7 @@ class Rig:
     stop: dict[PrinterStatus, Callable[[], None]]
     mend: dict[PrinterStatus, Callable[[], None]]
     use_up_paper: Callable[[], None]  # until the sensor before its end sees it
+    now_ms: Callable[[], int] | None = None  # of one that must be polled without end
 
 
 def virtual(model: str, speed_mm_per_s: int) -> Rig:
@@ -64,6 +67,49 @@ def virtual(model: str, speed_mm_per_s: int) -> Rig:
             PrinterStatus.OFFLINE: printer.plug,
         },
         use_up_paper=lambda: printer.load_paper(500),
+    )
+
+
+def usb(monkeypatch: pytest.MonkeyPatch, model: str) -> Rig:
+    """The driver, python-escpos, a fake bus, and the printer in software."""
+    far, clock = SoftwarePrinter(model=model, speed_mm_per_s=200, flow_control="dtr"), VirtualClock()
+    bus = FakeUsb(far, clock.monotonic_ms)
+    plug_in(monkeypatch, bus)
+    printer = UsbPrinter("usb:04b8:0202", clock, model=model, open_wait_ms=0)
+    printer.open()
+
+    def settle() -> None:
+        for _ in range(100):
+            assert list(printer.poll()) == []
+            clock.advance(10)
+
+    def noticed(hand: Callable[[], None]) -> Callable[[], None]:
+        def do() -> None:
+            hand()
+            settle()
+
+        return do
+
+    settle()
+    return Rig(
+        printer,
+        clock.advance_to,
+        stop={
+            PrinterStatus.PAPER_OUT: noticed(far.run_out_of_paper),
+            PrinterStatus.COVER_OPEN: noticed(far.open_cover),
+            PrinterStatus.OVERHEATED: noticed(far.overheat),
+            PrinterStatus.JAM: noticed(lambda: far.block_cutter(error=True)),
+            PrinterStatus.OFFLINE: noticed(lambda: setattr(bus, "is_plugged", False)),
+        },
+        mend={
+            PrinterStatus.PAPER_OUT: far.load_paper,
+            PrinterStatus.COVER_OPEN: far.close_cover,
+            PrinterStatus.OVERHEATED: far.cool_down,
+            PrinterStatus.JAM: far.free_cutter,
+            PrinterStatus.OFFLINE: lambda: setattr(bus, "is_plugged", True),
+        },
+        use_up_paper=noticed(lambda: far.load_paper(500)),
+        now_ms=clock.monotonic_ms,
     )
 
 
@@ -110,6 +156,7 @@ RIGS: dict[str, Callable[[pytest.MonkeyPatch], Rig]] = {
     "virtual-instant": lambda _: virtual("58mm", 0),
     "serial-58mm": lambda patch: serial(patch, "58mm", 9_600),
     "serial-80mm": lambda patch: serial(patch, "80mm", 115_200),
+    "usb": lambda patch: usb(patch, "80mm"),
     "serial-slow": lambda patch: serial(patch, "80mm", 1_200),
 }
 
@@ -149,7 +196,8 @@ def rig(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Rig:
 def run(rig: Rig) -> list[DeviceEvent]:
     """All events until the printer has nothing more under way."""
     events = list(rig.printer.poll())
-    while (at_ms := rig.printer.deadline_ms()) is not None:
+    end_ms = rig.now_ms() + 10_000 if rig.now_ms is not None else None
+    while (at_ms := rig.printer.deadline_ms()) is not None and (end_ms is None or at_ms < end_ms):
         rig.wait(at_ms)
         events += rig.printer.poll()
     return events
