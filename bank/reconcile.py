@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -42,27 +42,33 @@ def differences(batches: Batches, payments: Payments, batch: Batch) -> list[Diff
 def compared(booked: Iterable[Payment], uploads: Iterable[Upload]) -> Iterator[Difference]:
     """The differences between payments and uploaded records.
 
-    Certificates and failures are no records of money. A tip is booked apart, and uploaded within its sale or
-    as an advice of its own.
+    Certificates and failures are no records of money.
     """
-    booked = list(booked)
-    tips: dict[int, int] = {}
-    for one in booked:
-        if side_of(one) is Side.RAISES and one.original_id is not None:
-            tips[one.original_id] = tips.get(one.original_id, 0) + one.moved_minor
-    here = {
-        one.trace: one.moved_minor + tips.get(one.payment_id, 0)
-        for one in booked
-        if side_of(one) in {Side.DEBIT, Side.CREDIT}
-    }
-    tip_traces = {one.trace for one in booked if side_of(one) is Side.RAISES}
     there: dict[str, list[int]] = {}
     for record in uploads:
-        is_money = record.kind in {UploadKind.DETAIL, UploadKind.ADVICE}
-        if is_money and record.trace not in tip_traces:
+        if record.kind in {UploadKind.DETAIL, UploadKind.ADVICE}:
             there.setdefault(record.trace, []).append(record.amount_minor)
+    here = _booked(list(booked), there.keys())
     for trace in sorted(here.keys() | there.keys()):
         yield from _difference(trace, here.get(trace), there.get(trace, []))
+
+
+def _booked(payments: list[Payment], uploaded: Container[str]) -> dict[str, int]:
+    """What should have been uploaded, by trace.
+
+    A tip comes as an advice of its own, with the amount that it had (F4), or within the amount of its sale.
+    """
+    tips = [one for one in payments if side_of(one) is Side.RAISES]
+    within: dict[int | None, int] = {}
+    for tip in tips:
+        if tip.trace not in uploaded:
+            within[tip.original_id] = within.get(tip.original_id, 0) + tip.moved_minor
+    sales = {
+        one.trace: one.moved_minor + within.get(one.payment_id, 0)
+        for one in payments
+        if side_of(one) in {Side.DEBIT, Side.CREDIT}
+    }
+    return sales | {tip.trace: tip.amount_minor for tip in tips if tip.trace in uploaded}
 
 
 def _difference(trace: str, booked_minor: int | None, uploaded: list[int]) -> Iterator[Difference]:

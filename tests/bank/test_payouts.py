@@ -165,17 +165,27 @@ def test_each_kind_of_difference_is_found(clerk: Clerk) -> None:
     }
 
 
-def test_a_tip_is_uploaded_within_its_sale_or_as_an_advice(clerk: Clerk) -> None:
+@pytest.mark.parametrize(
+    ("uploaded_minor", "with_advice", "findings"),
+    [
+        (1000, True, []),
+        (1100, False, []),
+        (1000, False, [Finding.AMOUNT]),
+        (1100, True, [Finding.AMOUNT]),
+    ],
+)
+def test_a_tip_is_uploaded_within_its_sale_or_as_an_advice(
+    clerk: Clerk, uploaded_minor: int, with_advice: bool, findings: list[Finding]
+) -> None:
     sold = clerk.purchase(amount_minor=1000)
     tip = clerk.adjust_fields(sold, 100)
     clerk.ask("0220", tip)
     clerk.settle(Totals(1, 1))
-    clerk.upload(Detail("00", sold.text(11), None, 1100))
-    assert clerk.ask("0320", tip, mac=False).text(39) == "00"
+    clerk.upload(Detail("00", sold.text(11), None, uploaded_minor))
+    if with_advice:
+        assert clerk.ask("0320", tip, mac=False).text(39) == "00"
     clerk.end("202", 2)
-    kinds = {one.kind for one in clerk.bank.batches.uploads(clerk.mid, clerk.tid, "000001")}
-    assert kinds == {UploadKind.DETAIL, UploadKind.ADVICE}
-    assert clerk.bank.differences(batch_of(clerk)) == []
+    assert [one.finding for one in clerk.bank.differences(batch_of(clerk))] == findings
 
 
 # --- the report --------------------------------------------------------------------------------------
