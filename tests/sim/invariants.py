@@ -113,7 +113,7 @@ def check_traces(shop: Shop) -> None:
     """Under one batch and trace the bank was only ever asked one thing, and perhaps to undo it."""
     asked: dict[tuple[str, str], set[str]] = {}
     for message in shop.bank.asked:
-        if message.mti != "0400":
+        if message.mti != "0400" and 11 in message.fields:  # an echo has no trace
             batch = str(message.fields[60])[2:8]
             # The MAC and a key serial number (59) go with each sending, not with what is asked.
             content = {number: value for number, value in message.fields.items() if number not in {59, 64}}

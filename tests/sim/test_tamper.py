@@ -58,6 +58,41 @@ def _storage_fails(shop: Shop) -> None:
     shop.station.press("f4")
 
 
+def _settle(shop: Shop) -> None:
+    assert shop.station.terminal is not None
+    shop.station.terminal.settle()
+    shop.station.settle()
+
+
+def _settle_to_the_end(shop: Shop) -> None:
+    shop.play()
+    _settle(shop)
+    shop.go_on()
+
+
+def _settlement_cut_off(shop: Shop) -> None:
+    shop.play()
+    _settle(shop)
+    shop.station.unplug_cable()
+    shop.go_on()
+
+
+def _manage(shop: Shop) -> None:
+    assert shop.station.terminal is not None
+    shop.station.terminal.manage("echo")
+    shop.station.settle()
+
+
+def _manage_to_the_end(shop: Shop) -> None:
+    _manage(shop)
+    shop.go_on()
+
+
+def _manage_in_vain(shop: Shop) -> None:
+    shop.station.unplug_cable()
+    _manage_to_the_end(shop)
+
+
 SCENES: dict[State, Callable[[Shop], None]] = {
     State.RECOVERING: _restart_owing,
     State.SIGNING_IN: lambda shop: shop.station.press("f3"),
@@ -65,6 +100,12 @@ SCENES: dict[State, Callable[[Shop], None]] = {
     State.IDLE: lambda shop: shop.station.press("f2", "cancel"),
     State.IN_TRANSACTION: lambda shop: shop.station.press("f1"),
     State.IN_FLOOR: lambda shop: shop.station.press("down"),
+    State.IN_SETTLEMENT: _settle,
+    State.BATCH_CLOSED: _settle_to_the_end,
+    State.NOT_SETTLED: _settlement_cut_off,
+    State.MANAGING: _manage,
+    State.MANAGED: _manage_to_the_end,
+    State.NOT_MANAGED: _manage_in_vain,
     State.RESULT: lambda shop: shop.play(),
     State.SALE_REFUSED: _sale_refused,
     State.REPRINTING: _reprint,
