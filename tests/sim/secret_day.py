@@ -107,6 +107,7 @@ class Day:
     def _add_dukpt_keys(self, terminal: TerminalSpec) -> None:
         """The keys that a DUKPT terminal begins with: each counter of a single bit has one."""
         self.bdk, ksn = terminal.bdk, terminal.ksn
+        self.ksn = ksn
         if self.bdk is None or not self.scheme.key_scheme.startswith("dukpt"):
             return
         self.secrets.add_key("BDK", self.bdk)
@@ -246,7 +247,10 @@ class Day:
     def _half_a_key(self) -> None:
         """A custodian types a component, and is called away."""
         station = self.station
-        station.press("up", "enter", *keys_of(COMPONENT.hex().upper()), "enter")
+        station.press("up", "enter")
+        if self.scheme.key_scheme.startswith("dukpt"):
+            station.press(*keys_of(self.ksn.hex().upper()), "enter")
+        station.press(*keys_of(COMPONENT.hex().upper()), "enter")
         assert station.state == "typing_check_value"
         self.capture_graph()
         station.press("cancel")
