@@ -67,13 +67,13 @@ def found_devices(root: Path = Path("/")) -> list[Found]:
 def _serial_ports() -> Iterator[Found]:
     for port in ports_of_this_machine():
         known = known_devices().get(_vendor_product(port.identity), {})
-        yield Found(port.path, known.get("name") or port.description or "serial port", port.identity)
+        yield Found(port.path, known.get("name") or _shown(port.description) or "serial port", port.identity)
 
 
 def _input_devices(root: Path) -> Iterator[Found]:
     for folder in sorted((root / "sys/class/input").glob("event*")):
         with contextlib.suppress(OSError):
-            name = (folder / "device/name").read_text("utf-8", "replace").strip()
+            name = _shown((folder / "device/name").read_text("utf-8", "replace"))
             ids = [(folder / "device/id" / part).read_text().strip() for part in ("vendor", "product")]
             keys = _bits((folder / "device" / _EV_KEY_BITS).read_text())
             identity = f"usb:{ids[0]}:{ids[1]}"
@@ -99,7 +99,7 @@ def _hidraw(root: Path) -> Iterator[Found]:
         is_reader = known.get("backend") == "hidraw"
         yield Found(
             device.path,
-            known.get("name") if is_reader and known.get("name") else device.description,  # type: ignore[arg-type]
+            known["name"] if is_reader else _shown(device.description),
             device.identity,
             "card_reader" if is_reader else "",
             "hidraw" if is_reader else "",
@@ -116,7 +116,8 @@ def _usb_printers(root: Path) -> Iterator[Found]:
             identity = f"usb:{ids[0]}:{ids[1]}"
             known = known_devices().get(_vendor_product(identity), {})
             product = usb / "product"
-            name = known.get("name") or (product.read_text().strip() if product.exists() else "USB printer")
+            own_name = _shown(product.read_text("utf-8", "replace")) if product.exists() else "USB printer"
+            name = known.get("name") or own_name
             where = f"/dev/usb/{folder.name}"
             yield Found(where, name, identity, "printer", "lp", {"path": where})
 
@@ -136,6 +137,11 @@ def _boards_own(root: Path) -> Iterator[Found]:
             options = {"device": f"/dev/{folder.name}", "width": width, "height": height}
             name = f"screen of {width} by {height} dots"
             yield Found(f"/dev/{folder.name}", name, "", "display", "framebuffer", options)
+
+
+def _shown(text: str) -> str:
+    """A name that a device gives itself, fit for a terminal and for a comment: one line, nothing to obey."""
+    return "".join(character if character.isprintable() else "?" for character in text.strip())
 
 
 def _vendor_product(identity: str) -> str:

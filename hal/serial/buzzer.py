@@ -1,7 +1,7 @@
 """Buzzers on a serial line: a bell in a printer or display, or a sounder on a control line.
 
 `bel`: the byte BEL at the start of each beep (the device decides on tone and length). `esc-b`: `ESC B n t`,
-n beeps of t times 100 ms, as many receipt printers have it. `rts`, `dtr`: a sounder between that control
+n beeps of t times 50 ms, as many receipt printers have it. `rts`, `dtr`: a sounder between that control
 line and ground, switched on for as long as a beep lasts.
 """
 
@@ -17,7 +17,7 @@ from hal.serial.behind_port import DeviceBehindPort
 
 BEL = b"\x07"
 _ESC_B = b"\x1bB"
-_ESC_B_UNIT_MS = 100
+_ESC_B_UNIT_MS = 50
 _ESC_B_MAX = 9  # printers take 1 to 9 for both numbers
 
 Command = Literal["bel", "esc-b"]

@@ -30,6 +30,17 @@ def _luma(stack: ExitStack) -> Any:
     return displays.LumaDisplay()
 
 
+def _framebuffer(stack: ExitStack) -> Any:
+    from tests.hal.test_pi_displays import luma_displays
+
+    displays = luma_displays()
+    from luma.core import device
+
+    dummy = device.dummy(width=800, height=480, mode="RGB")
+    stack.enter_context(mock.patch.object(device, "linux_framebuffer", return_value=dummy))
+    return displays.FramebufferDisplay()
+
+
 def _character_lcd(stack: ExitStack) -> Any:
     from tests.hal.test_pi_displays import Pcf8574
 
@@ -44,6 +55,7 @@ DISPLAYS: dict[str, Callable[[ExitStack], Display]] = {
     "virtual-mono128x64": lambda _: VirtualDisplay(clock=VirtualClock(), model="mono128x64"),
     "virtual-colour320x240": lambda _: VirtualDisplay(clock=VirtualClock(), model="colour320x240"),
     "luma": _luma,
+    "framebuffer": _framebuffer,
     "hd44780": _character_lcd,
     "vfd-cd5220": lambda stack: _vfd(stack, "cd5220"),
     "vfd-epson": lambda stack: _vfd(stack, "epson"),

@@ -2,11 +2,14 @@
 
 import pytest
 
-from hal.api import Beep
+from hal.api import Beep, ItemPrinted, PrintText
+from hal.peripherals.printer import SoftwarePrinter
+from hal.peripherals.printer_mechanism import Beeped
 from hal.peripherals.vfd import Vfd
 from hal.profile import ProfileError, load_profile
 from hal.registry import build_device
-from hal.serial.buzzer import BuzzerInDisplay, SerialBuzzer, esc_b
+from hal.serial.buzzer import BuzzerInDisplay, BuzzerInPrinter, SerialBuzzer, esc_b
+from hal.serial.printer import SerialPrinter
 from hal.serial.vfd import SerialVfd
 from tests.hal.serial_bench import URL, Bench, connect
 from tests.hal.test_serial_keypad import Typist
@@ -61,13 +64,13 @@ def test_the_cable_pulled_in_a_beep_leaves_silence(monkeypatch: pytest.MonkeyPat
     ("beep", "sent"),
     [
         (Beep.KEY, b"\x1bB\x01\x01"),
-        (Beep.AUTHORISED, b"\x1bB\x02\x02"),  # two beeps of 200 ms
-        (Beep.SUCCESS, b"\x1bB\x01\x03"),
-        (Beep.ERROR, b"\x1bB\x01\x05"),
-        (Beep.ALERT, b"\x1bB\x03\x02"),
+        (Beep.AUTHORISED, b"\x1bB\x02\x03"),  # two beeps of 150 ms
+        (Beep.SUCCESS, b"\x1bB\x01\x06"),
+        (Beep.ERROR, b"\x1bB\x01\x09"),
+        (Beep.ALERT, b"\x1bB\x03\x03"),
     ],
 )
-def test_esc_b_counts_beeps_and_units_of_100_ms(beep: Beep, sent: bytes) -> None:
+def test_esc_b_counts_beeps_and_units_of_50_ms(beep: Beep, sent: bytes) -> None:
     assert esc_b(beep) == sent
 
 
@@ -86,6 +89,22 @@ def test_the_bell_of_the_display_rings_once_a_beep(monkeypatch: pytest.MonkeyPat
     buzzer.poll()
     bench.run(display, 100)
     assert far.bells == 2
+
+
+def test_the_bell_of_the_printer_rings_while_it_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(far := SoftwarePrinter(speed_mm_per_s=0), bits_per_s=115_200)
+    connect(monkeypatch, bench)
+    printer = SerialPrinter(URL, bench.clock, bits_per_s=115_200, open_wait_ms=0)
+    printer.open()
+    bench.run(printer, 500)
+    buzzer = BuzzerInPrinter(printer, bench.clock)
+    buzzer.open()
+    printer.submit(PrintText("Total 12.34"))
+    buzzer.sound(Beep.AUTHORISED)
+    assert ItemPrinted() in bench.run(printer, 3_000)
+    beeps = [event for event in far.take_events() if isinstance(event, Beeped)]
+    assert [(beep.times, beep.duration_ms) for beep in beeps] == [(2, 150)]
+    assert "Total 12.34" in far.slips[-1].text
 
 
 def test_a_pseudo_terminal_has_no_line_to_switch() -> None:

@@ -86,6 +86,17 @@ def test_everything_that_is_plugged_in_is_found(root: Path) -> None:
     }
 
 
+def test_a_device_s_own_name_cannot_write_into_profile_or_terminal(root: Path) -> None:
+    name = "pad\x1b[2J\n[devices.tamper]\nbackend = 'virtual'"
+    add_input(root, 9, name, "1a2c", "ffff", NUMBER_PAD_KEYS)
+    found = [device for device in found_devices(root) if device.where == "/dev/input/event9"]
+    assert found[0].name == "pad?[2J?[devices.tamper]?backend = 'virtual'"
+    profile, notes = profile_of(load_profile("headless"), found)
+    assert parse_profile("x", profile_text(profile, notes)).devices["tamper"].options == {
+        "key_file": "device-key.json"
+    }
+
+
 def test_a_profile_chooses_what_is_clear_and_names_what_is_not(root: Path) -> None:
     profile, notes = profile_of(load_profile("headless"), found_devices(root))
     assert profile.devices["keypad"].options == {"device": "usb:1a2c:4e24"}
