@@ -75,7 +75,7 @@ class Bank:
         self.merchants = Merchants(store, self.ledger, self.hsm)
         self.payments = Payments(store)
         self.batches = Batches(store)
-        self.payouts = PayoutRegister(store, self.ledger, self.merchants, self.payments)
+        self.payouts = PayoutRegister(store, self.ledger, self.merchants, self.payments, self.batches)
         self.files = MerchantFiles(store, self.ledger, self.hsm, self.merchants, entropy)
         self.faults = faults if faults is not None else BankFaults()
         self._dialect: Dialect = dialect(dialect_name)

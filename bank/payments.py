@@ -179,6 +179,15 @@ class Payments:
             "UPDATE payment SET correction_id = ? WHERE payment_id = ?", (payout_id, payment_id)
         )
 
+    def quiet_batches(self, mid: str, tid: str, *, before: datetime) -> list[str]:
+        """A terminal's batches whose last message came before the day of `before`, oldest first."""
+        rows = self._store.rows(
+            "SELECT batch FROM payment WHERE mid = ? AND tid = ? GROUP BY batch"
+            " HAVING max(received_at) < ? ORDER BY min(payment_id)",
+            (mid, tid, clock_text(before)[:10]),
+        )
+        return [row["batch"] for row in rows]
+
     def highest_trace(self, mid: str, tid: str, batch: str) -> str:
         """The highest trace that a terminal has used in a batch; "" when it has used none."""
         row = self._store.row(

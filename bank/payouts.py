@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from bank.batches import Batches
 from bank.ledger import AccountKind, Ledger
 from bank.merchants import Merchant, Merchants
 from bank.payments import Payment, PaymentKind, Payments, PaymentState
@@ -19,6 +20,7 @@ from bank.plans import Side
 from bank.rates import Rate, rates
 from bank.schemes import is_domestic
 from bank.settlement import batch_totals, side_of
+from bank.settling import close_abandoned
 from bank.store import BankStore, clock_text
 
 PAYOUTS: Final = "payouts"
@@ -48,15 +50,27 @@ class Payout:
 class PayoutRegister:
     """The register of payouts. Writing methods open a store transaction of their own or join the caller's."""
 
-    def __init__(self, store: BankStore, ledger: Ledger, merchants: Merchants, payments: Payments) -> None:
+    def __init__(
+        self,
+        store: BankStore,
+        ledger: Ledger,
+        merchants: Merchants,
+        payments: Payments,
+        batches: Batches,
+    ) -> None:
         self._store = store
+        self._batches = batches
         self._ledger = ledger
         self._merchants = merchants
         self._payments = payments
 
     def pay_all(self, *, now: datetime) -> list[Payout]:
-        """Pay every merchant what is due, all of it or, if something fails, nothing; what was paid."""
+        """Pay every merchant what is due, all of it or, if something fails, nothing; what was paid.
+
+        Batches that no terminal will settle any more are closed before.
+        """
         with self._store.transaction():
+            close_abandoned(self._batches, self._merchants, self._payments, now=now)
             paid = [self._pay(merchant, now) for merchant in self._merchants.merchants()]
         return [one for one in paid if one is not None]
 

@@ -8,12 +8,14 @@ answered as before, and nothing is counted twice.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from bank.answers import APPROVED, Outcome
-from bank.batches import Batch, BatchState, Upload, UploadKind
-from bank.merchants import Terminal
+from bank.batches import Batch, Batches, BatchState, Upload, UploadKind
+from bank.merchants import Merchants, Terminal
 from bank.office import Office
+from bank.payments import Payments
 from bank.request import Request
 from bank.schemes import is_domestic
 from bank.settlement import BatchTotals, blocks
@@ -165,6 +167,46 @@ def end_upload(office: Office, request: Request, terminal: Terminal) -> Outcome:
     is_next = int(current) == (int(request.batch) + 1) % 1_000_000
     return Outcome(
         APPROVED, fields={48: told} | ({} if is_next else {60: f"00{current}{request.network_code}"})
+    )
+
+
+def close_abandoned(
+    batches: Batches, merchants: Merchants, payments: Payments, *, now: datetime
+) -> list[Batch]:
+    """Close what no terminal will settle any more: not its own batch, and no payment in it today.
+
+    That is what a terminal leaves behind that has lost its storage: it signs in and gets another batch. There
+    are no totals of its own, so the results say error (3), and the report shows all of it.
+    """
+    closed = []
+    for terminal in merchants.terminals():
+        for number in payments.quiet_batches(terminal.mid, terminal.tid, before=now):
+            known = batches.find(terminal.mid, terminal.tid, number)
+            if number == terminal.batch or (known and known.state is BatchState.CLOSED):
+                continue
+            if known is None:
+                batches.claim(_unclaimed(payments, terminal, number, now))
+            batches.close(terminal.mid, terminal.tid, number, records_told=0, now=now)
+            found = batches.find(terminal.mid, terminal.tid, number)
+            assert found is not None
+            closed.append(found)
+    return closed
+
+
+def _unclaimed(payments: Payments, terminal: Terminal, number: str, now: datetime) -> Batch:
+    domestic, foreign = blocks(payments.of_batch(terminal.mid, terminal.tid, number))
+    return Batch(
+        mid=terminal.mid,
+        tid=terminal.tid,
+        batch=number,
+        state=BatchState.CLAIMED,
+        claimed=F48Totals(Totals()).encode(),
+        booked=F48Totals(domestic.block(), foreign.block()).encode(),
+        domestic=ERROR,
+        foreign=ERROR,
+        records_told=None,
+        claimed_at=clock_text(now),
+        closed_at=None,
     )
 
 

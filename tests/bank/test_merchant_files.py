@@ -9,7 +9,7 @@ import pytest
 from bank.authoriser import Bank
 from bank.errors import MerchantRefusedError, RecordError
 from bank.hsm import check_value
-from bank.merchant_files import Application, Paper
+from bank.merchant_files import Application, MerchantFiles, Paper
 from bank.merchant_states import MERCHANT_TABLE
 from bank.merchant_states import MerchantEvent as Event
 from bank.merchant_states import MerchantStatus as Status
@@ -83,6 +83,12 @@ def brought_to(bank: Bank, status: Status) -> str:
 
 def test_the_table_is_whole() -> None:
     assert MERCHANT_TABLE.defects() == []
+
+
+def test_every_guard_and_record_has_its_method() -> None:
+    for rule in MERCHANT_TABLE.rules:
+        assert not rule.guard or hasattr(MerchantFiles, f"_is_{rule.guard}")
+        assert all(hasattr(MerchantFiles, f"_{record}") for record in rule.records)
 
 
 def test_a_table_with_holes_is_told_so() -> None:

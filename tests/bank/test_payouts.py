@@ -132,6 +132,35 @@ def test_each_merchant_has_its_rate(clerk: Clerk) -> None:
     assert (payout.fee_minor, payout.net_minor) == (0, 10_000)
 
 
+def test_what_a_terminal_left_behind_is_paid_the_day_after(clerk: Clerk) -> None:
+    """It has lost its storage: nobody will ever settle its batch."""
+    clerk.purchase(amount_minor=10_000)
+    reborn = Clerk(clerk.bank, now=clerk.now)
+    reborn.sign_in()
+    assert reborn.batch == "000002"
+    assert clerk.bank.payouts.pay_all(now=clerk.now) == []
+    reborn.later(days=1)
+    reborn.purchase(amount_minor=500)
+    [payout] = clerk.bank.payouts.pay_all(now=reborn.now)
+    assert (payout.debit_minor, payout.net_minor) == (10_000, 9_940)
+    batch = batch_of(clerk)
+    assert (batch.domestic, batch.foreign, batch.closed_at) == (3, 3, "2026-05-22T09:30:15")
+    [difference] = clerk.bank.differences(batch)
+    assert difference.finding is Finding.NOT_UPLOADED
+    assert "ERROR" in text_of(day_report(clerk.bank, "2026-05-22"))
+    close(reborn, Totals(500, 1))
+    [payout] = clerk.bank.payouts.pay_all(now=reborn.now)
+    assert payout.debit_minor == 500
+
+
+def test_a_batch_in_use_is_left_open_overnight(clerk: Clerk) -> None:
+    clerk.purchase(amount_minor=10_000)
+    clerk.later(days=3)
+    assert clerk.bank.payouts.pay_all(now=clerk.now) == []
+    close(clerk, Totals(10_000, 1))
+    assert len(clerk.bank.payouts.pay_all(now=clerk.now)) == 1
+
+
 # --- differences -------------------------------------------------------------------------------------
 
 
