@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from firmware.exchange import Answer, Verdict
 from firmware.faceplate import Faceplate, show_refusal
-from firmware.floor_upkeep import apply_levels
+from firmware.floor_upkeep import set_levels
 from firmware.floor_work import FloorGuards, FloorWork
 from firmware.intake import Intake
 from firmware.journal import Journal
@@ -28,6 +28,7 @@ from firmware.terminal_work import TerminalGuards, TerminalWork, accept_keys
 from firmware.txn import floor, settlement, terminal, transaction
 from firmware.txn.plans import PLANS
 from firmware.txn.schema import Keys, Kind, Row, Rule
+from firmware.upkeep import Levels
 from firmware.waking import wake
 from firmware.work import Parts, Signal
 from hal import api
@@ -86,7 +87,8 @@ class Terminal:
         except (api.StorageFailed, api.StorageVersion, api.DeviceMissing) as error:
             show_refusal(self.board, self.settings, error)
             raise
-        apply_levels(self.board, self._parts.upkeep.levels)
+        if self._parts.upkeep.levels != Levels():  # what was never changed is left to the devices
+            set_levels(self.board, self._parts.upkeep.levels)
         self._assemble(self._parts)
         self._arm_timer(self._row)
         self._service.start(None)

@@ -37,9 +37,8 @@ class FloorActions(Work):
 
     def log_on_as(self, number: str) -> None:
         """From now on this operator's number goes into messages and on slips; "": nobody has logged on."""
-        parts = self.parts
-        parts.duty.operator = number
-        parts.settings = replace(parts.settings, operator=number or self._first_operator)
+        self.parts.duty.operator = number
+        self.parts.put_in_force(replace(self.parts.settings, operator=self._first_operator))
 
     # --- records ------------------------------------------------------------------------------------
 
@@ -74,6 +73,6 @@ class FloorActions(Work):
         match self.entry.what:
             case "log_on":
                 self.log_on_as(self.answers.operator)
-            case "log_off":
+            case "log_off" | "reset":
                 self.log_on_as("")
         self.notice = f"done.{self.entry.what}"

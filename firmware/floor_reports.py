@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from firmware.batch_reports import detail_report, parameters_report, pending_report
 from firmware.boot import DeviceReport, self_test
-from firmware.floor_actions import FloorActions
+from firmware.exchange import Answer
+from firmware.floor_clearing import FloorClearing
+from firmware.line_report import EchoResult, line_report
+from firmware.management_work import MESSAGES, management_fields, stored_parameters
 from firmware.menus import Verb
 from firmware.paper import Paper, lines_of
 from firmware.records import Payment, SlipCopy
@@ -19,13 +23,15 @@ from firmware.reports import (
     transaction_report,
     version_report,
 )
+from firmware.settlement_slip import settlement_slip, totals_items
+from firmware.totals import batch_totals
 from firmware.work import Parts
 from hal.api import Key, PrintCut, PrintItem
 
 SLIPS = frozenset({"last_slip", "slip"})
 
 
-class FloorReports(FloorActions):
+class FloorReports(FloorClearing):
     """The part of the floor's work that tells something."""
 
     def __init__(self, parts: Parts) -> None:
@@ -33,6 +39,8 @@ class FloorReports(FloorActions):
         self.lines: Sequence[str] = ()  # of the report on the display
         self.first_line = 0
         self.reports: list[DeviceReport] = []  # of the self-test
+        self.echo = EchoResult()
+        self._asked_at_ms = 0
 
     @property
     def visible_lines(self) -> int:
@@ -70,7 +78,7 @@ class FloorReports(FloorActions):
         """Lay the report out for the display."""
         self.first_line = 0
         columns = self.parts.board.display.columns
-        self.lines = lines_of(self._report(Paper(self.parts.display_language, columns, "report")), columns)
+        self.lines = lines_of(self._report(self.parts.display_language, columns), columns)
 
     def print_report(self, _data: object) -> None:
         """Print what is on the display, or the slip that was asked for."""
@@ -83,22 +91,76 @@ class FloorReports(FloorActions):
         else:
             self.parts.slip_printer.start(self._on_paper())
 
+    def send_echo(self, _data: object) -> None:
+        """0820/301: whether the bank is there, and how long it takes to answer."""
+        parts, message = self.parts, MESSAGES["echo"]
+        self.echo, self._asked_at_ms = EchoResult(), parts.now_ms
+        self.send(message.mti, management_fields(parts.settings, parts.journal.counters.batch, message))
+
+    def note_echo(self, data: object) -> None:
+        """What became of it."""
+        assert isinstance(data, Answer)
+        self.echo = EchoResult(data.verdict, self.parts.now_ms - self._asked_at_ms)
+
+    # --- their parts --------------------------------------------------------------------------------
+
     def _on_paper(self) -> Sequence[PrintItem]:
         assert self.entry is not None
         parts = self.parts
-        paper = Paper(parts.language, parts.board.printer.columns, "report")
+        language, columns = parts.language, parts.board.printer.columns
+        if self.entry.what == "settlement_slip":
+            return self._settlement_slip(language, columns)
+        paper = Paper(language, columns, "report")
         top = heading(paper, self.entry.what, parts.settings, parts.board.clock.wall())
-        return (*top, *self._report(paper), PrintCut())
+        return (*top, *self._report(language, columns), PrintCut())
 
-    def _report(self, paper: Paper) -> Items:
+    def _settlement_slip(self, language: str, columns: int) -> Sequence[PrintItem]:
+        """The newest settlement's slip once more, marked."""
+        parts, settlement = self.parts, self.parts.journal.settlement
+        assert settlement is not None
+        totals = batch_totals(parts.journal.payments(), settlement.batch)
+        mark = Paper(language, columns, "slip").centred("duplicate", bold=True)
+        items = settlement_slip(
+            settlement,
+            totals,
+            parts.settings,
+            language=language,
+            columns=columns,
+            printed_at=parts.board.clock.wall(),
+        )
+        return (*mark, *items)
+
+    def _report(self, language: str, columns: int) -> Items:
         """The report's body."""
         assert self.entry is not None
-        parts, payment = self.parts, self.payment_asked()
+        paper, parts, payment = Paper(language, columns, "report"), self.parts, self.payment_asked()
+        journal, settings = parts.journal, parts.settings
         match self.entry.what:
             case "last_transaction" | "transaction":
                 assert payment is not None
-                outbox = parts.journal.outbox.values()
-                return transaction_report(paper, payment, outbox, parts.settings.slip_copies)
+                return transaction_report(paper, payment, journal.outbox.values(), settings.slip_copies)
+            case "totals":
+                totals = batch_totals(journal.payments(), journal.counters.batch)
+                words = Paper(language, columns, "settlement")
+                return [
+                    *words.field("batch_no", journal.counters.batch),
+                    *totals_items(words, totals, settings.currency),
+                ]
+            case "detail":
+                return detail_report(paper, journal.payments(), journal.counters.batch)
+            case "pending":
+                pending = [(one, journal.read_payment(one.payment_number)) for one in self.clearable()]
+                return pending_report(paper, pending)
+            case "parameters":
+                return parameters_report(paper, settings, stored_parameters(parts.board.storage))
+            case _:
+                return self._own_report(paper)
+
+    def _own_report(self, paper: Paper) -> Items:
+        """A report about the terminal itself."""
+        assert self.entry is not None
+        parts = self.parts
+        match self.entry.what:
             case "operators":
                 now, operators = parts.board.clock.wall(), parts.operators.all()
                 locked = frozenset(one.number for one in operators if parts.operators.is_locked(one, now))
@@ -112,4 +174,7 @@ class FloorReports(FloorActions):
             case "version":
                 reports = self_test(parts.board, parts.secure)
                 return version_report(paper, parts.settings, reports, parts.secure.check_values())
+            case "line":
+                session, rate = parts.session, parts.board.serial_port.bits_per_s
+                return line_report(paper, self.echo, session.counters, is_up=session.is_up, bits_per_s=rate)
         raise LookupError(f"no report is called {self.entry.what!r}: see texts/menus.toml")

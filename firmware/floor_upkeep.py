@@ -19,12 +19,11 @@ LEVEL_STEP = 10
 _UP, _DOWN = (Key.UP, Key.RIGHT), (Key.DOWN, Key.LEFT)
 
 
-def apply_levels(board: Board, levels: Levels) -> None:
-    """Set contrast and volume, where the devices can; what was never changed is left to the devices."""
-    usual = Levels()
-    if levels.contrast != usual.contrast and isinstance(board.display, AdjustableDisplay):
+def set_levels(board: Board, levels: Levels) -> None:
+    """Set contrast and volume, where the devices can."""
+    if isinstance(board.display, AdjustableDisplay):
         board.display.set_contrast(levels.contrast)
-    if levels.volume != usual.volume and isinstance(board.buzzer, AdjustableBuzzer):
+    if isinstance(board.buzzer, AdjustableBuzzer):
         board.buzzer.set_volume(levels.volume)
 
 
@@ -76,11 +75,7 @@ class FloorUpkeep(FloorReports):
     def _use_level(self, level: int) -> None:
         assert self.entry is not None
         self.level = level
-        board = self.parts.board
-        if self.entry.what == "contrast" and isinstance(board.display, AdjustableDisplay):
-            board.display.set_contrast(level)
-        if self.entry.what == "volume" and isinstance(board.buzzer, AdjustableBuzzer):
-            board.buzzer.set_volume(level)
+        set_levels(self.parts.board, replace(self.parts.upkeep.levels, **{self.entry.what: level}))
 
     # --- records ------------------------------------------------------------------------------------
 
@@ -98,6 +93,12 @@ class FloorUpkeep(FloorReports):
         upkeep.wear = upkeep.wear.printer_cleaned(now) if is_printer else upkeep.wear.reader_cleaned(now)
 
     # --- effects ------------------------------------------------------------------------------------
+
+    def finish_action(self, data: object) -> None:
+        """After a reset display and buzzer are as they always were, too."""
+        super().finish_action(data)
+        if self.entry is not None and self.entry.what == "reset":
+            set_levels(self.parts.board, Levels())
 
     def begin_level(self, _data: object) -> None:
         """From the level in force."""

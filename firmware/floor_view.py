@@ -114,6 +114,10 @@ def _testing(work: FloorWork) -> FloorView:
     return FloorView(_entry_name(work), "", lines[-work.visible_lines :])
 
 
+def _asking(work: FloorWork) -> FloorView:
+    return FloorView(_entry_name(work), "", (), _forms(work, "ask.wait"))
+
+
 _VIEWS: Mapping[Enum, Callable[[FloorWork], FloorView]] = {
     State.MENU: _menu,
     State.DECIDING: _menu,
@@ -127,4 +131,5 @@ _VIEWS: Mapping[Enum, Callable[[FloorWork], FloorView]] = {
     State.ADJUSTING: _adjusting,
     State.GUIDING: _guiding,
     State.TESTING_DEVICES: _testing,
+    State.ASKING_BANK: _asking,
 }

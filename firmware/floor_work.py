@@ -10,8 +10,10 @@ from firmware.floor_reports import SLIPS
 from firmware.floor_upkeep import FloorUpkeep
 from firmware.menus import DIGITS_MAX, MENUS, NUMBERS, TOP, Ask, Entry, Verb, Wait
 from firmware.operators import PASSWORD_DIGITS_MIN, SUPERVISOR, Rank, is_weak, rank_of
-from firmware.records import Outcome
+from firmware.parameters import is_on
+from firmware.records import Outcome, SettlementStep
 from firmware.secure.memory import wipe
+from firmware.totals import batch_totals
 from firmware.txn.schema import Keys
 from firmware.work import Guards, Parts, Signal
 from hal.api import Key, PrinterStatus
@@ -146,9 +148,17 @@ class FloorWork(FloorUpkeep):
         """Why the entry cannot be done, as far as is known by now: a key below `screen.notices`, or ""."""
         if self.entry is None:
             return ""
+        if not is_on(self.parts.settings.switches, self.entry.switch):
+            return "refused.switched_off"
         if self.entry.verb is Verb.ADJUST and not self.can_adjust():
             return "refused.no_such_setting"
-        return self._operator_refusal() or self._payment_refusal() or self._lock()
+        return (
+            self._operator_refusal()
+            or self._payment_refusal()
+            or self._settlement_refusal()
+            or self.clearing_refusal()
+            or self._lock()
+        )
 
     def _operator_refusal(self) -> str:
         given, number = self.answers.given, self.answers.operator
@@ -175,6 +185,17 @@ class FloorWork(FloorUpkeep):
             return "refused.no_transaction"
         has_slip = payment.outcome is Outcome.APPROVED and not payment.reversed
         return "refused.no_slip" if self.entry.what in SLIPS and not has_slip else ""
+
+    def _settlement_refusal(self) -> str:
+        assert self.entry is not None
+        journal = self.parts.journal
+        if self.entry.what != "settlement_slip":
+            return ""
+        settlement = journal.settlement
+        if settlement is None or settlement.step not in {SettlementStep.PAPER, SettlementStep.CLOSED}:
+            return "refused.no_settlement"
+        totals = batch_totals(journal.payments(), settlement.batch)
+        return "" if totals.encoded() == settlement.totals else "refused.no_settlement"  # its log is cleared
 
     def _lock(self) -> str:
         if not self.approval_missing and self.next_ask is not Ask.PASSWORD:
@@ -278,7 +299,15 @@ class FloorGuards(Guards):
 
     def prints_report(self) -> bool:
         """It goes to paper at once."""
-        return self._does(Verb.PRINT)
+        return self._does(Verb.PRINT) or self._does(Verb.CLEAR)
+
+    def asks_bank(self) -> bool:
+        """It is the communication test."""
+        return self._does(Verb.ASK)
+
+    def clears_after_paper(self) -> bool:
+        """What is on paper now is what is to be cleared."""
+        return self._does(Verb.CLEAR)
 
     def adjusts_level(self) -> bool:
         """It sets contrast or volume."""

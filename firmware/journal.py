@@ -170,6 +170,11 @@ class Journal:
             yield Put("terminal", "counters", _pack(asdict(draft.counters)))
 
 
+def payment_deleted(number: int) -> Change:
+    """The change that forgets a payment."""
+    return Delete("payment", _key(number))
+
+
 def _key(number: int) -> str:
     return f"{number:08d}"
 

@@ -42,9 +42,11 @@ def bars_of(frames: int, spoilt: int) -> int:
     return next((bars for limit, bars in _SHARES if percent < limit), 1)
 
 
+def spoilt_and_all(counters: LinkCounters) -> tuple[int, int]:
+    """How many frames were spoilt or repeated, and how many went well, since the session object was made."""
+    return counters.noise_pieces + counters.ranges_resent, counters.frames_received + counters.frames_sent
+
+
 def _sample(counters: LinkCounters, now_ms: int) -> _Sample:
-    return _Sample(
-        now_ms,
-        counters.frames_received + counters.frames_sent,
-        counters.noise_pieces + counters.ranges_resent,
-    )
+    spoilt, frames = spoilt_and_all(counters)
+    return _Sample(now_ms, frames, spoilt)

@@ -104,7 +104,7 @@ class ManagementWork(KeyLoadingWork):
 
     def apply_parameters(self, values: Mapping[str, str]) -> None:
         """Put parameters in force over the terminal's own settings."""
-        self.parts.settings = parameters.applied(self._own_settings, values)
+        self.parts.put_in_force(parameters.applied(self._own_settings, values))
         self.parts.secure.select_master_key(self.parts.settings.master_key_index)
 
     def remember_job(self, digit: str) -> None:
@@ -119,11 +119,7 @@ class ManagementWork(KeyLoadingWork):
     def _send_management(self, name: str) -> None:
         self.managing, self.management_error = name, ""
         message, settings, counters = MESSAGES[name], self.parts.settings, self.parts.journal.counters
-        fields: dict[int, str | bytes] = {
-            41: settings.terminal_id,
-            42: settings.merchant_id,
-            60: f"00{counters.batch}{message.code}",
-        }
+        fields = management_fields(settings, counters.batch, message)
         if name == "status":
             fields[62] = parameters.status(settings, self.device_reports(), self._line_told())
         if name == "sign_out":
@@ -169,6 +165,11 @@ class ManagementGuards(KeyLoadingGuards):
         """The bank has asked for something that was not done yet, a sign-in apart."""
         jobs = self._management.parts.journal.counters.jobs
         return any(job != SIGN_IN_JOB for job in jobs)
+
+
+def management_fields(settings: TerminalSettings, batch: str, message: Management) -> dict[int, str | bytes]:
+    """What every management message has: who asks, and for what (section 5.0)."""
+    return {41: settings.terminal_id, 42: settings.merchant_id, 60: f"00{batch}{message.code}"}
 
 
 def stored_parameters(storage: Storage) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from firmware.operators import Rank
 from firmware.texts import table
+from firmware.txn.plans import PLANS
 
 MAIN = "main"
 DOORS = "doors"
@@ -29,6 +30,8 @@ class Verb(Enum):
     ADJUST = "adjust"
     GUIDE = "guide"
     TEST = "test"
+    ASK = "ask"
+    CLEAR = "clear"
 
 
 class Ask(Enum):
@@ -57,18 +60,22 @@ class Entry:
     asks: tuple[Ask, ...] = ()
     rank: Rank = Rank.CASHIER
     confirms: bool = False
+    switch: int = 0  # the bit of parameter 26 that it hangs on, from 1; 0 for none
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:
     verb, what, *data = row["does"].split()
+    plan = PLANS[data[0]] if what == "sale_key" else None
+    authority = plan.authority.value if plan else row.get("authority", "cashier")
     return Entry(
         row["name"],
         Verb(verb),
         what,
         " ".join(data),
         tuple(Ask(name) for name in row.get("asks", ())),
-        Rank[row.get("authority", "cashier").upper()],
+        Rank[authority.upper()],
         row.get("confirms", False),
+        plan.switch if plan else 0,
     )
 
 

@@ -64,6 +64,10 @@ class ReversalReason(Enum):
     BAD_MAC = "A0"
 
 
+CLEARED = "cleared"
+"""The mark of a transaction whose message a supervisor has taken out of the outbox: it is settled by hand."""
+
+
 @dataclass(frozen=True, slots=True)
 class Payment:
     """One transaction, from the amount to the slip; the journal keeps the newest version.
@@ -238,6 +242,7 @@ class Outgoing:
     fields: dict[str, str]
     state: OutgoingState
     attempts: int = 0
+    refusals: int = 0  # attempts that the bank has answered with a no, trouble of its own apart
     names_card: bool = False
     chip_data: str = ""  # field 55 in hex
 

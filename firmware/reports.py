@@ -12,7 +12,7 @@ from datetime import datetime
 from firmware.boot import DeviceReport
 from firmware.operators import Operator
 from firmware.paper import Paper
-from firmware.records import Outcome, Outgoing, OutgoingKind, OutgoingState, Payment, Reason
+from firmware.records import CLEARED, Outcome, Outgoing, OutgoingKind, OutgoingState, Payment, Reason
 from firmware.settings import TerminalSettings
 from firmware.texts import response_code, text
 from firmware.upkeep import Wear, heads_due
@@ -82,6 +82,8 @@ def _outcome(paper: Paper, payment: Payment) -> str:
 
 def _fate(payment: Payment, sent: Sequence[Outgoing]) -> list[tuple[str, dict[str, object]]]:
     """What the bank knows of it, and what is still to be sent, as keys of texts."""
+    if payment.mark == CLEARED:
+        return [("fate.cleared", {})]
     by_kind = {entry.kind: entry for entry in sent}
     reversal = by_kind.get(OutgoingKind.REVERSAL)
     if reversal is not None and reversal.state is OutgoingState.DUE:
@@ -93,10 +95,10 @@ def _fate(payment: Payment, sent: Sequence[Outgoing]) -> list[tuple[str, dict[st
     if payment.outcome is not Outcome.APPROVED:
         return [("fate.open" if payment.outcome is None else "fate.nothing_charged", {})]
     completion = next((entry for entry in sent if entry.kind is not OutgoingKind.REVERSAL), None)
-    if completion is None:
-        return [("fate.booked", {})]
-    if completion.state is OutgoingState.REFUSED:
+    if payment.reason is Reason.COMPLETION_REFUSED:
         return [("fate.completion_refused", {})]
+    if completion is None:
+        return [("fate.voided" if payment.mark == "voided" else "fate.booked", {})]
     return [("fate.completion_waits", {}), ("fate.attempts", {"count": completion.attempts})]
 
 

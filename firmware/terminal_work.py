@@ -146,8 +146,10 @@ class TerminalWork(ManagementWork):
         assert isinstance(data, Answer)
         if refusal_is_final(self.sending, data):
             self.refuse_outgoing(draft, data)
-        else:
-            self.count_outgoing_attempt(draft, data)
+        elif (entry := self.sending) is not None:
+            is_no = data.response_code not in messages.SYSTEM_TROUBLE | messages.SIGN_IN_AGAIN
+            refusals = entry.refusals + is_no
+            draft.outbox[entry.number] = replace(entry, attempts=entry.attempts + 1, refusals=refusals)
 
     # --- effects ------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from firmware.exchange import Answer, HostExchange
@@ -56,6 +56,10 @@ class Parts:
     operators: Operators
     upkeep: Upkeep
     duty: Duty = field(default_factory=Duty)
+
+    def put_in_force(self, settings: TerminalSettings) -> None:
+        """Use these settings from now on, with the number of who has logged on."""
+        self.settings = replace(settings, operator=self.duty.operator or settings.operator)
 
     @property
     def now_ms(self) -> int:

@@ -28,6 +28,7 @@ class State(Enum):
     TYPING_NEW_PASSWORD = "typing_new_password"  # noqa: S105 - a state
     REPEATING_PASSWORD = "repeating_password"  # noqa: S105 - a state
     CONFIRMING = "confirming"
+    ASKING_BANK = "asking_bank"
     READING = "reading"
     REPORT_PRINTING = "report_printing"
     REPORT_STOPPED = "report_stopped"
@@ -48,6 +49,11 @@ class Event(Enum):
     NEW_PASSWORD_TYPED = "new_password_typed"  # noqa: S105 - an event
     CARD_READ = "card_read"
     CARD_UNREADABLE = "card_unreadable"
+    HOST_APPROVED = "host_approved"
+    HOST_DECLINED = "host_declined"
+    HOST_BAD_MAC = "host_bad_mac"
+    HOST_NOT_SENT = "host_not_sent"
+    HOST_LOST = "host_lost"
     CONFIRM = "confirm"
     CANCEL = "cancel"
     COPY_PRINTED = "copy_printed"
@@ -66,6 +72,7 @@ ROWS = (
     Row(S.TYPING_NEW_PASSWORD, Group.ASKING,     Kind.WAITING, "typing_new_password", "operator_timeout_ms", Keys.NEW_PASSWORD, meaning="a new password is typed"),
     Row(S.REPEATING_PASSWORD,  Group.ASKING,     Kind.WAITING, "repeating_password",  "operator_timeout_ms", Keys.NEW_PASSWORD, meaning="and once more, so that a slip of the finger locks nobody out"),
     Row(S.CONFIRMING,          Group.ASKING,     Kind.WAITING, "confirming",          "operator_timeout_ms", Keys.CONFIRMATION, meaning="what cannot be taken back is confirmed"),
+    Row(S.ASKING_BANK,         Group.UPKEEP,     Kind.WAITING, "asking_bank",         "response_timeout_ms", meaning="the communication test: an echo is with the bank"),
     Row(S.READING,             Group.PAPER,      Kind.WAITING, "reading",             "operator_timeout_ms", Keys.READING, meaning="a report is on the display"),
     Row(S.REPORT_PRINTING,     Group.PAPER,      Kind.WAITING, "report_printing",     "paper_timeout_ms",    meaning="a report, or a slip again, is being printed"),
     Row(S.REPORT_STOPPED,      Group.PAPER,      Kind.WAITING, "report_stopped",      "paper_timeout_ms",    meaning="no paper, cover open, too hot or jammed"),
@@ -77,6 +84,7 @@ ROWS = (
 )
 
 
+_HOST = (E.HOST_APPROVED, E.HOST_DECLINED, E.HOST_BAD_MAC, E.HOST_NOT_SENT, E.HOST_LOST)
 _TYPING = (S.TYPING_NUMBER, S.TYPING_PASSWORD, S.TYPING_NEW_PASSWORD, S.REPEATING_PASSWORD, S.CONFIRMING)
 
 
@@ -99,6 +107,7 @@ RULES = (
     Rule(S.DECIDING, E.GO_ON, S.REPORT_PRINTING,     "prints_report", effects=("print_report",)),
     Rule(S.DECIDING, E.GO_ON, S.ADJUSTING,           "adjusts_level", effects=("begin_level",)),
     Rule(S.DECIDING, E.GO_ON, S.GUIDING,             "guides", effects=("begin_guide",)),
+    Rule(S.DECIDING, E.GO_ON, S.ASKING_BANK,         "asks_bank", effects=("send_echo",)),
     Rule(S.DECIDING, E.GO_ON, S.TESTING_DEVICES,     "tests_devices", effects=("begin_tests",)),
     Rule(S.DECIDING, E.GO_ON, S.NOTICE,              records=("do_action",), effects=("finish_action",)),
     Rule(S.DECIDING, E.CANCEL,  S.CLOSED),
@@ -121,6 +130,7 @@ RULES = (
 
     Rule(S.READING, E.CONFIRM, S.REPORT_PRINTING, effects=("print_report",)),
     *_leave(S.READING, E.CANCEL, E.TIMEOUT),
+    Rule(S.REPORT_PRINTING, E.COPY_PRINTED, S.NOTICE, "clears_after_paper", ("clear_pending",), ("finish_action",)),
     *_leave(S.REPORT_PRINTING, E.COPY_PRINTED),
     Rule(S.REPORT_PRINTING, E.PRINTER_STOPPED, S.REPORT_STOPPED, effects=("beep_alert",)),
     *_leave(S.REPORT_PRINTING, E.CANCEL, E.TIMEOUT, effects=("stop_printing",)),
@@ -146,6 +156,10 @@ RULES = (
     Rule(S.TESTING_DEVICES, E.TIMEOUT, S.REPORT_PRINTING, "printer_is_ready", effects=("end_tests", "print_report")),
     Rule(S.TESTING_DEVICES, E.TIMEOUT, S.READING, effects=("end_tests", "open_report")),
     *_leave(S.TESTING_DEVICES, E.CANCEL, effects=("end_tests",)),
+
+    *(Rule(S.ASKING_BANK, event, S.READING, effects=("note_echo", "open_report")) for event in _HOST),
+    Rule(S.ASKING_BANK, E.TIMEOUT, S.READING, effects=("open_report",)),
+    *_leave(S.ASKING_BANK, E.CANCEL),
 )
 
 
@@ -163,6 +177,7 @@ IGNORED = (
     | ignore(_except(S.TYPING_PASSWORD), (E.PASSWORD_TYPED,), "no password is asked for")
     | ignore(_except(S.TYPING_NEW_PASSWORD, S.REPEATING_PASSWORD), (E.NEW_PASSWORD_TYPED,), "no new password is being typed")
     | ignore(_except(S.CONFIRMING, S.READING, S.NOTICE, S.ADJUSTING, S.GUIDING), (E.CONFIRM,), "there is nothing to confirm")
+    | ignore(_except(S.ASKING_BANK), _HOST, "no request is open")
     | ignore(_except(S.GUIDING), (E.CARD_READ, E.CARD_UNREADABLE), "the reader is disarmed")
     | ignore(_except(S.REPORT_PRINTING, S.REPORT_STOPPED), _PRINTER, "nothing is being printed")
     | ignore((S.REPORT_PRINTING,), (E.PRINTER_READY,), "the printer never stopped")

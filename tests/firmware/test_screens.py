@@ -86,8 +86,8 @@ def assert_fits(screen: Screen, display: str) -> None:
 
 def test_the_screens_are_those_that_the_terminal_asks_for() -> None:
     of_the_floor = (
-        "adjusting confirming guiding logged_off menu notice reading repeating_password report_printing "
-        "report_stopped testing_devices typing_new_password typing_number typing_password"
+        "adjusting asking_bank confirming guiding logged_off menu notice reading repeating_password "
+        "report_printing report_stopped testing_devices typing_new_password typing_number typing_password"
     )
     assert " ".join(sorted(SCREEN_NAMES - {*of_the_floor.split()})) == (
         "approved authorised authorising balance_shown cancelled choosing_key clearing completing "

@@ -78,6 +78,7 @@ class Floor:
 
     def sell(self, amount: str = "12.34") -> None:
         """One approved payment, to its end."""
+        self.leave()
         self.station.enter_amount(amount)
         self.station.swipe("good")
         self.station.enter_pin("123456")

@@ -181,12 +181,12 @@ def test_a_report_can_be_given_up(shop: Floor) -> None:
 
 def test_arrows_go_round_and_enter_chooses(shop: Floor) -> None:
     shop.station.press("down")
-    assert f">1 {shop.words('screen.entry.enquiries')}" in shop.display
+    assert f">1 {shop.words('screen.entry.trade')}" in shop.display
     shop.station.press("up")
     last = shop.display
     assert ">1" not in last
     shop.station.press("down", "enter")
-    assert f">1 {shop.words('screen.entry.last_transaction')}" in shop.display
+    assert f">1 {shop.words('screen.entry.purchase')}" in shop.display
 
 
 def test_a_menu_closes_by_itself(shop: Floor) -> None:
