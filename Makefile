@@ -33,6 +33,7 @@ check: setup-dev ## style, types, import rules, generated pages
 	@$(BIN)/python -m tools.check
 
 bench: setup-dev ## measure, beside other packages; ARGS=--json for machines
+	@$(BIN)/python -c 'import bellows, sliplib, simplehdlc' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'bellows>=1.2' 'sliplib>=0.7' 'simplehdlc>=0.1' || echo "make bench: going on without some packages to compare with"
 	@$(BIN)/python -m tools.bench $(ARGS)
 
 durability: setup-dev ## cut the power after every call to the disk, terminal and bank; ARGS="--payments 4"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tools.bench import catalogue, keys, link, link_noise, link_virtual, measure, messages
+from tools.bench import catalogue, keys, link, link_noise, link_peers, link_virtual, measure, messages
 
 
 @pytest.fixture(autouse=True)
@@ -119,3 +119,19 @@ def test_goals_and_ideals_stand_beside_the_figures(capsys: pytest.CaptureFixture
     (worst,) = [line for line in lines if line.startswith("goodput 1024 B, BER 0.001")]
     assert "goal 0.450" in worst
     assert "ideal 0.583" in worst
+
+
+def test_peers_of_the_link_are_measured_in_the_same_run() -> None:
+    peers = link_peers.present()
+    if not peers:
+        pytest.skip("no peer is installed: pip install 'posterm[bench]'")
+    for name, make in peers.items():
+        fraction = link_peers.goodput(make, 128, 0.0, duration_s=2.0, seed=1)
+        assert 0.5 < fraction < 1.0, name
+        assert link_peers.goodput(make, 128, 0.0, duration_s=2.0, seed=1) == fraction, "the same seed"
+        assert 24 <= link_peers.exchange_times_ms(make, 0.0, count=3, seed=1)[1] <= 40
+
+
+def test_a_recorded_figure_is_called_recorded() -> None:
+    entry = link.references()["goodput"]["128"]["0"]
+    assert link.numbers(entry) == {"goal": 0.94, "recorded: tinyproto FD": 0.948}

@@ -1,6 +1,7 @@
-"""The link beside its goals, the best public peers and the ideal: goodput, exchanges, outages, reboots.
+"""The link beside its goals, public peers and the ideal: goodput, exchanges, outages, reboots.
 
-In virtual time, so the figures repeat exactly; and once in real time over a pseudo-terminal pair.
+In virtual time, so the figures repeat exactly; and once in real time over a pseudo-terminal pair. Peers that
+are installed are measured in the same run; what the best of all once reached is shown as recorded.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from importlib import resources
 from typing import Any
 
-from tools.bench import link_pty, link_virtual
+from tools.bench import link_peers, link_pty, link_virtual
 from tools.bench.measure import Measurement
 
 GOODPUT_S = 40.0
@@ -40,9 +41,17 @@ def references() -> Mapping[str, Any]:
     return tomllib.loads(resources.files("tools.bench").joinpath("link_references.toml").read_text("utf-8"))
 
 
+def missing() -> list[str]:
+    """The peers that could be measured and are not installed."""
+    return sorted(link_peers.PEERS.keys() - link_peers.present().keys())
+
+
 def numbers(entry: Mapping[str, Any]) -> dict[str, float]:
     """An entry's figures, with their names as they are printed."""
-    return {name.replace("_", " "): value for name, value in entry.items() if isinstance(value, float)}
+    figures = {"goal": entry.get("goal")}
+    if "best_peer" in entry:
+        figures[f"recorded: {entry['peer']}"] = entry["best_peer"]
+    return {name: value for name, value in figures.items() if value is not None}
 
 
 def _goodput(goals: Mapping[str, Any]) -> Iterator[Measurement]:
@@ -54,16 +63,30 @@ def _goodput(goals: Mapping[str, Any]) -> Iterator[Measurement]:
             ideal = max(
                 link_virtual.ideal_goodput(payload, rate, _IDEAL_OVERHEAD_BYTES) for payload in payloads
             )
-            columns = {**numbers(goals[str(size)][f"{rate:g}"]), "ideal": ideal}
+            columns = {**numbers(goals[str(size)][f"{rate:g}"]), **_peers_goodput(size, rate), "ideal": ideal}
             yield Measurement(f"goodput {size} B, BER {rate:g}", value, "line", references=columns)
+
+
+def _peers_goodput(size: int, rate: float) -> dict[str, float]:
+    """Of peers that take messages of that size."""
+    return {
+        name: link_peers.goodput(make, size, rate, duration_s=GOODPUT_S, seed=_SEED)
+        for name, make in link_peers.present().items()
+        if size <= link_peers.MESSAGE_BYTES_MAX
+    }
 
 
 def _exchanges(goals: Mapping[str, Any]) -> Iterator[Measurement]:
     total = link_virtual.REQUEST_BYTES + link_virtual.RESPONSE_BYTES + 2 * _IDEAL_OVERHEAD_BYTES
     for rate in BIT_ERROR_RATES:
         times_ms = link_virtual.exchange_times_ms(rate, count=EXCHANGES, seed=_SEED)
+        peers = {
+            name: link_peers.exchange_times_ms(make, rate, count=EXCHANGES, seed=_SEED)
+            for name, make in link_peers.present().items()
+        }
         for name, fraction in (("median", 0.5), ("p99", 0.99)):
             columns = numbers(goals[name].get(f"{rate:g}", {}))
+            columns |= {peer: float(link_virtual.quantile(times, fraction)) for peer, times in peers.items()}
             if name == "median":
                 columns["line alone"] = 1000 * total / link_virtual.BYTES_PER_S
             value = float(link_virtual.quantile(times_ms, fraction))
