@@ -38,6 +38,7 @@ class LiveDrive:
         bits_per_s: int = 115_200,
         tap: Tap = lambda _at_ms, _side, _data: None,
         loopback: Loopback | None = None,
+        pairing_key: bytes | None = None,
     ) -> None:
         self._loopback = loopback
         sides = {"a": "terminal", "b": "gateway"}
@@ -54,7 +55,9 @@ class LiveDrive:
         except BaseException:
             self._stop_loop()
             raise
-        self._settings = GatewaySettings((self._modem.path_b,), LOOPBACK, self._server.port, bits_per_s)
+        self._settings = GatewaySettings(
+            (self._modem.path_b,), LOOPBACK, self._server.port, bits_per_s, pairing_key=pairing_key
+        )
         self._start_gateway()
 
     # --- Drive --------------------------------------------------------------------------------------

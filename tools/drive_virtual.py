@@ -22,6 +22,7 @@ from hal.virtual.serial_port import VirtualSerialPort
 from host_link.backoff import Backoff
 from host_link.handshake import Role
 from host_link.line import DuplexLine, Line
+from host_link.pairing import SALT_BYTES
 from host_link.relay import Action, CloseBank, Connect, Relay, SendToBank, SendToTerminal
 from host_link.session import Session
 from tools.drive import T, Tap
@@ -114,7 +115,9 @@ class VirtualDrive:
         seed: int = 1,
         line: DuplexLine | None = None,
         tap: Tap = lambda _at_ms, _side, _data: None,
+        pairing_key: bytes | None = None,
     ) -> None:
+        self._pairing_key = pairing_key
         self._port = port
         self._clock = clock
         self._tap = tap
@@ -137,7 +140,11 @@ class VirtualDrive:
 
     def _new_gateway(self) -> None:
         self._session = Session(
-            Role.GATEWAY, nonce=self._rng.getrandbits(32), bits_per_s=self._port.bits_per_s
+            Role.GATEWAY,
+            nonce=self._rng.getrandbits(32),
+            bits_per_s=self._port.bits_per_s,
+            pairing_key=self._pairing_key,
+            pairing_salt=self._rng.randbytes(SALT_BYTES) if self._pairing_key else b"",
         )
         self._session.open(now_ms=self.now_ms())
         self._relay = Relay(backoff=Backoff(self._jitter.random))

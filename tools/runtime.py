@@ -50,6 +50,11 @@ class StationPlan:
     tap: Tap = lambda _at_ms, _side, _data: None
     observers: Sequence[Observer] = field(default=())
 
+    @property
+    def pairing_key(self) -> bytes | None:
+        """The key of both ends of its line; None: they are not paired."""
+        return self.settings.pairing_key if self.settings is not None else None
+
 
 def settings_of(provision: Provision, base: TerminalSettings | None = None) -> TerminalSettings:
     """Settings with the identity of the first terminal in the bank's data. Raises StationError."""
@@ -152,7 +157,7 @@ def _virtual(plan: StationPlan, profile: Profile, provision: Provision) -> tuple
     assert isinstance(port, VirtualSerialPort)
     assert isinstance(clock, VirtualClock)
     bank = _open_bank(provision, plan.state_folder, clock.wall(), SeededEntropy(plan.seed))
-    return board, VirtualDrive(port, clock, bank, seed=plan.seed, tap=plan.tap)
+    return board, VirtualDrive(port, clock, bank, seed=plan.seed, tap=plan.tap, pairing_key=plan.pairing_key)
 
 
 def _live(
@@ -168,7 +173,10 @@ def _live(
     folder = plan.state_folder
     state = folder or Path(leftovers.enter_context(TemporaryDirectory(prefix="posterm-")))
     drive = LiveDrive(
-        lambda: _open_bank(provision, folder, wall_clock(), SystemEntropy()), tap=plan.tap, loopback=loopback
+        lambda: _open_bank(provision, folder, wall_clock(), SystemEntropy()),
+        tap=plan.tap,
+        loopback=loopback,
+        pairing_key=plan.pairing_key,
     )
     try:
         profile = profile.with_device("serial_port", "serial", url=drive.port_path)

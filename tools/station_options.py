@@ -7,11 +7,12 @@ from pathlib import Path
 
 from firmware.terminal_work import LANGUAGES
 from tools.config import FLOWS, Choices, check_settings, load_config
+from tools.link_pair import add_key_option, key_of
 from tools.shipped_examples import file_or_example
 
 
 def add_station_options(parser: argparse.ArgumentParser) -> None:
-    """Add --config, --profile, --flow, --language, --bank-data, --state, --seed, --live, --virtual-time."""
+    """Add --config, --profile, --flow, --language, --bank-data, --state, --seed, the key and the clock."""
     parser.add_argument("--config", type=file_or_example, metavar="FILE", help="settings (example:posterm)")
     parser.add_argument("--profile", metavar="NAME_OR_FILE", help="the board's devices: virtual, headless …")
     parser.add_argument("--flow", choices=FLOWS, help="when the PIN is asked for; default: authorise-first")
@@ -26,6 +27,7 @@ def add_station_options(parser: argparse.ArgumentParser) -> None:
         "--state", type=Path, metavar="DIR", help="keep journal, keys and bank there; default: keep nothing"
     )
     parser.add_argument("--seed", type=int, metavar="N", help="of randomness in virtual time; default: 1")
+    add_key_option(parser)
     time = parser.add_mutually_exclusive_group()
     time.add_argument(
         "--live", action="store_true", help="real time, a pseudo-terminal pair, a TCP bank (the default)"
@@ -40,10 +42,10 @@ def choices_of_config(args: argparse.Namespace) -> Choices:
 
 
 def choices_of_options(args: argparse.Namespace) -> Choices:
-    """What the options say; it goes over every file."""
+    """What the options say; it goes over every file. Raises ConfigError, PairingKeyUnusable."""
     said = {"flow": args.flow, "language": args.language}
-    settings = {key: text for key, text in said.items() if text is not None}
+    settings = check_settings("options", {key: text for key, text in said.items() if text is not None})
+    if (key := key_of(args)) is not None:
+        settings = {**settings, "pairing_key": key}
     live = False if args.virtual_time else args.live or None
-    return Choices(
-        check_settings("options", settings), args.profile, args.bank_data, args.state, live, args.seed
-    )
+    return Choices(settings, args.profile, args.bank_data, args.state, live, args.seed)

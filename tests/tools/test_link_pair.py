@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bank.provision import load_provision
 from host_link.events import Channel
 from host_link.recording import Record, RecordingHeader
 from host_link.session import Role, Session
 from tools.cli import main
 from tools.link_pair import read_pairing_key, write_pairing_key
+from tools.runtime import StationPlan, settings_of, start_station
 from tools.wire_log import FrameKind, LoggedFrame, WireLog
 from wire.iso8583 import IsoMessage, dialect
 
@@ -125,3 +128,30 @@ def test_decode_takes_the_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert main(["link", "pcapng", str(recording), "-o", str(out), *key_option]) == 0
     assert dialect("unionpay").masked_hex(REQUEST)
     assert out.stat().st_size > len(REQUEST)
+
+
+@pytest.mark.parametrize("clock", ["--virtual-time", "--live"])
+def test_a_station_pairs_its_own_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], clock: str) -> None:
+    path = tmp_path / "till.key"
+    write_pairing_key(path, KEY)
+    sale = ["sale", "--amount", "1.00", "--card", "good", "--pin", "123456", clock, "--pairing-key-file"]
+    assert main([*sale, str(path)]) == 0
+    assert main([*sale, str(tmp_path / "no")]) == 2
+    assert "cannot be read" in capsys.readouterr().err
+
+
+def test_a_paired_station_s_line_can_be_read_with_the_key_only() -> None:
+    logs = [WireLog(), WireLog(pairing_key=KEY)]
+
+    def tap(at_ms: int, side: str, data: bytes) -> None:
+        for log in logs:
+            log.feed(at_ms, side, data)
+
+    settings = replace(settings_of(load_provision()), pairing_key=KEY)
+    with start_station(StationPlan(settings=settings, tap=tap)) as station:
+        station.enter_amount("1.00")
+    kinds = [{frame.kind for frame in log.frames} for log in logs]
+    assert FrameKind.PROTECTED in kinds[0]
+    assert FrameKind.DATA not in kinds[0]
+    assert FrameKind.DATA in kinds[1]
+    assert FrameKind.PROTECTED not in kinds[1]

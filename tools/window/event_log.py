@@ -27,13 +27,16 @@ class LogLine:
 
 
 class EventLog:
-    """The last `LINES_MAX` lines, in one language. `count` is how many there were: it tells a change."""
+    """The last `LINES_MAX` lines, in one language. `count` is how many there were: it tells a change.
 
-    def __init__(self, words: Words) -> None:
+    `pairing_key`: of the line's ends, where they are paired.
+    """
+
+    def __init__(self, words: Words, pairing_key: bytes | None = None) -> None:
         self.lines: deque[LogLine] = deque(maxlen=LINES_MAX)
         self.count = 0
         self._words = words
-        self._wire = WireLog(frames_max=1, on_frame=self._on_frame)
+        self._wire = WireLog(frames_max=1, on_frame=self._on_frame, pairing_key=pairing_key)
 
     def tap(self, at_ms: int, side: str, data: bytes) -> None:
         """Take what crossed the line: the tap of a StationPlan."""

@@ -43,7 +43,7 @@ def open_window(plan: StationPlan) -> int:
     words = _words(plan.settings.language if plan.settings else "")
     if not _has_window():
         return _complain(words("window.no_terminal"))
-    log = EventLog(words)
+    log = EventLog(words, plan.pairing_key)
     observers = (*plan.observers, log.observe)
     with build_station(replace(plan, live=True, tap=log.tap, observers=observers)) as station:
         return run_window(station, log)
