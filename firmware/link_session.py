@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from firmware.settings import TerminalSettings
 from hal.board import Board
+from host_link.half_duplex import HalfDuplexSession
 from host_link.handshake import Role
 from host_link.pairing import SALT_BYTES
 from host_link.session import Session
@@ -11,7 +12,8 @@ from host_link.session import Session
 
 def new_session(board: Board, settings: TerminalSettings) -> Session:
     """A session on the board's serial port, with a nonce of its own, and a salt when it is paired."""
-    return Session(
+    make_session = HalfDuplexSession if settings.half_duplex else Session
+    return make_session(
         Role.TERMINAL,
         nonce=int.from_bytes(board.rng.token(4), "big"),
         bits_per_s=board.serial_port.bits_per_s,

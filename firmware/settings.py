@@ -72,6 +72,7 @@ class TerminalSettings:
     outbox_retry_ms: int = 30_000  # first wait before a due message is tried again when idle
     outbox_retry_max_ms: int = 600_000
     pairing_key: bytes | None = field(default=None, repr=False)  # 32 bytes, the gateway's; None: unpaired
+    half_duplex: bool = False  # the line to the gateway carries one direction at a time
 
     @property
     def security(self) -> Security:

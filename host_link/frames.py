@@ -5,6 +5,7 @@
     PING   02 | token | number
     CLOSE  04 | reason
     RATE   05 | step | bits/s 4
+    TURN   06 | sender
     DATA   1APcccnn nnnnoooo oooooooo                | [next | received] | bytes of the channel's stream
     DATA   01AP0ccc | number | offset 2              | [next | received] | bytes of the channel's stream
 
@@ -13,8 +14,8 @@ while little is on its way. Small frames are what a bad line needs, and there ev
 
 Behind the HELLO of a paired end follow: salt 12 | salt heard 12 | proof 16.
 
-Numbers are big-endian. HELLO belongs to no session (tag 0); all others bear the session's tag. Kinds that are
-not known, and what follows a known HELLO, are ignored: that is how later versions add to this one.
+Numbers are big-endian. HELLO and TURN belong to no session (tag 0); all others bear the session's tag. Kinds
+that are not known, and what follows a known HELLO, are ignored: that is how later versions add to this one.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from enum import Enum
 from host_link.errors import ProtocolViolation
 from host_link.pairing import PROOF_BYTES, SALT_BYTES
 
-ACK, PING, HELLO, CLOSE, RATE = 0x01, 0x02, 0x03, 0x04, 0x05
+ACK, PING, HELLO, CLOSE, RATE, TURN = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06
 SHORT_FLAG, LONG_FLAG = 0x80, 0x40
 CHANNELS_MAX = 8
 ANSWER_WANTED, FROM_GATEWAY, PAIRED = 0x01, 0x02, 0x04
@@ -124,6 +125,13 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """On a half-duplex line: the sender has said what it had to say."""
+
+    from_gateway: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Data:
     """Bytes of one channel's stream, from `offset`. `prompt`: acknowledge at once.
 
@@ -152,7 +160,7 @@ class Data:
         return f"Data({self.channel}, #{self.number}, @{self.offset}, <{len(self.payload)} bytes>)"
 
 
-Body = Hello | Ack | Ping | Close | Rate | Data
+Body = Hello | Ack | Ping | Close | Rate | Turn | Data
 
 
 def encode_body(body: Body) -> bytes:
@@ -166,6 +174,8 @@ def encode_body(body: Body) -> bytes:
             return bytes([PING, token, number])
         case Close(reason):
             return bytes([CLOSE, reason])
+        case Turn(from_gateway):
+            return bytes([TURN]) + (b"G" if from_gateway else b"T")
         case Rate(step, bits_per_s):
             return bytes([RATE, step.value]) + bits_per_s.to_bytes(4, "big")
         case Hello():
@@ -194,6 +204,8 @@ def decode_body(body: bytes) -> Body | None:
                 return Close(body[1])
             case 0x05:
                 return _decode_rate(body)
+            case 0x06:
+                return Turn(body[1] == ord("G"))
             case _:
                 return None
     except IndexError:

@@ -50,6 +50,7 @@ class GatewaySettings:
     connect_timeout_ms: int = CONNECT_TIMEOUT_MS
     tls: TlsSettings | None = None
     pairing_key: bytes | None = field(default=None, repr=False)  # of all its terminals
+    half_duplex: bool = False  # the lines carry one direction at a time
 
 
 class Gateway:
@@ -92,6 +93,7 @@ class Gateway:
                 first_port=open_ports[number] if open_ports else None,
                 pairing_key=settings.pairing_key,
                 max_bits_per_s=settings.max_bits_per_s,
+                half_duplex=settings.half_duplex,
             )
             for number, name in enumerate(settings.ports)
         ]

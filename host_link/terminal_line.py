@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from host_link.errors import PortError
+from host_link.half_duplex import HalfDuplexSession
 from host_link.handshake import Role
 from host_link.pairing import SALT_BYTES
 from host_link.ports import Port, has_rate, open_port
@@ -33,7 +34,8 @@ class TerminalLine:
 
     `turn` is called whenever bytes have come in. `first_port`: the port, open already; when it is lost, or
     None, the line opens one by its name, and waits for it as long as it takes. `pairing_key`: the terminal
-    must have the same. `max_bits_per_s`: the fastest rate to agree on, where the port has one.
+    must have the same. `max_bits_per_s`: the fastest rate to agree on, where the port has one. `half_duplex`:
+    the line carries one direction at a time, and both ends take turns.
     """
 
     def __init__(
@@ -47,10 +49,12 @@ class TerminalLine:
         first_port: Port | None = None,
         pairing_key: bytes | None = None,
         max_bits_per_s: int | None = None,
+        half_duplex: bool = False,
     ) -> None:
         self.port_name = port_name
         self.bits_per_s = bits_per_s
-        self.session = Session(
+        make_session = HalfDuplexSession if half_duplex else Session
+        self.session = make_session(
             Role.GATEWAY,
             nonce=secrets.randbits(32),
             bits_per_s=bits_per_s,

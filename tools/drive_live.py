@@ -39,6 +39,7 @@ class LiveDrive:
         tap: Tap = lambda _at_ms, _side, _data: None,
         loopback: Loopback | None = None,
         pairing_key: bytes | None = None,
+        half_duplex: bool = False,
     ) -> None:
         self._loopback = loopback
         sides = {"a": "terminal", "b": "gateway"}
@@ -56,7 +57,12 @@ class LiveDrive:
             self._stop_loop()
             raise
         self._settings = GatewaySettings(
-            (self._modem.path_b,), LOOPBACK, self._server.port, bits_per_s, pairing_key=pairing_key
+            (self._modem.path_b,),
+            LOOPBACK,
+            self._server.port,
+            bits_per_s,
+            pairing_key=pairing_key,
+            half_duplex=half_duplex,
         )
         self._start_gateway()
 

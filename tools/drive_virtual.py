@@ -20,6 +20,7 @@ from firmware.app import Terminal
 from hal.virtual.clock import VirtualClock
 from hal.virtual.serial_port import VirtualSerialPort
 from host_link.backoff import Backoff
+from host_link.half_duplex import HalfDuplexSession
 from host_link.handshake import Role
 from host_link.line import DuplexLine, Line
 from host_link.pairing import SALT_BYTES
@@ -116,8 +117,10 @@ class VirtualDrive:
         line: DuplexLine | None = None,
         tap: Tap = lambda _at_ms, _side, _data: None,
         pairing_key: bytes | None = None,
+        half_duplex: bool = False,
     ) -> None:
         self._pairing_key = pairing_key
+        self._half_duplex = half_duplex
         self._port = port
         self._clock = clock
         self._tap = tap
@@ -132,6 +135,7 @@ class VirtualDrive:
         return DuplexLine(
             Line(self._rng, bits_per_s=self._port.bits_per_s),
             Line(self._rng, bits_per_s=self._port.bits_per_s),
+            half_duplex=self._half_duplex,
         )
 
     def _wall(self) -> datetime:
@@ -139,7 +143,8 @@ class VirtualDrive:
         return self._started + timedelta(milliseconds=self._clock.monotonic_ms())
 
     def _new_gateway(self) -> None:
-        self._session = Session(
+        make_session = HalfDuplexSession if self._half_duplex else Session
+        self._session = make_session(
             Role.GATEWAY,
             nonce=self._rng.getrandbits(32),
             bits_per_s=self._port.bits_per_s,

@@ -55,6 +55,15 @@ def add_max_baud_option(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_half_duplex_option(command: argparse.ArgumentParser) -> None:
+    """Add `--half-duplex`."""
+    command.add_argument(
+        "--half-duplex",
+        action="store_true",
+        help="the line carries one direction at a time (two-wire RS-485): take turns; both ends need it",
+    )
+
+
 def notice(text: str) -> None:
     """Tell the operator something, with the time, on stderr."""
     print(f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S} {text}", file=sys.stderr, flush=True)

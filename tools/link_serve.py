@@ -21,7 +21,14 @@ from host_link.gateway import Gateway, GatewaySettings
 from host_link.port_holder import Holder, holders
 from host_link.ports import Port, open_port
 from host_link.spy import Spy
-from tools.link_command import BITS_PER_S, add_max_baud_option, bits_per_s, notice, parse_host_port
+from tools.link_command import (
+    BITS_PER_S,
+    add_half_duplex_option,
+    add_max_baud_option,
+    bits_per_s,
+    notice,
+    parse_host_port,
+)
 from tools.link_pair import add_key_option, key_of
 
 EXAMPLES = """examples:
@@ -61,6 +68,7 @@ def register(commands: Any) -> None:
         "--baud", type=bits_per_s, default=BITS_PER_S, metavar="N", help="bits/s; default: %(default)s"
     )
     add_max_baud_option(command)
+    add_half_duplex_option(command)
     command.add_argument(
         "--multiplex",
         choices=["tpdu"],
@@ -126,7 +134,14 @@ def _gateways(args: argparse.Namespace, leftovers: contextlib.ExitStack) -> Iter
     for group in groups:
         names = tuple(args.port[number] for number in group)
         settings = GatewaySettings(
-            names, host, port_number, args.baud, args.max_baud, tls=tls, pairing_key=pairing_key
+            names,
+            host,
+            port_number,
+            args.baud,
+            args.max_baud,
+            tls=tls,
+            pairing_key=pairing_key,
+            half_duplex=args.half_duplex,
         )
         yield Gateway(
             settings,

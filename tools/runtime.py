@@ -55,6 +55,11 @@ class StationPlan:
         """The key of both ends of its line; None: they are not paired."""
         return self.settings.pairing_key if self.settings is not None else None
 
+    @property
+    def half_duplex(self) -> bool:
+        """Whether its line carries one direction at a time."""
+        return self.settings is not None and self.settings.half_duplex
+
 
 def settings_of(provision: Provision, base: TerminalSettings | None = None) -> TerminalSettings:
     """Settings with the identity of the first terminal in the bank's data. Raises StationError."""
@@ -157,7 +162,15 @@ def _virtual(plan: StationPlan, profile: Profile, provision: Provision) -> tuple
     assert isinstance(port, VirtualSerialPort)
     assert isinstance(clock, VirtualClock)
     bank = _open_bank(provision, plan.state_folder, clock.wall(), SeededEntropy(plan.seed))
-    return board, VirtualDrive(port, clock, bank, seed=plan.seed, tap=plan.tap, pairing_key=plan.pairing_key)
+    return board, VirtualDrive(
+        port,
+        clock,
+        bank,
+        seed=plan.seed,
+        tap=plan.tap,
+        pairing_key=plan.pairing_key,
+        half_duplex=plan.half_duplex,
+    )
 
 
 def _live(
@@ -177,6 +190,7 @@ def _live(
         tap=plan.tap,
         loopback=loopback,
         pairing_key=plan.pairing_key,
+        half_duplex=plan.half_duplex,
     )
     try:
         profile = profile.with_device("serial_port", "serial", url=drive.port_path)

@@ -31,7 +31,7 @@ from hal.virtual.keypad import VirtualKeypad
 from host_link.errors import LinkError
 from tools.config import FLOWS, Choices, ConfigError, check_settings, load_config
 from tools.drive_terminal import TerminalDrive
-from tools.link_command import BITS_PER_S, add_max_baud_option, bits_per_s, notice
+from tools.link_command import BITS_PER_S, add_half_duplex_option, add_max_baud_option, bits_per_s, notice
 from tools.link_pair import add_key_option, key_of
 from tools.runtime import plan_of
 from tools.scenario import Scenario, ScenarioError, load_scenario
@@ -72,6 +72,7 @@ def register(subparsers: Subparsers) -> None:
     add("--link", metavar="DEVICE_OR_URL", help="the line to the gateway: /dev/tty... or socket://HOST:PORT")
     add("--baud", type=bits_per_s, metavar="N", help=f"bits per second of a device; default: {BITS_PER_S}")
     add_max_baud_option(parser)
+    add_half_duplex_option(parser)
     add("--profile", metavar="NAME|FILE", help="its devices: virtual (the default), or a .toml file")
     add("--state", type=Path, metavar="DIR", help="where journal and keys are kept; see below")
     add("--config", type=file_or_example, metavar="FILE", help="settings of the terminal (example:posterm)")
@@ -121,6 +122,7 @@ def choices_of_arguments(args: argparse.Namespace) -> Choices:
     """What the command line says; it goes over every file. Raises ConfigError."""
     settings = {"language": args.language, "flow": args.flow, "master_key_index": args.tmk_index}
     said = {name: value for name, value in settings.items() if value is not None}
+    said |= {"half_duplex": True} if args.half_duplex else {}
     return Choices(check_settings("command line", said), args.profile, args.bank_data, args.state)
 
 

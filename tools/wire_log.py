@@ -22,7 +22,7 @@ from cobs import cobs
 from host_link.control import BankReport
 from host_link.credit import LINK_CHANNEL
 from host_link.errors import ProtocolViolation
-from host_link.frames import Ack, Body, Close, Data, Hello, Ping, Rate, decode_body
+from host_link.frames import Ack, Body, Close, Data, Hello, Ping, Rate, Turn, decode_body
 from host_link.framing import (
     CHECK_BYTES,
     NO_SESSION_TAG,
@@ -54,6 +54,7 @@ class FrameKind(Enum):
     PING = "ping"
     CLOSE = "close"
     RATE = "rate"
+    TURN = "turn"
     PROTECTED = "protected"  # of a paired session, and the log has not its key
     UNKNOWN = "unknown"  # intact, of a kind that this version does not know
     DAMAGED = "damaged"  # or of a session that began before the log did
@@ -334,6 +335,8 @@ def _describe(body: Body | None) -> tuple[FrameKind, str]:
             return FrameKind.CLOSE, _close_reason(body.reason)
         case Rate(step, bits_per_s):
             return FrameKind.RATE, f"{step.name.lower()} {bits_per_s} bits/s"
+        case Turn():
+            return FrameKind.TURN, ""
         case None:
             return FrameKind.UNKNOWN, ""
 

@@ -21,6 +21,7 @@ from host_link.frames import (
     Ping,
     Rate,
     RateStep,
+    Turn,
     decode_body,
     encode_body,
 )
@@ -50,6 +51,8 @@ MEANT: list[Body] = [
     Close(1),
     Rate(RateStep.PROPOSE, 921_600),
     Rate(RateStep.AGREE, 921_600),
+    Turn(from_gateway=True),
+    Turn(from_gateway=False),
 ]
 
 
@@ -79,7 +82,7 @@ def unstuff(stuffed: bytes) -> bytes:
 def test_the_pages_examples_are_what_is_built(row: re.Match[str], meant: Body) -> None:
     body, line = bytes.fromhex(row["body"]), bytes.fromhex(row["line"])
     sender = "gateway" if "of the gateway" in row["name"] else "terminal"
-    tag = 0 if isinstance(meant, Hello) else session_tag(sender, TERMINAL, GATEWAY)
+    tag = 0 if isinstance(meant, Hello | Turn) else session_tag(sender, TERMINAL, GATEWAY)
     assert encode_body(meant) == body
     assert decode_body(body) == meant
     assert encode_frame(body, tag) == line
@@ -92,7 +95,7 @@ def test_the_pages_examples_agree_with_the_page_alone(row: re.Match[str]) -> Non
     body, line = bytes.fromhex(row["body"]), bytes.fromhex(row["line"])
     direction = b"G" if "of the gateway" in row["name"] else b"T"
     nonces = TERMINAL.to_bytes(4, "big") + GATEWAY.to_bytes(4, "big")
-    tag = 0 if row["name"].startswith("HELLO") else crc(direction + nonces, 0x82F63B78)
+    tag = 0 if row["name"].startswith(("HELLO", "TURN")) else crc(direction + nonces, 0x82F63B78)
     check = crc(body, 0xEDB88320) ^ tag
     assert (line.count(0), line[-1]) == (1, 0)
     assert unstuff(line[:-1]) == body + check.to_bytes(4, "little")

@@ -140,7 +140,7 @@ def test_lengths_are_checked_and_keys_are_not_shown() -> None:
 
 def test_the_pages_examples_are_what_the_code_does() -> None:
     page = (Path(__file__).parents[2] / "docs" / "link-protocol.md").read_text("utf-8")
-    examples = page[page.index("Pairing key 00 01 .. 1F") : page.index("## 12.")]
+    examples = page[page.index("Pairing key 00 01 .. 1F") : page.index("## 13.")]
     rows = re.findall(r"^([A-Za-z' ]+?)   *((?:[0-9A-F]{2}[ \n]+)+)", examples, re.MULTILINE)
     told = {name: bytes.fromhex(text) for name, text in rows}
     terminal = Handshake(Role.TERMINAL, 0x01020304, Pairing(KEY, bytes(range(0x10, 0x1C))))

@@ -6,6 +6,7 @@ import random
 import re
 from collections.abc import Callable
 
+from host_link.half_duplex import HalfDuplexSession
 from host_link.handshake import Role
 from host_link.line import DuplexLine, Line
 from host_link.session import LineRate, LinkEvent, Session
@@ -21,12 +22,14 @@ class VirtualLink:
         latency_ms: int = 0,
         bits_per_s: int = 115_200,
         half_duplex: bool = False,
+        takes_turns: bool = False,
         max_bits_per_s: tuple[int | None, int | None] = (None, None),
         **faults: float,
     ) -> None:
         self.now_ms = 0
         self.rng = random.Random(seed)
         self.bits_per_s = bits_per_s
+        self.session_class = HalfDuplexSession if takes_turns else Session
         self.max_bits_per_s = dict(zip("ab", max_bits_per_s, strict=True))
         self.refused_rates: dict[str, int] = {}
         lines = [
@@ -43,7 +46,7 @@ class VirtualLink:
 
     def boot(self, name: str) -> Session:
         role = Role.TERMINAL if name == "a" else Role.GATEWAY
-        session = Session(
+        session = self.session_class(
             role,
             nonce=self.rng.getrandbits(32),
             bits_per_s=self.bits_per_s,
