@@ -30,6 +30,7 @@ def measure() -> list[Measurement]:
         *_goodput(goals["goodput"]),
         *_exchanges(goals["exchange"]),
         *_paired(),
+        *_half_duplex(),
         *_recovery(goals["recovery"]),
         *_reboot(goals["reboot"]),
         *link_pty.measure(duration_s=REAL_TIME_S),
@@ -101,6 +102,16 @@ def _paired() -> Iterator[Measurement]:
     times_ms = link_virtual.exchange_times_ms(0.0, count=EXCHANGES, seed=_SEED, paired=True)
     median_ms = float(link_virtual.quantile(times_ms, 0.5))
     yield Measurement("paired: exchange 150/120, median, BER 0", median_ms, "ms")
+
+
+def _half_duplex() -> Iterator[Measurement]:
+    """The same on a line that carries one direction at a time: what taking turns costs."""
+    for rate in BIT_ERROR_RATES[::2]:
+        value = link_virtual.goodput(128, rate, duration_s=GOODPUT_S, seed=_SEED, half_duplex=True)
+        yield Measurement(f"half duplex: goodput 128 B, BER {rate:g}", value, "line")
+    times_ms = link_virtual.exchange_times_ms(0.0, count=EXCHANGES, seed=_SEED, half_duplex=True)
+    median_ms = float(link_virtual.quantile(times_ms, 0.5))
+    yield Measurement("half duplex: exchange 150/120, median, BER 0", median_ms, "ms")
 
 
 def _recovery(goals: Mapping[str, Any]) -> Iterator[Measurement]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+from host_link.half_duplex import HalfDuplexSession
 from host_link.handshake import Role
 from host_link.line import DuplexLine, Line
 from host_link.pairing import PAIRING_KEY_BYTES, SALT_BYTES
@@ -34,7 +35,15 @@ class End:
     """One end: a session, its two lines, and what its application has seen."""
 
     def __init__(
-        self, role: Role, rng: random.Random, outgoing: Line, incoming: Line, *, now_ms: int, paired: bool
+        self,
+        role: Role,
+        rng: random.Random,
+        outgoing: Line,
+        incoming: Line,
+        *,
+        now_ms: int,
+        paired: bool,
+        half_duplex: bool,
     ) -> None:
         self.received: list[bytes] = []
         self.restarts_seen = 0
@@ -42,7 +51,10 @@ class End:
         self._under_way: dict[int, int] = {}  # message id -> size
         nonce = rng.getrandbits(32)
         key, salt = (bytes(PAIRING_KEY_BYTES), rng.randbytes(SALT_BYTES)) if paired else (None, b"")
-        self._session = Session(role, nonce=nonce, bits_per_s=BITS_PER_S, pairing_key=key, pairing_salt=salt)
+        make_session = HalfDuplexSession if half_duplex else Session
+        self._session = make_session(
+            role, nonce=nonce, bits_per_s=BITS_PER_S, pairing_key=key, pairing_salt=salt
+        )
         self._session.open(now_ms=now_ms)
 
     @property
@@ -81,15 +93,18 @@ class End:
 class World:
     """A terminal "a", a gateway "b", and the line."""
 
-    def __init__(self, *, seed: int, bit_error_rate: float, paired: bool = False) -> None:
+    def __init__(
+        self, *, seed: int, bit_error_rate: float, paired: bool = False, half_duplex: bool = False
+    ) -> None:
         self._paired = paired
+        self._half_duplex = half_duplex
         self.now_ms = 0
         self._rng = random.Random(seed)
         there, back = (
             Line(random.Random(self._rng.random()), bits_per_s=BITS_PER_S, bit_error_rate=bit_error_rate)
             for _ in range(2)
         )
-        self.line = DuplexLine(there, back)
+        self.line = DuplexLine(there, back, half_duplex=half_duplex)
         self.a = self._end(Role.TERMINAL)
         self.b = self._end(Role.GATEWAY)
         while not (self.a.is_up and self.b.is_up):
@@ -113,7 +128,14 @@ class World:
     def _end(self, role: Role) -> End:
         there, back = self.line.a_to_b, self.line.b_to_a
         ends = (there, back) if role is Role.TERMINAL else (back, there)
-        return End(role, self._rng, *ends, now_ms=self.now_ms, paired=self._paired)
+        return End(
+            role,
+            self._rng,
+            *ends,
+            now_ms=self.now_ms,
+            paired=self._paired,
+            half_duplex=self._half_duplex,
+        )
 
     def _settle(self) -> None:
         """One message, so that what the two ends do when they meet is not measured."""
@@ -124,10 +146,13 @@ class World:
 
 
 def goodput(
-    message_bytes: int, bit_error_rate: float, *, duration_s: float, seed: int, paired: bool = False
+    message_bytes: int, bit_error_rate: float, *, duration_s: float, seed: int, **kind: bool
 ) -> float:
-    """What arrives of a stream of messages in one direction, as a fraction of the line's rate."""
-    world = World(seed=seed, bit_error_rate=bit_error_rate, paired=paired)
+    """What arrives of a stream of messages in one direction, as a fraction of the line's rate.
+
+    `kind`: paired, half_duplex.
+    """
+    world = World(seed=seed, bit_error_rate=bit_error_rate, **kind)
     end_ms = world.now_ms + round(duration_s * 1000)
     while world.now_ms < end_ms:
         _keep_busy(world, message_bytes)
@@ -135,9 +160,9 @@ def goodput(
     return sum(map(len, world.b.received)) / duration_s / BYTES_PER_S
 
 
-def exchange_times_ms(bit_error_rate: float, *, count: int, seed: int, paired: bool = False) -> list[int]:
+def exchange_times_ms(bit_error_rate: float, *, count: int, seed: int, **kind: bool) -> list[int]:
     """How long requests take to be answered, sorted."""
-    world = World(seed=seed, bit_error_rate=bit_error_rate, paired=paired)
+    world = World(seed=seed, bit_error_rate=bit_error_rate, **kind)
     times_ms = []
     for turn in range(count):
         for _ in range(THINK_MS // 2 + turn % THINK_MS):
