@@ -17,8 +17,6 @@ turn is only later.
 
 from __future__ import annotations
 
-from typing import Any
-
 from host_link.frames import Turn, encode_body
 from host_link.framing import FrameDecoder, FrameReceived, encode_frame
 from host_link.handshake import Role
@@ -34,11 +32,22 @@ _SILENCE_MS = 1_000
 class HalfDuplexSession(Session):
     """A `Session` that speaks only when it is its turn. Both ends must be of this kind.
 
-    The rate stays as it is: a change of it needs both directions at once.
+    The rate stays as it is: a change of it needs both directions at once. A closed end speaks when it has to.
     """
 
-    def __init__(self, role: Role, *, nonce: int, bits_per_s: int = 115_200, **options: Any) -> None:
-        super().__init__(role, nonce=nonce, bits_per_s=bits_per_s, **options | {"max_bits_per_s": None})
+    def __init__(
+        self,
+        role: Role,
+        *,
+        nonce: int,
+        bits_per_s: int = 115_200,
+        pairing_key: bytes | None = None,
+        pairing_salt: bytes = b"",
+        max_bits_per_s: int | None = None,  # noqa: ARG002 - the rate stays as it is
+    ) -> None:
+        super().__init__(
+            role, nonce=nonce, bits_per_s=bits_per_s, pairing_key=pairing_key, pairing_salt=pairing_salt
+        )
         self._role = role
         self._turns = FrameDecoder()
         self._is_ours = False  # the gateway listens first: the terminal may be in the middle of its turn
@@ -70,6 +79,8 @@ class HalfDuplexSession(Session):
 
     def deadline_ms(self) -> int | None:
         """When to call `on_deadline` and then `bytes_to_send`."""
+        if not self._open:
+            return super().deadline_ms()
         if not self._is_ours:
             return self._quiet_ms + (ANSWER_MS if self._leads else _SILENCE_MS)
         return earliest(super().deadline_ms(), self._poll_ms)
@@ -78,7 +89,7 @@ class HalfDuplexSession(Session):
         """Do what has become due by now. While it is the peer's turn, no answer is late."""
         if not self._is_ours and self._leads and now_ms >= self._quiet_ms + ANSWER_MS:
             self._take_turn(now_ms)
-        if self._is_ours:
+        if self._is_ours or not self._open:
             super().on_deadline(now_ms=now_ms)
         elif not self._leads and now_ms >= self._quiet_ms + _SILENCE_MS:
             self._quiet_ms = now_ms
@@ -92,6 +103,8 @@ class HalfDuplexSession(Session):
 
     def bytes_to_send(self, *, now_ms: int) -> bytes:
         """The bytes for the line now; none while it is the peer's turn."""
+        if not self._open:
+            return super().bytes_to_send(now_ms=now_ms)
         if not self._is_ours:
             return b""
         data = super().bytes_to_send(now_ms=now_ms)
@@ -112,6 +125,8 @@ class HalfDuplexSession(Session):
     def _turn(self, now_ms: int) -> bytes:
         frame = self._pace.boundary(now_ms * 1000) + encode_frame(encode_body(Turn(self._leads)))
         left_us = self._pace.occupy(len(frame), now_ms * 1000)
+        self._counters.frames_sent += 1
+        self._counters.bytes_sent += len(frame)
         self._is_ours = self._pass_at_once = False
         self._quiet_ms = -(-left_us // 1000)
         return frame

@@ -12,7 +12,7 @@ from host_link.frames import Turn, encode_body
 from host_link.framing import encode_frame
 from host_link.half_duplex import ANSWER_MS, POLL_MS, HalfDuplexSession
 from host_link.handshake import Role
-from host_link.session import Channel, MessageReceived, PeerRestarted, Session
+from host_link.session import Channel, DownReason, LinkDown, MessageReceived, PeerRestarted, Session
 from tests.host_link.virtual_link import VirtualLink
 
 
@@ -165,3 +165,16 @@ def test_a_terminal_says_nothing_before_it_is_asked() -> None:
     terminal.receive(gateways, now_ms=10_001)
     assert terminal.bytes_to_send(now_ms=10_001).endswith(own)
     assert terminal.bytes_to_send(now_ms=10_002) == b""
+
+
+def test_an_end_that_is_closed_says_so_and_then_nothing() -> None:
+    link = OneWire()
+    link.run_until(1_000)
+    link.sessions["b"].close(now_ms=link.now_ms)
+    link.run_until(1_100)
+    assert LinkDown(DownReason.PEER_CLOSED) in link.events["a"]
+    sent = link.sessions["b"].counters.frames_sent
+    link.run_until(5_000)
+    assert link.sessions["b"].counters.frames_sent == sent
+    link.sessions["b"].open(now_ms=link.now_ms)
+    exchange_ms(link, patience_ms=1_000)
