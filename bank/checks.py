@@ -92,6 +92,11 @@ def pin_refusal(office: Office, request: Request, terminal: Terminal, card: Card
     return None if is_right else "55"
 
 
+def is_other_currency(office: Office, request: Request, card: Card) -> bool:
+    """Whether F49 was sent and is not the currency of the card's account."""
+    return request.text(49) not in {"", office.ledger.account(card.account_id).currency}
+
+
 def count_refusal(office: Office, request: Request, card: Card) -> str | None:
     """65 when the card has been debited as often today as it may be; or None."""
     if card.terms.daily_count_max is None:
@@ -104,7 +109,7 @@ def amount_refusal(office: Office, request: Request, card: Card) -> str | None:
     """13 no amount, 12 another currency than the account's, 61 above the card's limit; or None."""
     if request.amount_minor == 0:
         return "13"
-    if request.text(49) != office.ledger.account(card.account_id).currency:
+    if is_other_currency(office, request, card):
         return "12"
     if card.amount_limit_minor is not None and request.amount_minor > card.amount_limit_minor:
         return "61"

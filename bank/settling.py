@@ -27,6 +27,7 @@ BALANCED: Final = 1
 NOT_BALANCED: Final = 2
 ERROR: Final = 3
 
+_NOTHING: Final = F48Totals(Totals()).encode()
 _COUNT_DIGITS: Final = 4
 _CARD_KINDS: Final = {True: "00", False: "01"}  # domestic, foreign
 
@@ -69,19 +70,28 @@ def _totals(request: Request) -> F48Totals | None:
 
 def _compare(office: Office, request: Request, terminal: Terminal, claimed: F48Totals) -> Batch:
     domestic, foreign = blocks(office.payments.of_batch(terminal.mid, terminal.tid, request.batch))
+    booked = _told(domestic, foreign)
     return Batch(
         mid=terminal.mid,
         tid=terminal.tid,
         batch=request.batch,
         state=BatchState.CLAIMED,
         claimed=claimed.encode(),
-        booked=F48Totals(domestic.block(), foreign.block()).encode(),
-        domestic=_result(claimed.domestic, domestic),
-        foreign=_result(claimed.foreign, foreign),
+        booked=booked or _NOTHING,
+        domestic=_result(claimed.domestic, domestic) if booked else ERROR,
+        foreign=_result(claimed.foreign, foreign) if booked else ERROR,
         records_told=None,
         claimed_at=clock_text(request.now),
         closed_at=None,
     )
+
+
+def _told(domestic: BatchTotals, foreign: BatchTotals) -> str:
+    """Both blocks as field 48 has them, or "" when there is more than it can say (999 of a kind)."""
+    try:
+        return F48Totals(domestic.block(), foreign.block()).encode()
+    except CodecError:
+        return ""
 
 
 def _result(claimed: Totals, booked: BatchTotals) -> int:
@@ -200,8 +210,8 @@ def _unclaimed(payments: Payments, terminal: Terminal, number: str, now: datetim
         tid=terminal.tid,
         batch=number,
         state=BatchState.CLAIMED,
-        claimed=F48Totals(Totals()).encode(),
-        booked=F48Totals(domestic.block(), foreign.block()).encode(),
+        claimed=_NOTHING,
+        booked=_told(domestic, foreign) or _NOTHING,
         domestic=ERROR,
         foreign=ERROR,
         records_told=None,

@@ -14,7 +14,14 @@ from typing import Final
 
 from bank.answers import APPROVED, Outcome
 from bank.cards import Card
-from bank.checks import amount_refusal, card_in, count_refusal, pin_refusal, standing_refusal
+from bank.checks import (
+    amount_refusal,
+    card_in,
+    count_refusal,
+    is_other_currency,
+    pin_refusal,
+    standing_refusal,
+)
 from bank.ledger import Hold, HoldState, PinState
 from bank.merchants import Terminal
 from bank.office import Office
@@ -135,6 +142,8 @@ def _amount(case: Case) -> str | None:
         return refusal or count_refusal(case.office, case.request, case.card)
     if case.plan.original is None or case.original is None:
         return None
+    if case.card is not None and is_other_currency(case.office, case.request, case.card):
+        return "12"
     return _AMOUNTS[case.plan.original.amount](case, case.original)
 
 

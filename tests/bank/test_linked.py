@@ -41,6 +41,7 @@ def test_a_void_must_name_the_purchase_as_it_was(clerk: Clerk) -> None:
         "64": {4: "000000001233"},
         "25": {37: "000000000000"},
         "14": {35: clerk.track2_of("limited")},
+        "12": {49: "840"},
         "30": {},
     }
     for expected, change in wrong.items():

@@ -8,6 +8,7 @@ import pytest
 from psec.pinblock import encode_pinblock_iso_0
 
 from bank.hsm import des_encrypt
+from bank.settlement import BatchTotals
 from tests.bank.clerk import Clerk, results
 from tests.bank.till import NOW, UNIONPAY, card, without
 from wire.iso8583.private import ChipUpload, Detail, Totals
@@ -78,6 +79,15 @@ def test_what_is_no_total_is_an_error(clerk: Clerk) -> None:
     assert 39 not in answer.fields
     clerk.tid = "99999999"
     assert results(clerk.settle(NOTHING)) == (3, 3)
+
+
+def test_more_than_field_48_can_say_is_an_error_and_not_the_end(
+    clerk: Clerk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = BatchTotals(debit_count=1000, debit_minor=1)
+    monkeypatch.setattr("bank.settling.blocks", lambda _payments: (many, BatchTotals()))
+    assert results(clerk.settle(Totals(1, 999))) == (3, 3)
+    assert clerk.end("202", 0).text(39) == "00"
 
 
 def test_an_upload_is_kept_and_counted_once_however_often_it_comes(clerk: Clerk) -> None:
