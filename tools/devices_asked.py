@@ -39,8 +39,17 @@ def ask(port: Found) -> Found:
     return port
 
 
-def listen(ports: Sequence[Found], seconds: float, tell: Callable[[str], None]) -> list[Found]:
-    """The ports again, as readers and keypads if they send what such devices send within `seconds`."""
+def listen(
+    ports: Sequence[Found],
+    seconds: float,
+    *,
+    tell: Callable[[str], None],
+    progress: Callable[[float], None] = lambda _done_s: None,
+) -> list[Found]:
+    """The ports again, as readers and keypads if they send what such devices send within `seconds`.
+
+    `tell` is given the text about a port that cannot be had, `progress` the seconds that have passed.
+    """
     lines: list[OpenPort | None] = []
     for port in ports:
         try:
@@ -54,6 +63,7 @@ def listen(ports: Sequence[Found], seconds: float, tell: Callable[[str], None]) 
         while (left_s := end_s - time.monotonic()) > 0 and not all(map(guess, heard)):
             filenos = [fileno for line in lines if line is not None and (fileno := line.fileno()) is not None]
             select.select(filenos, [], [], min(left_s, 0.1))
+            progress(seconds - left_s)
             for index, line in enumerate(lines):
                 heard[index] += line.read() if line is not None else b""
     finally:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from hal.api import Clock, Device
     from hal.profile import Profile
     from tools.devices_found import Found
@@ -123,7 +125,7 @@ def run_identify(args: argparse.Namespace) -> int:
     check_kinds(base)
     found = found_devices()
     if args.ask:
-        found = [_asked(device) for device in found]
+        found = _asked(found)
     if args.listen:
         found = _listened(found, args.listen)
     profile, notes = profile_of(base, found)
@@ -162,26 +164,47 @@ def profile_of(base: Profile, found: Iterable[Found]) -> tuple[Profile, Mapping[
     return profile, notes
 
 
-def _asked(device: Found) -> Found:
+def _asked(found: list[Found]) -> list[Found]:
+    from rich.progress import track
+
+    bar = track(found, "asking", console=_console(), transient=True)
+    return [_answer_of(device) if not device.kind and _is_serial(device) else device for device in bar]
+
+
+def _answer_of(port: Found) -> Found:
     from hal.api import DeviceMissing
     from tools.devices_asked import ask
 
-    if device.kind or not _is_serial(device):
-        return device
     try:
-        return ask(device)
+        return ask(port)
     except DeviceMissing as error:
         print(str(error), file=sys.stderr)
-        return device
+        return port
 
 
 def _listened(found: list[Found], seconds: float) -> list[Found]:
+    from rich.progress import Progress
+
     from tools.devices_asked import listen
 
     ports = [device for device in found if not device.kind and _is_serial(device)]
     print(f"press a key or swipe a card at each device, within {seconds:g} s", file=sys.stderr, flush=True)
-    told = listen(ports, seconds, lambda text: print(text, file=sys.stderr))
+    with Progress(console=_console(), transient=True) as bar:
+        task = bar.add_task("listening", total=seconds)
+        told = listen(
+            ports,
+            seconds,
+            tell=lambda text: print(text, file=sys.stderr),
+            progress=lambda done_s: bar.update(task, completed=done_s),
+        )
     return [device for device in found if device not in ports] + told
+
+
+def _console() -> Console:
+    """Where progress is shown: not in the profile that goes to the standard output."""
+    from rich.console import Console
+
+    return Console(stderr=True)
 
 
 def _is_serial(device: Found) -> bool:

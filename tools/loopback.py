@@ -49,8 +49,7 @@ def _magstripe(choice: DeviceChoice) -> Peripheral:
 
 
 def _printer(choice: DeviceChoice) -> Peripheral:
-    wide = choice.options.get("columns", 48) == 48 and choice.options.get("model", "80mm") == "80mm"
-    return SoftwarePrinter(model="80mm" if wide else "58mm")
+    return SoftwarePrinter(model="58mm" if choice.options.get("model") == "58mm" else "80mm")
 
 
 _KINDS: Mapping[str, Callable[[DeviceChoice], Peripheral]] = {

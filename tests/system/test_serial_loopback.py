@@ -20,6 +20,7 @@ from hal.serial.vfd import SerialVfd
 from tests.tools.test_cli import exit_code
 from tools.runtime import StationPlan, settings_of, start_station
 from tools.station import Station, StationError
+from tools.window.view import Eyes
 
 SCRIPT = """
 title = "over serial lines"
@@ -97,6 +98,14 @@ def test_the_seven_steps_over_serial_lines(station: Station) -> None:
     assert "622588******0100" in station.slips[1]
     assert station.ask_bank(lambda bank: bank.verify().ok)
     assert vfd.unknown_bytes == 0
+
+
+def test_the_terminal_window_sees_the_far_sides(station: Station) -> None:
+    eyes = Eyes(station)
+    sight = eyes.look(log_count=0, cable_is_in=True, help_open=False)
+    assert (sight.columns, sight.rows, sight.card_present) == (20, 2, False)
+    assert sight.screen.text.strip()
+    assert sight.paper == ()
 
 
 def test_a_bad_swipe_is_told_and_swiped_again(station: Station) -> None:

@@ -189,9 +189,23 @@ def test_a_printer_answers(far_ends: list[FarEnd]) -> None:
 
 def test_a_reader_and_a_keypad_tell_by_themselves(far_ends: list[FarEnd]) -> None:
     far_ends += [FarEnd(b"", b"%E?;6225880123456783=3012201?\r"), FarEnd(b"", b"7")]
-    found = listen([end.port for end in far_ends], 10.0, lambda _: None)
+    found = listen([end.port for end in far_ends], 10.0, tell=lambda _: None)
     assert [device.kind for device in found] == ["card_reader", "keypad"]
     assert not any("6225" in repr(device) for device in found)
+
+
+def test_identify_asks_and_listens(
+    far_ends: list[FarEnd], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    far_ends += [FarEnd(b"\x10\x04\x01", b"\x12"), FarEnd(b"", b"7")]
+    monkeypatch.setattr("tools.devices_command._is_serial", lambda _device: True)
+    monkeypatch.setattr("tools.devices_found.found_devices", lambda: [end.port for end in far_ends])
+    assert exit_code("devices", "identify", "--ask", "--listen", "10") == 0
+    out, err = capsys.readouterr()
+    profile = parse_profile("till", out)
+    assert profile.devices["printer"].options["url"] == far_ends[0].port.where
+    assert profile.devices["keypad"].options["url"] == far_ends[1].port.where
+    assert "press a key or swipe a card at each device" in err
 
 
 @pytest.mark.parametrize(
