@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hal.peripherals.printer_service import PrinterService
     from hal.peripherals.shell import Shell
     from tools.emulation import Emulated
 
@@ -26,7 +27,7 @@ Subparsers = Any  # argparse does not name the type that add_subparsers() return
 _WAIT_MAX_S = 1.0
 
 EXAMPLES = """examples:
-  posterm devices emulate printer --pty /tmp/printer --set model=58mm
+  posterm devices emulate printer --pty /tmp/printer --out /tmp/slips --set model=58mm
   posterm devices emulate vfd --pty /tmp/display --set command_set=epson --baud 9600
   posterm devices emulate magstripe --listen 4001 --set suffix=\\\\r        then type: swipe good
   posterm devices emulate keypad --pty /tmp/keys                         then type: press 1 2 enter
@@ -74,6 +75,7 @@ def register(subparsers: Subparsers) -> None:
         metavar="NAME=VALUE",
         help="an option of the device",
     )
+    add("--out", type=Path, metavar="DIR", help="of a printer: where each slip is written, as PNG and text")
     add("--json", action="store_true", help="each line that it tells as a JSON object")
     parser.set_defaults(run=run)
 
@@ -97,7 +99,10 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f"{args.kind} needs control lines, which only --rfc2217 PORT has")
     if args.baud and args.rfc2217 is not None:
         raise ConfigError("--rfc2217 has no pace: leave --baud out")
-    peripheral = Paced(device.peripheral, args.baud) if args.baud else device.peripheral
+    service = None if args.out is None else _slips_to(args.out, device.peripheral, as_json=args.json)
+    peripheral = service or device.peripheral
+    if args.baud:
+        peripheral = Paced(peripheral, args.baud)
     shell: Shell
     try:
         if args.pty is not None:
@@ -111,7 +116,23 @@ def run(args: argparse.Namespace) -> int:
     with contextlib.closing(shell):
         print(f"{args.kind} on {args.pty or shell.path}", file=sys.stderr, flush=True)
         _serve(device, shell, as_json=args.json)
+        if service is not None:
+            service.finish()
     return 0
+
+
+def _slips_to(folder: Path, peripheral: object, *, as_json: bool) -> PrinterService:
+    from hal.peripherals.printer import SoftwarePrinter
+    from hal.peripherals.printer_service import PrinterService
+    from tools.toml_table import ConfigError
+
+    if not isinstance(peripheral, SoftwarePrinter):
+        raise ConfigError("--out: only a printer has slips to write")
+    return PrinterService(peripheral, folder, notify=lambda line: _tell(line, as_json=as_json))
+
+
+def _tell(line: str, *, as_json: bool) -> None:
+    print(json.dumps({"told": line}, ensure_ascii=False) if as_json else line, flush=True)
 
 
 def _serve(device: Emulated, shell: Shell, *, as_json: bool) -> None:
@@ -123,7 +144,7 @@ def _serve(device: Emulated, shell: Shell, *, as_json: bool) -> None:
         now_ms = time.monotonic_ns() // 1_000_000
         shell.turn(now_ms)
         for line in device.news():
-            print(json.dumps({"told": line}, ensure_ascii=False) if as_json else line, flush=True)
+            _tell(line, as_json=as_json)
         deadline_ms = shell.deadline_ms()
         wait_s = _WAIT_MAX_S if deadline_ms is None else min(max(deadline_ms - now_ms, 0) / 1000, _WAIT_MAX_S)
         files = [*shell.filenos(), *([sys.stdin.fileno()] if listens else [])]

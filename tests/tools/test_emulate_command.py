@@ -72,6 +72,21 @@ def test_a_reader_for_any_program(stack: ExitStack, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_printer_s_slips_become_files(stack: ExitStack, tmp_path: Path) -> None:
+    link, folder = tmp_path / "printer", tmp_path / "slips"
+    process = started(stack, "printer", "--pty", str(link), "--out", str(folder))
+    with serial.Serial(str(link), 115_200, timeout=WAIT_S) as port:
+        port.write(b"cut\n\x1dV\x42\x00torn\n\x1dr\x01")
+        assert port.read(1) == b"\x00"
+    assert process.stdout is not None
+    read_until(process.stdout.fileno(), f"slip cut: {folder}/slip-0001.png\n".encode())
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(WAIT_S) == 0
+    assert [(folder / f"slip-000{number}.txt").read_text("utf-8") for number in (1, 2)] == ["cut\n", "torn\n"]
+    assert (folder / "slip-0002.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("socat") is None, reason="socat is not installed")
 def test_a_display_behind_socat_and_tcp(stack: ExitStack, tmp_path: Path) -> None:
     """Two of socat's pseudo-terminals and a TCP port between the program and the display."""
@@ -166,6 +181,7 @@ def test_a_printed_slip_is_told_once(tmp_path: Path) -> None:
         (("keypad", "--pty", "/tmp/x", "--set", "bounces"), "NAME=VALUE"),
         (("keypad", "--pty", "/tmp/x", "--baud", "0"), "a rate in bits/s"),
         (("printer", "--pty", __file__), "there is a file of that name"),
+        (("vfd", "--pty", "/tmp/x", "--out", "/tmp/y"), "only a printer has slips"),
         (("printer",), "one of the arguments --pty --listen --rfc2217 is required"),
         (("toaster", "--pty", "/tmp/x"), "invalid choice"),
     ],
