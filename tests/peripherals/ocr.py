@@ -1,5 +1,7 @@
 """tesseract as a judge of printed text; tests that need it are skipped where it is not installed."""
 
+import os
+
 import pytest
 from PIL import Image
 
@@ -13,4 +15,5 @@ def read_text(image: Image.Image, language: str) -> str:
         pytest.skip("text is read by OCR: apt-get install tesseract-ocr tesseract-ocr-chi-sim")
     if language not in known:
         pytest.skip(f"tesseract has no language {language}: apt-get install tesseract-ocr-chi-sim")
+    os.environ["OMP_THREAD_LIMIT"] = "1"  # several threads for so small a picture are slower than one
     return str(pytesseract.image_to_string(image, lang=language, config="--psm 6"))
