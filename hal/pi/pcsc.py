@@ -153,6 +153,11 @@ def _scard() -> Any:
 
 def _context(scard: Any) -> Any:
     code, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+    if code == scard.SCARD_W_SECURITY_VIOLATION:
+        raise DeviceMissing(
+            "PC/SC: pcscd refuses this user: allow org.debian.pcsc-lite.access_pcsc and access_card with a "
+            "polkit rule (/usr/share/doc/pcscd/README.polkit)"
+        )
     if code != 0:
         raise DeviceMissing("PC/SC: no pcscd runs here: sudo apt install pcscd, sudo systemctl start pcscd")
     return context

@@ -177,3 +177,17 @@ def test_without_pcscd_one_line_says_what_to_start(monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv("PCSCLITE_CSOCK_NAME", str(tmp_path / "nobody"))
     with pytest.raises(DeviceMissing, match="sudo systemctl start pcscd"):
         PcscSlot(SystemClock()).open()
+
+
+def test_a_pcscd_that_refuses_the_user_is_told_from_one_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Refusing:
+        SCARD_SCOPE_SYSTEM, SCARD_W_SECURITY_VIOLATION = 2, 0x8010006A
+
+        def SCardEstablishContext(self, _scope: int) -> tuple[int, int]:  # noqa: N802
+            return self.SCARD_W_SECURITY_VIOLATION, 0
+
+    monkeypatch.setattr("hal.pi.pcsc._scard", Refusing)
+    with pytest.raises(DeviceMissing, match="polkit rule"):
+        PcscSlot(SystemClock()).open()

@@ -1,6 +1,7 @@
 """The devices of a profile beside the virtual ones: the same checks. `make hardware PROFILE=till.toml`
 
-With PERSON=1 somebody presses a key and swipes a card when asked; with PAPER=1 a line is printed and cut.
+With PERSON=1 somebody presses a key, swipes a card and inserts one when asked; with PAPER=1 a line is printed
+and cut.
 """
 
 import os
@@ -27,6 +28,7 @@ from hal.api import (
 )
 from hal.profile import Profile, load_profile
 from hal.registry import KINDS, build_device
+from hal.smart_card import ChipFailed, ChipInserted, ChipReset, ChipResponded, CommandApdu
 
 NAME = os.environ.get("POSTERM_PROFILE", "")
 if not NAME:
@@ -37,6 +39,7 @@ pytestmark = pytest.mark.hardware
 PERSON = bool(os.environ.get("POSTERM_PERSON"))
 PAPER = bool(os.environ.get("POSTERM_PAPER"))
 WAIT_S = 20.0
+SELECT_PSE = CommandApdu(0x00, 0xA4, 0x04, 0x00, b"1PAY.SYS.DDF01", 256)
 SIDES: dict[str, Profile] = {"virtual": load_profile("virtual"), "real": load_profile(NAME)}
 
 
@@ -157,6 +160,23 @@ def test_a_card_is_read(checked: Callable[[str, str], Checked]) -> None:
     event = one.until(CardRead)
     assert isinstance(event, CardRead)
     assert event.tracks.track2 is not None
+
+
+def test_a_chip_card_answers(checked: Callable[[str, str], Checked], side: str) -> None:
+    one = checked("smart_card", "a chip card answers a reset")
+    if side == "virtual":
+        pytest.skip("its clock is virtual: tests/contract resets cards")
+    if SIDES["real"].devices["smart_card"].backend == "none":
+        pytest.skip("the profile has no slot for chip cards")
+    one.ask("insert a chip card")
+    one.until(ChipInserted)
+    one.device.power_on()
+    result = one.until(ChipReset | ChipFailed)  # type: ignore[arg-type]
+    assert isinstance(result, ChipReset), result
+    one.device.transmit(SELECT_PSE)
+    answer = one.until(ChipResponded | ChipFailed)  # type: ignore[arg-type]
+    assert isinstance(answer, ChipResponded), answer
+    one.device.power_off()
 
 
 def test_a_line_is_printed(checked: Callable[[str, str], Checked], side: str) -> None:
