@@ -226,7 +226,7 @@ class Bank:
             pan_sealed=self.hsm.seal_pan(outcome.pan) if outcome.pan else None,
             organisation=organisation_of(outcome.pan) if outcome.pan else "",
             moved_minor=request.amount_minor if outcome.moved_minor is None else outcome.moved_minor,
-            reply=answer,
+            reply=self._without_card(answer) if 2 in request.message.fields else answer,
         )
         return answer
 
@@ -270,8 +270,15 @@ class Bank:
     def _repeat(self, payment: Payment, request: Request, terminal: Terminal) -> bytes:
         """The stored answer again, on the way the repeat came and under the MAK of today."""
         stored = self._dialect.decode(payment.reply)
+        card_number = {2: request.message.fields[2]} if 2 in request.message.fields else {}
+        stored = replace(stored, fields={**stored.fields, **card_number})
         tpdu, header = answer_envelope(request.message, self.policy)
         return self._encode(replace(stored, tpdu=tpdu, header=header), _keys_of(request.message, terminal))
+
+    def _without_card(self, answer: bytes) -> bytes:
+        """An answer as it is stored: a repeat brings the number of its card along."""
+        iso = self._dialect.decode(answer)
+        return self._encode(replace(iso, fields={k: v for k, v in iso.fields.items() if k != 2}), None)
 
     def _encode(self, answer: IsoMessage, keys: MessageKeys | None) -> bytes:
         fields = {number: value for number, value in answer.fields.items() if number != 64}

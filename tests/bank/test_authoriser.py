@@ -8,7 +8,7 @@ from bank.authoriser import Bank
 from bank.errors import FrameError, HsmError
 from bank.provision import DEMO_MASTER_KEY, demo_bank
 from bank.store import BankStore
-from tests.bank.till import NOW, UNIONPAY, Till, without
+from tests.bank.till import NOW, UNIONPAY, Till, card, without
 
 OPENING_MINOR = 1_000_000
 
@@ -224,6 +224,8 @@ def test_the_file_names_no_card_and_no_key(tmp_path_factory: pytest.TempPathFact
     fields = till.authorise_fields()
     authorised = till.ask("0100", fields)
     till.verify(authorised)
+    keyed = {2: card("good").pan.reveal(), 14: "3012", 22: "012"} | without(till.purchase_fields(), 22, 35)
+    assert till.ask("0200", keyed).text(2) == card("good").pan.reveal()
     till.bank.close()
     stored = path.read_bytes()
     pan = str(fields[35]).split("D")[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bank.till import Till, card
+from tests.bank.till import Till, card, without
 
 OPENING_MINOR = 1_000_000
 
@@ -101,6 +101,14 @@ def test_a_repeated_request_gets_the_same_answer_and_does_nothing(till: Till) ->
     till.later(seconds=30)
     assert till.send_bytes(till.last_sent) == first
     assert till.balance_minor() == OPENING_MINOR - 1234
+
+
+def test_a_repeat_of_a_keyed_card_has_its_number_again(till: Till) -> None:
+    pan = card("good").pan.reveal()
+    fields = without(till.purchase_fields(), 35) | {2: pan, 14: "3012", 22: "011"}
+    first = till.ask("0200", fields)
+    assert first.text(2) == pan
+    assert till.send_bytes(till.last_sent) == first
 
 
 def test_a_completion_is_posted_once_however_often_it_comes(till: Till) -> None:
