@@ -65,14 +65,14 @@ class TextDecoder:
         return 2 if second >= 0x40 else 1
 
     def _character(self, data: bytes) -> str:
-        if len(data) > 1:
+        if self.kanji and data[0] >= 0x80:  # a single byte too: half-width katakana of Shift JIS
             try:
                 text = data.decode(self.kanji_encoding)
             except UnicodeDecodeError:
                 return UNREADABLE
             return text if len(text) == 1 else UNREADABLE
         if data[0] >= 0x80:
-            return UNREADABLE if self.kanji else _upper_half(self.code_page)[data[0] - 0x80]
+            return _upper_half(self.code_page)[data[0] - 0x80]
         return _national(self.country).get(chr(data[0]), chr(data[0]))
 
 

@@ -80,6 +80,15 @@ def test_printers_sold_in_china_need_no_command() -> None:
     assert texts(b"\x1b@\xd6\xd0") == ["╓╨"]
 
 
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [("shift_jis", "日本ｶﾅ"), ("big5", "繁體中文"), ("euc_kr", "한국어"), ("gb18030", "汉字𠀀")],
+)
+def test_the_double_bytes_of_other_countries(encoding: str, text: str) -> None:
+    data = b"\x1c&" + text.encode(encoding) + b"\n"
+    assert texts(data, kanji_encoding=encoding) == [text]
+
+
 def test_a_line_breaks_where_the_paper_ends() -> None:
     assert texts(b"x" * 50) == ["x" * 48, "xx"]
     assert texts(b"x" * 50, model="58mm") == ["x" * 32, "x" * 18]
