@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -285,14 +286,23 @@ def _tested(profile: Profile, kind: str, state: Path, *, tried: bool) -> tuple[b
     if kind in _KEEPS_SOMETHING and not tried:
         return True, "not opened: it keeps the terminal's memory (--try opens it)"
     device = build_device(profile, kind, state_folder=state)
-    device.open()
-    try:
-        result = device.self_test()
-        if result.ok and tried and kind in _TRIES:
+    carriers = _carriers_of(device)
+    with ExitStack() as stack:
+        for one in (*carriers, device):
+            one.open()
+            stack.callback(one.close)
+        failed = next((health for one in (*carriers, device) if not (health := one.self_test()).ok), None)
+        if failed is not None:
+            return False, failed.detail
+        if tried and kind in _TRIES:
             return _TRIES[kind](device, _clock())
-        return result.ok, result.detail
-    finally:
-        device.close()
+        return True, device.self_test().detail
+
+
+def _carriers_of(device: Device) -> list[Device]:
+    """The device that this one is a part of: a bell sounds in a display or a printer."""
+    carrier = getattr(device, "carrier", None)
+    return [] if carrier is None else [carrier]
 
 
 def _clock() -> Clock:
@@ -305,9 +315,10 @@ def _run(device: Device, clock: Clock, is_done: Callable[[object], bool], second
     """Poll until an event fits; None when none came in time."""
     end_ms = clock.monotonic_ms() + int(seconds * 1000)
     while clock.monotonic_ms() < end_ms:
-        for event in device.poll():
-            if is_done(event):
-                return event
+        for one in (*_carriers_of(device), device):
+            for event in one.poll():
+                if is_done(event):
+                    return event
         time.sleep(0.01)
     return None
 

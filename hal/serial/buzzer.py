@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
-from hal.api import Beep, Clock, DeviceEvent, Display, Printer, SelfTest
+from hal.api import Beep, Clock, Device, DeviceEvent, Display, Printer, SelfTest
 from hal.cores.tones import TonePlayer
 from hal.device import QuietDevice
 from hal.serial.behind_port import DeviceBehindPort
@@ -24,7 +24,7 @@ Command = Literal["bel", "esc-b"]
 
 
 @runtime_checkable
-class _Carrier(Protocol):
+class _Carrier(Device, Protocol):
     """A device on a line that takes bytes for a buzzer."""
 
     def send_aside(self, data: bytes) -> None: ...
@@ -72,6 +72,8 @@ class _CarriedBuzzer(QuietDevice):
         super().__init__()
         if not isinstance(carrier, _Carrier):
             raise ValueError(f"the profile's {what} cannot ring a bell: take a {what} on a serial line")  # noqa: TRY004 - the profile's mistake
+        self.carrier: Device = carrier
+        """The device that the bell is in; the board opens, polls and closes it."""
         self._bell = _Bell(command, carrier, clock)
 
     def sound(self, beep: Beep) -> None:

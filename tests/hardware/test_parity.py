@@ -81,7 +81,7 @@ def checked(
         device = build_device(SIDES[side], kind, state_folder=tmp_path)
         opened.append(device)
         device.open()
-        return Checked(device, is_real=side == "real")
+        return Checked(device, is_real=SIDES[side].devices[kind].backend != "virtual")
 
     yield take
     for device in opened:

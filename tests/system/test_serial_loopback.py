@@ -67,6 +67,7 @@ def shows(station: Station, *texts: str) -> bool:
     return station.run_until(lambda: all(text in station.display for text in texts), limit_ms=5_000)
 
 
+@pytest.mark.slow
 def test_the_seven_steps_over_serial_lines(station: Station) -> None:
     board, loopback = station.board, station.loopback
     assert isinstance(board.display, SerialVfd)
@@ -150,6 +151,7 @@ def test_nobody_waits_at_a_pseudo_terminal_that_is_gone(station: Station) -> Non
         select.select(filenos, [], [], 0)
 
 
+@pytest.mark.slow
 def test_the_command_plays_a_script_over_serial_lines(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,8 +11,10 @@ import pytest
 
 from hal.cards.file_card import FileCard
 from hal.peripherals.ccid_reader import SerialCcidReader
+from hal.peripherals.vfd import Vfd
 from hal.profile import load_profile, parse_profile
 from hal.registry import build_board
+from tests.contract.pty_line import served_on_pty
 from tests.hal.reader_on_pty import ReaderOnPty
 from tests.tools.test_cli import exit_code, refused
 from tools.devices_asked import ask, guess, listen
@@ -245,6 +247,19 @@ def test_a_missing_device_ends_in_2_and_the_others_are_tested(
     out = capsys.readouterr().out
     assert "keypad       serial     FAILED" in out
     assert "printer      virtual    ok" in out
+
+
+def test_a_bell_in_a_display_is_rung_with_its_display_open(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vfd = Vfd()
+    with served_on_pty(vfd) as pty:
+        profile = load_profile("headless").with_device("display", "vfd", url=pty)
+        path = tmp_path / "till.toml"
+        path.write_text(profile_text(profile.with_device("buzzer", "in-display"), {}))
+        assert exit_code("devices", "test", "--profile", str(path), "--try", "buzzer") == 0
+    assert "two short beeps were sounded" in capsys.readouterr().out
+    assert vfd.bells == 2
 
 
 def test_an_unknown_device_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
