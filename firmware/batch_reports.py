@@ -12,9 +12,9 @@ from firmware.parameters import is_on
 from firmware.records import Outcome, Outgoing, Payment
 from firmware.reports import Items
 from firmware.settings import TerminalSettings
-from firmware.texts import text
+from firmware.texts import response_code, text
 from firmware.txn.plans import PLANS
-from hal.api import PrintRule
+from hal.api import PrintFeed, PrintRule
 from wire.money import currency
 
 
@@ -60,14 +60,18 @@ def pending_report(paper: Paper, pending: Sequence[tuple[Outgoing, Payment | Non
         items += [PrintRule(), *paper.pair(paper.text(f"pending.{entry.kind.value}"), entry.mti, bold=True)]
         items += paper.field("pending.trace", entry.fields.get("11", "-"))
         items += paper.field("pending.refusals", str(max(entry.refusals, 1)))
+        if entry.refused_with:
+            items += paper.paragraph(
+                f"{entry.refused_with} {response_code(entry.refused_with).text(paper.language)}"
+            )
         if payment is not None:
             items += paper.pair(kind_name(paper, payment), amount_of(payment))
             items += paper.field("voucher_no", payment.stan)
             items += paper.field("batch_no", payment.batch)
             items += paper.field("card_no", payment.pan_masked or "-")
             items += paper.field("refer_no", payment.rrn or "-")
-            items += paper.field("response_code", payment.response_code or "-")
-    return [*items, PrintRule(), *paper.paragraph(paper.text("pending.signature"))]
+    signature = [*paper.paragraph(paper.text("pending.signature")), PrintFeed(2), PrintRule("_")]
+    return [*items, PrintRule(), *signature]
 
 
 def parameters_report(paper: Paper, settings: TerminalSettings, downloaded: Mapping[str, str]) -> Items:

@@ -46,7 +46,15 @@ class FloorReports(FloorClearing):
     def visible_lines(self) -> int:
         """How many lines of a menu or a report the display holds below the heading."""
         rows = self.parts.board.display.rows
-        return rows - 1 if rows < 8 else rows - 6  # a large display has a header and explains the keys
+        if rows < 8:
+            return rows - 1
+        free = rows - 6  # a large display has a header and explains the keys
+        return (free + 1) // 2 if self.lines_stand_apart else free
+
+    @property
+    def lines_stand_apart(self) -> bool:
+        """Chinese characters fill their cells: on a large display a blank row keeps their lines apart."""
+        return self.parts.display_language == "zh" and self.parts.board.display.rows >= 8
 
     def turn(self, key: Key) -> bool:
         """Turn the pages; False for a key that turns nothing."""

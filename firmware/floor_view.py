@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 
 from firmware.floor_work import FloorWork
@@ -41,7 +41,15 @@ def _menu(work: FloorWork) -> FloorView:
         for number, entry in enumerate(MENUS[name])
     ]
     first = max(0, min(at - work.visible_lines // 2, len(lines) - work.visible_lines))
-    return FloorView(_words(work, f"menu_title.{name}"), "", tuple(lines[first : first + work.visible_lines]))
+    shown = lines[first : first + work.visible_lines]
+    return FloorView(_words(work, f"menu_title.{name}"), "", _apart(work, shown))
+
+
+def _apart(work: FloorWork, lines: Sequence[str]) -> tuple[str, ...]:
+    """The lines, with blank ones between them where they would touch."""
+    if not work.lines_stand_apart:
+        return tuple(lines)
+    return tuple(line for text in lines for line in (text, ""))[:-1]
 
 
 def _reading(work: FloorWork) -> FloorView:
@@ -49,8 +57,8 @@ def _reading(work: FloorWork) -> FloorView:
     visible = work.visible_lines
     pages = -(-len(work.lines) // visible)
     place = f"{work.first_line // visible + 1}/{pages}" if pages > 1 else ""
-    lines = tuple(work.lines[work.first_line : work.first_line + visible])
-    return FloorView(_entry_name(work), place, lines)
+    lines = work.lines[work.first_line : work.first_line + visible]
+    return FloorView(_entry_name(work), place, _apart(work, lines))
 
 
 def _number(work: FloorWork) -> FloorView:

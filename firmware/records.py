@@ -243,6 +243,7 @@ class Outgoing:
     state: OutgoingState
     attempts: int = 0
     refusals: int = 0  # attempts that the bank has answered with a no, trouble of its own apart
+    refused_with: str = ""  # the newest such answer's code
     names_card: bool = False
     chip_data: str = ""  # field 55 in hex
 

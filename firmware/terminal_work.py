@@ -148,8 +148,12 @@ class TerminalWork(ManagementWork):
             self.refuse_outgoing(draft, data)
         elif (entry := self.sending) is not None:
             is_no = data.response_code not in messages.SYSTEM_TROUBLE | messages.SIGN_IN_AGAIN
-            refusals = entry.refusals + is_no
-            draft.outbox[entry.number] = replace(entry, attempts=entry.attempts + 1, refusals=refusals)
+            draft.outbox[entry.number] = replace(
+                entry,
+                attempts=entry.attempts + 1,
+                refusals=entry.refusals + is_no,
+                refused_with=data.response_code if is_no else entry.refused_with,
+            )
 
     # --- effects ------------------------------------------------------------------------------------
 

@@ -7,12 +7,20 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bank.errors import BankError
+from firmware.txn.floor import ROWS as FLOOR_ROWS
+from firmware.txn.schema import Keys
+from firmware.txn.transaction import ROWS as PAYMENT_ROWS
 from hal.api import HalError
 from tools.scenario import Scenario, Step
 from tools.scenario_expect import Baseline
 from tools.station import Station, StationError
 
-_PIN_STATES = frozenset({"pin", "purchase_pin"})
+_SECRET_KEYS = {Keys.PIN: "a PIN", Keys.PASSWORD: "a password", Keys.NEW_PASSWORD: "a password"}
+_SECRETS = {
+    str(row.state.value): _SECRET_KEYS[row.keys]
+    for row in (*PAYMENT_ROWS, *FLOOR_ROWS)
+    if row.keys in _SECRET_KEYS
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +80,9 @@ def line_of(result: StepResult) -> str:
 
 
 def _title(step: Step, station: Station) -> str:
-    """What the step does. Keys pressed while a PIN is asked for are not told."""
-    secret = step.kind in {"press", "hold"} and station.state in _PIN_STATES
-    doing = f"{step.kind} (keys of a PIN)" if secret else step.title
+    """What the step does. Keys pressed while a PIN or a password is asked for are not told."""
+    secret = _SECRETS.get(station.state) if step.kind in {"press", "hold"} else None
+    doing = f"{step.kind} (keys of {secret})" if secret else step.title
     checks = f" ({len(step.expectations)} checked)" if step.expectations else ""
     return f"{step.note or doing or 'look'}{checks}"
 

@@ -219,6 +219,7 @@ def test_a_reversal_that_is_refused_for_good_is_cleared_with_a_record_on_paper(s
     for words in ("report.title.pending", "report.pending.reversal", "report.pending.signature"):
         assert shop.words(words) in paper
     assert "12.34" in paper
+    assert "03 " in paper, "with what the bank refused it"
     assert outbox(shop) == []
     shop.leave()
     assert shop.station.payment is not None
@@ -227,6 +228,24 @@ def test_a_reversal_that_is_refused_for_good_is_cleared_with_a_record_on_paper(s
     assert "".join(shop.words("report.fate.cleared").split()) in "".join(shop.read().split())
     shop.leave()
     shop.sell("1.11")
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_power_cut_clears_all_of_it_or_nothing(when: str) -> None:
+    with floor() as shop:
+        refused_reversal(shop)
+        shop.station.run_until(lambda: refusals(shop) >= 4, 3_600_000)
+        shop.open("maintenance", "clear_pending")
+        shop.type(SUPERVISOR)
+        shop.station.press("enter")
+        storage = shop.station.board.storage
+        storage.power_cut_at(storage.commits + 1, when)  # type: ignore[attr-defined]
+        shop.station.run_until(lambda: not shop.station.is_on, 60_000)
+        assert not shop.station.is_on
+        shop.station.power_on()
+        assert outbox(shop) == ([OutgoingKind.REVERSAL.value] if when == "before" else [])
+        assert shop.station.payment is not None
+        assert (shop.station.payment.mark == CLEARED) == (when == "after")
 
 
 def test_without_the_record_on_paper_nothing_is_cleared(shop: Floor) -> None:

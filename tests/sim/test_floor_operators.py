@@ -259,3 +259,23 @@ def test_key_loading_asks_for_the_administrator_once_there_is_a_password(shop: F
     shop.leave()
     shop.station.press("up")
     assert shop.state == "typing_password", "once approved is once loaded"
+
+
+# --- power cuts --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_power_cut_leaves_the_old_password_or_the_new_one(shop: Floor, when: str) -> None:
+    storage = shop.station.board.storage
+    shop.open("operators", "change_password")
+    shop.type("00")
+    shop.type(SUPERVISOR)
+    shop.type("314159")
+    storage.power_cut_at(storage.commits + 1, when)  # type: ignore[attr-defined]
+    shop.type("314159")
+    assert not shop.station.is_on
+    shop.station.power_on()
+    shop.open("operators", "operator_list")
+    shop.type(SUPERVISOR if when == "before" else "314159")
+    assert shop.state == "reading"
+    assert [line[:2] for line in shop.read().splitlines() if line[:2].isdigit()] == ["00", "01", "99"]

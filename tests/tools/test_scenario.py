@@ -173,6 +173,14 @@ def test_no_pin_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "2 4 6 8" not in told
 
 
+def test_no_password_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = 'title = "t"\n[[step]]\npress = "down 7 4"\n[[step]]\npress = "9 7 5 3 1 enter"\n'
+    assert exit_code("run", "--script", written(tmp_path, text), "--virtual-time") == 0
+    told = capsys.readouterr().out
+    assert "press (keys of a password)" in told
+    assert "9 7 5 3 1" not in told
+
+
 def test_options_go_over_the_script_and_the_script_over_the_config_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
