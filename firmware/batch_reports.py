@@ -10,23 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from firmware.paper import Paper
 from firmware.parameters import is_on
 from firmware.records import Outcome, Outgoing, Payment
-from firmware.reports import Items
+from firmware.reports import Items, amount_of, kind_name
 from firmware.settings import TerminalSettings
 from firmware.texts import response_code, text
 from firmware.txn.plans import PLANS
 from hal.api import PrintFeed, PrintRule
-from wire.money import currency
-
-
-def kind_name(paper: Paper, payment: Payment) -> str:
-    """The words for a transaction's type, as on its slip; what has no slip is named as on the display."""
-    group = "slip" if PLANS[payment.kind].has_slip else "screen"
-    return text(paper.language, f"{group}.kind.{payment.kind}")
-
-
-def amount_of(payment: Payment) -> str:
-    """The amount with its currency."""
-    return currency(payment.currency).format(payment.amount_minor)
 
 
 def detail_report(paper: Paper, payments: Iterable[Payment], batch: str) -> Items:

@@ -11,7 +11,8 @@ from firmware.floor_upkeep import FloorUpkeep
 from firmware.menus import DIGITS_MAX, MENUS, NUMBERS, TOP, Ask, Entry, Verb, Wait
 from firmware.operators import PASSWORD_DIGITS_MIN, SUPERVISOR, Rank, is_weak, rank_of
 from firmware.parameters import is_on
-from firmware.records import Outcome, SettlementStep
+from firmware.records import SettlementStep
+from firmware.reports import has_slip
 from firmware.secure.memory import wipe
 from firmware.totals import batch_totals
 from firmware.txn.schema import Keys
@@ -183,8 +184,7 @@ class FloorWork(FloorUpkeep):
         payment = self.payment_asked()
         if payment is None:
             return "refused.no_transaction"
-        has_slip = payment.outcome is Outcome.APPROVED and not payment.reversed
-        return "refused.no_slip" if self.entry.what in SLIPS and not has_slip else ""
+        return "refused.no_slip" if self.entry.what in SLIPS and not has_slip(payment) else ""
 
     def _settlement_refusal(self) -> str:
         assert self.entry is not None

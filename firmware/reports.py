@@ -15,6 +15,7 @@ from firmware.paper import Paper
 from firmware.records import CLEARED, Outcome, Outgoing, OutgoingKind, OutgoingState, Payment, Reason
 from firmware.settings import TerminalSettings
 from firmware.texts import response_code, text
+from firmware.txn.plans import PLANS, Totals
 from firmware.upkeep import Wear, heads_due
 from hal.api import Align, PrintItem, PrintRule, PrintText
 from wire.money import currency
@@ -22,6 +23,17 @@ from wire.money import currency
 Items = list[PrintItem]
 
 FIRMWARE_VERSION = "0.1.0"
+
+
+def kind_name(paper: Paper, payment: Payment) -> str:
+    """The words for a transaction's type, as on its slip; what has no slip is named as on the display."""
+    group = "slip" if PLANS[payment.kind].has_slip else "screen"
+    return text(paper.language, f"{group}.kind.{payment.kind}")
+
+
+def amount_of(payment: Payment) -> str:
+    """The amount with its currency."""
+    return currency(payment.currency).format(payment.amount_minor)
 
 
 def heading(paper: Paper, title: str, settings: TerminalSettings, printed_at: datetime) -> Items:
@@ -58,7 +70,7 @@ def transaction_report(paper: Paper, payment: Payment, outbox: Iterable[Outgoing
     """What a cashier asks about a transaction that was lost sight of: did it work, who knows, what now."""
     sent = [entry for entry in outbox if entry.payment_number == payment.number]
     return [
-        *paper.pair(_outcome(paper, payment), _amount(payment), bold=True),
+        *paper.pair(_outcome(paper, payment), amount_of(payment), bold=True),
         *(
             item
             for key, values in _fate(payment, sent)
@@ -69,10 +81,6 @@ def transaction_report(paper: Paper, payment: Payment, outbox: Iterable[Outgoing
         PrintRule(),
         *_particulars(paper, payment),
     ]
-
-
-def _amount(payment: Payment) -> str:
-    return currency(payment.currency).format(payment.amount_minor)
 
 
 def _outcome(paper: Paper, payment: Payment) -> str:
@@ -98,8 +106,17 @@ def _fate(payment: Payment, sent: Sequence[Outgoing]) -> list[tuple[str, dict[st
     if payment.reason is Reason.COMPLETION_REFUSED:
         return [("fate.completion_refused", {})]
     if completion is None:
-        return [("fate.voided" if payment.mark == "voided" else "fate.booked", {})]
+        return [(_booked(payment), {})]
     return [("fate.completion_waits", {}), ("fate.attempts", {"count": completion.attempts})]
+
+
+def _booked(payment: Payment) -> str:
+    """What the bank has done; what counts in no total is a hold, or moved nothing."""
+    if payment.mark == "voided":
+        return "fate.voided"
+    if PLANS[payment.kind].totals is not Totals.NONE:
+        return "fate.booked"
+    return "fate.held" if payment.kind == "preauth" else "fate.done"
 
 
 def _why(paper: Paper, payment: Payment) -> Items:
@@ -114,16 +131,22 @@ def _why(paper: Paper, payment: Payment) -> Items:
 
 
 def _slip(paper: Paper, payment: Payment, copies_max: int) -> Items:
-    if payment.outcome is not Outcome.APPROVED or payment.reversed:
+    if not has_slip(payment):
         return []
     printed = min(payment.copies_printed, copies_max)
     key = "slip.printed" if printed == copies_max else "slip.missing"
     return paper.paragraph(paper.text(key, printed=printed, copies=copies_max))
 
 
+def has_slip(payment: Payment) -> bool:
+    """Whether a slip of it may be printed."""
+    return payment.outcome is Outcome.APPROVED and not payment.reversed and PLANS[payment.kind].has_slip
+
+
 def _particulars(paper: Paper, payment: Payment) -> Items:
     """The numbers under which it is found again; those that it never got are left out."""
     values = {
+        "trans_type": kind_name(paper, payment),
         "voucher_no": payment.stan,
         "batch_no": payment.batch,
         "card_no": payment.pan_masked,

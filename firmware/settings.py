@@ -61,6 +61,7 @@ class TerminalSettings:
     authorised_ms: int = 800  # how long "authorised" stands before the PIN is asked for
     balance_ms: int = 10_000  # how long the cardholder's balance stands on the display
     wrong_pin_ms: int = 1_500
+    report_timeout_ms: int = 600_000  # for a report on paper: the details of a day are long
     guide_timeout_ms: int = 600_000  # for one step of cleaning: alcohol must dry
     device_test_ms: int = 500  # how long each device's turn in the self-test lasts
     result_ms: int = 3_000

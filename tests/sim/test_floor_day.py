@@ -10,7 +10,7 @@ from bank.faults import Fault, FaultKind
 from firmware.menus import MENUS, Verb
 from firmware.operators import Rank
 from firmware.parameters import is_on
-from firmware.records import CLEARED, OutgoingKind
+from firmware.records import CLEARED, Outcome, OutgoingKind
 from firmware.txn.plans import PLANS, Authority
 from tests.sim.floor import ADMINISTRATOR, SUPERVISOR, Floor, floor
 
@@ -76,6 +76,29 @@ def test_a_void_is_approved_by_the_supervisor_and_undoes_the_sale(shop: Floor) -
     shop.type(voucher)
     words = "".join(shop.read().split())
     assert "".join(shop.words("report.fate.voided").split()) in words
+
+
+def test_a_balance_has_no_slip_and_a_preauthorisation_is_held(shop: Floor) -> None:
+    for kind, menu, entry, fate in (
+        ("balance", "trade", "balance", "done"),
+        ("preauth", "preauths", "preauth", "held"),
+    ):
+        shop.open(menu, entry)
+        if kind == "preauth":
+            shop.station.press(*"1234", "enter")
+        shop.station.wait_for("card")
+        shop.station.swipe("good")
+        shop.station.enter_pin("123456")
+        payment = shop.station.finish()
+        assert payment is not None
+        assert payment.outcome is Outcome.APPROVED
+        shop.open("enquiries", "last_transaction")
+        words = "".join(shop.read().split())
+        assert "".join(shop.words(f"report.fate.{fate}").split()) in words
+        shop.open("reprints", "slip")
+        shop.type(payment.stan)
+        assert shop.says("notices.refused.no_slip") == (kind == "balance")
+        shop.leave()
 
 
 def test_what_the_acquirer_has_switched_off_is_refused(shop: Floor) -> None:
