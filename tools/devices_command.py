@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from hal.api import Clock, Device
     from hal.profile import Profile
     from tools.devices_found import Found
 
@@ -27,8 +25,6 @@ EXAMPLES = """examples:
   posterm devices test --profile till.toml --try keypad      press a key
   posterm devices emulate magstripe --pty /tmp/reader        a device in software, for any program
 """
-
-_TRIED_FOR_S = 15.0
 
 
 def register(subparsers: Subparsers) -> None:
@@ -281,12 +277,14 @@ _KEEPS_SOMETHING = frozenset({"storage", "tamper"})  # opening one anew makes a 
 
 
 def _tested(profile: Profile, kind: str, state: Path, *, tried: bool) -> tuple[bool, str]:
+    from hal.host.clock import SystemClock
     from hal.registry import build_device
+    from tools.devices_tried import TRIES, carriers_of
 
     if kind in _KEEPS_SOMETHING and not tried:
         return True, "not opened: it keeps the terminal's memory (--try opens it)"
     device = build_device(profile, kind, state_folder=state)
-    carriers = _carriers_of(device)
+    carriers = carriers_of(device)
     with ExitStack() as stack:
         for one in (*carriers, device):
             one.open()
@@ -294,113 +292,6 @@ def _tested(profile: Profile, kind: str, state: Path, *, tried: bool) -> tuple[b
         failed = next((health for one in (*carriers, device) if not (health := one.self_test()).ok), None)
         if failed is not None:
             return False, failed.detail
-        if tried and kind in _TRIES:
-            return _TRIES[kind](device, _clock())
+        if tried and kind in TRIES:
+            return TRIES[kind](device, SystemClock())
         return True, device.self_test().detail
-
-
-def _carriers_of(device: Device) -> list[Device]:
-    """The device that this one is a part of: a bell sounds in a display or a printer."""
-    carrier = getattr(device, "carrier", None)
-    return [] if carrier is None else [carrier]
-
-
-def _clock() -> Clock:
-    from hal.host.clock import SystemClock
-
-    return SystemClock()
-
-
-def _run(device: Device, clock: Clock, is_done: Callable[[object], bool], seconds: float) -> object | None:
-    """Poll until an event fits; None when none came in time."""
-    end_ms = clock.monotonic_ms() + int(seconds * 1000)
-    while clock.monotonic_ms() < end_ms:
-        for one in (*_carriers_of(device), device):
-            for event in one.poll():
-                if is_done(event):
-                    return event
-        time.sleep(0.01)
-    return None
-
-
-def _try_display(device: Any, clock: Clock) -> tuple[bool, str]:
-    from hal.api import Screen, ScreenLine
-
-    device.show(Screen((ScreenLine("posterm"), ScreenLine("12:34 RMB 12.34"))))
-    _run(device, clock, lambda _: False, 3)
-    return device.self_test().ok, f"shown for 3 s on {device.columns} by {device.rows}"
-
-
-def _try_leds(device: Any, clock: Clock) -> tuple[bool, str]:
-    from hal.api import Led
-
-    for led in Led:
-        device.set(frozenset({led}))
-        _run(device, clock, lambda _: False, 0.5)
-    return True, "each was lit for half a second"
-
-
-def _try_buzzer(device: Any, clock: Clock) -> tuple[bool, str]:
-    from hal.api import Beep
-
-    device.sound(Beep.AUTHORISED)
-    _run(device, clock, lambda _: False, 1)
-    return device.self_test().ok, "two short beeps were sounded"
-
-
-def _try_keypad(device: Any, clock: Clock) -> tuple[bool, str]:
-    from hal.api import KeyPressed
-
-    print(f"press a key within {_TRIED_FOR_S:g} s", file=sys.stderr, flush=True)
-    event = _run(device, clock, lambda event: isinstance(event, KeyPressed), _TRIED_FOR_S)
-    return (True, f"key {event.key.value}") if isinstance(event, KeyPressed) else (False, "no key came")
-
-
-def _try_reader(device: Any, clock: Clock) -> tuple[bool, str]:
-    from hal.api import CardRead, CardReadFailed
-
-    print(f"swipe a test card within {_TRIED_FOR_S:g} s", file=sys.stderr, flush=True)
-    device.arm()
-    event = _run(device, clock, lambda event: isinstance(event, CardRead | CardReadFailed), _TRIED_FOR_S)
-    if isinstance(event, CardRead):
-        tracks = event.tracks
-        read = [str(n) for n, track in enumerate((tracks.track1, tracks.track2, tracks.track3), 1) if track]
-        return True, f"read tracks {', '.join(read)}"
-    return False, f"not read: {event.reason.value}" if isinstance(event, CardReadFailed) else "no card came"
-
-
-def _try_printer(device: Any, clock: Clock) -> tuple[bool, str]:
-    from hal.api import ItemPrinted, PrintCut, PrintStopped, PrintText
-
-    for item in (PrintText("posterm test 打印测试"), PrintCut()):
-        device.submit(item)
-        event = _run(device, clock, lambda event: isinstance(event, ItemPrinted | PrintStopped), _TRIED_FOR_S)
-        if not isinstance(event, ItemPrinted):
-            return False, f"not printed: {device.status.value}"
-    return True, "a line was printed"
-
-
-def _try_smart_card(device: Any, clock: Clock) -> tuple[bool, str]:
-    from hal.smart_card import ChipFailed, ChipInserted, ChipReset
-    from wire.iso7816.atr_emv import emv_defects
-
-    print(f"insert a chip card within {_TRIED_FOR_S:g} s", file=sys.stderr, flush=True)
-    if _run(device, clock, lambda event: isinstance(event, ChipInserted), _TRIED_FOR_S) is None:
-        return False, "no card came"
-    device.power_on()
-    event = _run(device, clock, lambda event: isinstance(event, ChipReset | ChipFailed), _TRIED_FOR_S)
-    if not isinstance(event, ChipReset):
-        return False, event.failure.value if isinstance(event, ChipFailed) else "it does not answer"
-    defects = emv_defects(event.atr)
-    return True, f"T={event.atr.protocol}, ATR {event.atr}" + (f"; not EMV: {defects[0]}" if defects else "")
-
-
-_TRIES: Mapping[str, Callable[[Any, Clock], tuple[bool, str]]] = {
-    "display": _try_display,
-    "leds": _try_leds,
-    "buzzer": _try_buzzer,
-    "keypad": _try_keypad,
-    "card_reader": _try_reader,
-    "printer": _try_printer,
-    "smart_card": _try_smart_card,
-}

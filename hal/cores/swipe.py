@@ -127,7 +127,7 @@ class SwipeStream:
         if character in _START:
             self._begin_track(character)
             return
-        if self._form.has_sensor and character in "01":
+        if self._form.has_sensor and character in "01" and self._is_framing(self._between):
             sensor = Sensor(character)
             self._out.append(sensor)
             self._end_swipe(held=sensor is Sensor.CARD_IN)
@@ -136,6 +136,10 @@ class SwipeStream:
         marks = [mark for mark in (self._form.suffix, self._form.prefix) if mark]
         if any(self._between.endswith(mark) for mark in marks):
             self._end_swipe()
+
+    def _is_framing(self, text: str) -> bool:
+        """Whether a reader sends this before a sensor's digit; it may be the rest of a damaged track."""
+        return text == self._form.prefix or all(character < " " for character in text)
 
     def _begin_track(self, start: str) -> None:
         number = _START[start]
@@ -167,12 +171,17 @@ class SwipeStream:
             good = lrc(min(self._track, 2), f"{start}{self._text}{_END}") == character
         except TrackError:  # damaged: no such character is on a track
             good = False
-        if not good:
-            self._tracks[self._track] = ReadFailure.LRC
+        if good:
+            return
+        self._tracks[self._track] = ReadFailure.LRC
+        if character in _START:  # the check character was lost
+            self._begin_track(character)
 
     def _end_swipe(self, *, held: bool = False) -> None:
         if self._place is _Place.IN_TRACK:
             self._tracks[self._track] = ReadFailure.INCOMPLETE
+        elif self._place is _Place.AT_LRC:
+            self._tracks[self._track] = ReadFailure.LRC
         if self._tracks:
             self._out.append(Swipe(self._tracks, held=held))
         self._tracks, self._place, self._between, self._ends_at_ms = {}, _Place.BETWEEN, "", None

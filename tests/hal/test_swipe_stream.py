@@ -108,6 +108,23 @@ def test_a_wrong_check_character_is_found_where_one_is_sent() -> None:
     assert swipes_of(form, good.replace(B2[-5:].encode() + b"?", B2[-5:].encode() + b"?\xe9")) != []
 
 
+def test_a_lost_check_character_fails_its_own_track_only() -> None:
+    form = FORMATS["lrc"]
+    data = sent(form, {1: B1, 2: B2})
+    end = data.index(b"?") + 1
+    assert swipes_of(form, data[:end] + data[end + 1 :]) == [Swipe({1: ReadFailure.LRC, 2: B2})]
+    assert swipes_of(form, data[: data.rindex(b"?") + 1]) == [Swipe({1: B1, 2: ReadFailure.LRC})]
+
+
+def test_digits_of_a_damaged_track_are_no_sensor() -> None:
+    stream = SwipeStream(FORMATS["sensor"])
+    stream.feed(b"6225880123456783=3012201?0\r", 0)  # its start sentinel was lost
+    stream.settle(1_000)
+    assert stream.take() == []
+    stream.feed(b"\x021\r", 2_000)
+    assert stream.take() == [Sensor.CARD_IN]
+
+
 def test_no_single_bit_error_makes_another_card_where_check_characters_are_sent() -> None:
     """Every bit of a swipe, flipped alone: track 2 is read as it is, or not read."""
     form = FORMATS["lrc"]
