@@ -102,6 +102,7 @@ class Commands:
                 _SIZE + bytes([size]) if size else b"",
                 self._text.encode(row.text),
                 b"\n",
+                _feed_dots(slip.AIR_DOTS) if row.double_height else b"",  # lines so high leave no air
                 _SIZE_OFF if size else b"",
                 _BOLD_OFF if row.bold else b"",
                 _ALIGN[Align.LEFT] if align is not Align.LEFT else b"",

@@ -92,6 +92,7 @@ def test_size_weight_and_place() -> None:
         ("GS !", b"\x11"),
         ("", b"TOTAL"),
         ("LF", b""),
+        ("ESC J", b"\6"),
     ]
     assert set(changes(device.output)) == {
         ("ESC a", b"\1"),
