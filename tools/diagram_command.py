@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.diagram.choices import FORMATS, MACHINES, SUFFIXES
+from tools.diagram.choices import FORMATS, MACHINES, PICTURES, SUFFIXES, TERMINAL_MACHINES
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name
@@ -19,6 +19,7 @@ EXAMPLES = """examples:
   posterm diagram --machine terminal -o terminal.png   the terminal around it
   posterm diagram --machine merchant -o merchant.svg   a merchant at the bank, from application to end
   posterm diagram --format mermaid                     text on the standard output
+  posterm diagram --hits hits.json -o taken.svg        how often each rule was taken (posterm simulate --hits)
 """
 
 
@@ -37,6 +38,9 @@ def register(subparsers: Subparsers) -> None:
         "--flow", choices=FLOWS, default=FLOWS[0], help="of --type purchase; default: %(default)s"
     )
     parser.add_argument("--format", choices=FORMATS, help="default: what the suffix of FILE says, else svg")
+    parser.add_argument(
+        "--hits", type=Path, metavar="FILE", help="paint these counts; what was never taken is red"
+    )
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: the standard output")
     parser.set_defaults(run=run)
 
@@ -51,7 +55,14 @@ def run(options: argparse.Namespace) -> int:
         return _complain("a PNG is no text for a terminal: add -o FILE", 2)
     if options.type and (complaint := _no_such_type(options.machine, options.type)):
         return _complain(complaint, 2)
-    data = _render(options, format_name)
+    if options.hits and (complaint := _no_hits(options.machine, options.type, format_name)):
+        return _complain(complaint, 2)
+    from tools.diagram.hits import HitsError
+
+    try:
+        data = _render(options, format_name)
+    except HitsError as error:
+        return _complain(str(error), 2)
     if output is None:
         sys.stdout.buffer.write(data)
         return 0
@@ -71,10 +82,23 @@ def _no_such_type(machine: str, kind: str) -> str:
     return "" if kind in PLANS else f"no type {kind!r}: choose one of {', '.join(PLANS)}"
 
 
+def _no_hits(machine: str, kind: str | None, format_name: str) -> str:
+    if kind:
+        return "--hits counts the rules of all types together: leave --type out"
+    if machine not in TERMINAL_MACHINES:
+        return f"--hits counts what a terminal does, not {machine}: choose {', '.join(TERMINAL_MACHINES)}"
+    return "" if format_name in PICTURES else f"--hits is painted: choose a format of {', '.join(PICTURES)}"
+
+
 def _render(options: argparse.Namespace, format_name: str) -> bytes:
     from tools.diagram.choices import render, table_of
     from tools.diagram.graph import graph_of
 
+    if options.hits:
+        from tools.diagram.hits import read_hits
+
+        table = table_of(options.machine)
+        return render(graph_of(table, hits=read_hits(options.hits, table)), format_name)
     if not options.type:
         return render(graph_of(table_of(options.machine)), format_name)
     from firmware.records import Flow

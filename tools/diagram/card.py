@@ -20,10 +20,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from firmware.txn.schema import Keys
-from tools.diagram.graph import Edge, Graph, Node, duration, event_list, guard_text, words
-from tools.diagram.palette import FAINT_INK, INK, MAIN_LINE, PAPER, ROLES, RULE
+from tools.diagram.graph import (
+    Edge,
+    Graph,
+    Node,
+    Trigger,
+    count_text,
+    duration,
+    event_list,
+    guard_text,
+    words,
+)
+from tools.diagram.palette import FAINT_INK, INK, MAIN_LINE, MISSED, PAPER, ROLES, RULE
 from tools.diagram.shapes import Circle, Line, Rect, Shape, Text
-from tools.diagram.text_width import text_width, wrap
+from tools.diagram.text_width import NO_BREAK, text_width, wrap
 
 WIDTH = 292
 PAD = 12
@@ -176,8 +186,9 @@ def _line_row(builder: _Builder, edge: Edge) -> None:
     y = 0.0
     for index, trigger in enumerate(edge.triggers):
         y += 4 if index else 0
+        ink = _ink(trigger)
         for line in wrap(trigger.text(), INNER, TEXT_SIZE, bold=edge.on_main_path):
-            shapes.append(Text(PAD, y + 11.5, line, TEXT_SIZE, INK, bold=edge.on_main_path))
+            shapes.append(Text(PAD, y + 11.5, line, TEXT_SIZE, ink, bold=edge.on_main_path))
             y += LEADING
         effects = ", ".join(map(words, trigger.effects))
         for line in wrap(f"/ {effects}", INNER, SMALL_SIZE) if effects else ():
@@ -186,12 +197,27 @@ def _line_row(builder: _Builder, edge: Edge) -> None:
     builder.add(y, shapes, [edge], port=True)
 
 
+def _ink(trigger: Trigger) -> str:
+    return MISSED if trigger.is_missed else INK
+
+
 @dataclass(frozen=True, slots=True)
 class _Exit:
-    """One chip: under `guard` to the target of `edge`."""
+    """One chip: under `guard` to the target of `edge`; `count` as of a Trigger."""
 
     guard: str
     edge: Edge
+    count: int | None = None
+
+    @property
+    def text(self) -> str:
+        """What stands before the chip, after the events."""
+        return guard_text(self.guard) + count_text(self.count)
+
+    @property
+    def ink(self) -> str:
+        """The colour of that."""
+        return MISSED if self.count == 0 else INK
 
 
 Events = tuple[str, ...]
@@ -202,13 +228,15 @@ def _exit_blocks(graph: Graph, name: str) -> Mapping[Events, list[_Exit]]:
     blocks: dict[Events, list[_Exit]] = {}
     for edge in graph.edges_from(name):
         told_there = graph.from_everywhere.get(edge.target, ())
-        by_guard: dict[str, list[str]] = {}
+        alike: dict[tuple[str, bool], list[Trigger]] = {}
         for trigger in () if edge.is_line else edge.triggers:
-            events = [event for event in trigger.events if event not in told_there]
-            by_guard.setdefault(trigger.guard, []).extend(events)
-        for guard, events in by_guard.items():
+            alike.setdefault((trigger.guard, trigger.is_missed), []).append(trigger)
+        for (guard, _), triggers in alike.items():
+            events = tuple(event for one in triggers for event in one.events if event not in told_there)
+            counts = [one.count for one in triggers if one.count is not None]
             if events:
-                blocks.setdefault(tuple(events), []).append(_Exit(guard, edge))
+                way_out = _Exit(guard, edge, sum(counts) if counts else None)
+                blocks.setdefault(events, []).append(way_out)
     return blocks
 
 
@@ -216,17 +244,18 @@ def _exit_row(builder: _Builder, block: tuple[Events, list[_Exit]], graph: Graph
     events, exits = block
     text = event_list(events)
     if len(exits) == 1:
-        _exit_line(builder, text + guard_text(exits[0].guard), exits[0].edge, graph)
+        _exit_line(builder, text + exits[0].text, exits[0], graph)
         return
     lines = wrap(text, INNER, TEXT_SIZE)
     shapes = [Text(PAD, 11.5 + LEADING * index, line, TEXT_SIZE) for index, line in enumerate(lines)]
     builder.add(LEADING * len(lines) + 1, shapes)
     for way_out in exits:
-        _exit_line(builder, guard_text(way_out.guard).strip(), way_out.edge, graph)
+        _exit_line(builder, way_out.text.lstrip(f" :{NO_BREAK}"), way_out, graph)
 
 
-def _exit_line(builder: _Builder, text: str, edge: Edge, graph: Graph) -> None:
+def _exit_line(builder: _Builder, text: str, way_out: _Exit, graph: Graph) -> None:
     """Text at the left, chip at the right of its last line."""
+    edge = way_out.edge
     target = graph.by_name[edge.target]
     name, colours = (STAYS if edge.is_loop else target.title), ROLES[target.role]
     chip_width = text_width(name, SMALL_SIZE, bold=True) + 14
@@ -239,7 +268,9 @@ def _exit_line(builder: _Builder, text: str, edge: Edge, graph: Graph) -> None:
     )
     middle = chip.x + chip_width / 2
     shapes: list[Shape] = [
-        Text(PAD, 13.5 + LEADING * index, line, TEXT_SIZE) for index, line in enumerate(lines) if line
+        Text(PAD, 13.5 + LEADING * index, line, TEXT_SIZE, way_out.ink)
+        for index, line in enumerate(lines)
+        if line
     ]
     shapes += [chip, Text(middle, last + 13.3, name, SMALL_SIZE, colours.strong, bold=True, anchor="middle")]
     height = last + CHIP_HEIGHT + 5

@@ -22,6 +22,7 @@ SUFFIXES = {
     ".scxml": "scxml",
     ".json": "json",
 }
+PICTURES = ("svg", "png")
 FORMATS = tuple(dict.fromkeys(SUFFIXES.values()))
 
 
@@ -53,7 +54,7 @@ def table_of(machine: str) -> Table:
 
 def render(graph: Graph, format_name: str) -> bytes:
     """The graph in a format, as the file's bytes. Raises ValueError for an unknown format."""
-    if format_name in {"svg", "png"}:
+    if format_name in PICTURES:
         return _picture(graph, format_name)
     match format_name:
         case "dot":

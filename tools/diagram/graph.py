@@ -28,6 +28,7 @@ from itertools import pairwise
 
 from firmware.settings import TerminalSettings
 from firmware.txn.schema import Group, Keys, Kind, Row, Rule, Table
+from tools.diagram.hits import Hits, key_of
 from tools.diagram.text_width import NO_BREAK
 
 CROWD = 4  # more sources than this, and a target's lines become exits
@@ -95,10 +96,16 @@ class Trigger:
     events: tuple[str, ...]
     guard: str  # "" for none, ELSE when a guarded rule of the same pair stands before it
     effects: tuple[str, ...]
+    count: int | None = None  # how often it was taken; None when nobody has counted
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether somebody has counted, and it was never taken."""
+        return self.count == 0
 
     def text(self) -> str:
-        """`card read [swipes left]`, for people."""
-        return event_list(self.events) + guard_text(self.guard)
+        """`card read [swipes left]`, for people; with `: 12` when it was counted."""
+        return event_list(self.events) + guard_text(self.guard) + count_text(self.count)
 
     def lines(self) -> list[str]:
         """The label of a text format: events and guard, then what leaves the terminal."""
@@ -116,6 +123,7 @@ class Edge:
     guards: tuple[str, ...] = field(repr=False)  # of each rule, with ELSE filled in
     is_line: bool = False
     on_main_path: bool = False
+    counts: tuple[int, ...] = ()  # of each rule, how often it was taken; () when nobody has counted
 
     @property
     def key(self) -> tuple[str, str]:
@@ -127,17 +135,32 @@ class Edge:
         """Whether it returns to its source."""
         return self.source == self.target
 
+    @property
+    def count(self) -> int | None:
+        """How often one of the rules was taken; None when nobody has counted."""
+        return sum(self.counts) if self.counts else None
+
     @cached_property
     def triggers(self) -> tuple[Trigger, ...]:
-        """The rules, joined where guard and effects are the same."""
-        joined: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-        for rule, guard in zip(self.rules, self.guards, strict=True):
-            joined.setdefault((guard, rule.effects), []).append(str(rule.event.value))
-        return tuple(Trigger(tuple(events), *same) for same, events in joined.items())
+        """The rules, joined where guard and effects are the same; those never taken are kept apart."""
+        joined: dict[tuple[str, tuple[str, ...], bool], list[int]] = {}
+        for index, (rule, guard) in enumerate(zip(self.rules, self.guards, strict=True)):
+            is_missed = bool(self.counts) and self.counts[index] == 0
+            joined.setdefault((guard, rule.effects, is_missed), []).append(index)
+        return tuple(
+            Trigger(
+                tuple(str(self.rules[index].event.value) for index in indices),
+                guard,
+                effects,
+                sum(self.counts[index] for index in indices) if self.counts else None,
+            )
+            for (guard, effects, _), indices in joined.items()
+        )
 
     def rule_texts(self) -> list[str]:
-        """Every rule in full, one line each: event, guard, what is journalled, what leaves."""
-        return [rule_text(rule) for rule in self.rules]
+        """Every rule in full, one line each: event, guard, what is journalled, what leaves; its count."""
+        counts = self.counts or (None,) * len(self.rules)
+        return [rule_text(rule) + count_text(count) for rule, count in zip(self.rules, counts, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -147,6 +170,7 @@ class Graph:
     table: Table
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
+    hits: Hits | None = None
 
     @property
     def name(self) -> str:
@@ -170,7 +194,12 @@ class Graph:
 
     @cached_property
     def from_everywhere(self) -> Mapping[str, tuple[str, ...]]:
-        """For a target the events that lead to it, without a guard, from every state that is in use."""
+        """For a target the events that lead to it, without a guard, from every state that is in use.
+
+        None when hits are counted: then each state tells its own.
+        """
+        if self.hits is not None:
+            return {}
         in_use = {n.name for n in self.nodes if not n.ended and n.row.group not in GIVING_UP}
         sources: dict[tuple[str, str], set[str]] = {}
         for rule in self.table.rules:
@@ -214,6 +243,11 @@ def guard_text(guard: str) -> str:
     return f" [{words(guard)}]".replace(" ", NO_BREAK).replace(NO_BREAK, " ", 1) if guard else ""
 
 
+def count_text(count: int | None) -> str:
+    """`: 12`, `: never` or nothing; lines are not to be broken before it."""
+    return "" if count is None else f":{NO_BREAK}{count or 'never'}"
+
+
 def duration(timeout_ms: int) -> str:
     """A time as a person would say it: `0.8 s`, `60 s`, `2 min`."""
     if timeout_ms >= 120_000 and timeout_ms % 60_000 == 0:
@@ -250,11 +284,11 @@ def steps_of(meaning: str) -> tuple[tuple[int, ...], str]:
     return tuple(int(number) for number in re.findall(r"\d+", match[1])), meaning[match.end() :]
 
 
-def graph_of(table: Table, settings: TerminalSettings | None = None) -> Graph:
-    """The graph of `table`; timeouts are those of `settings` (default: the defaults)."""
+def graph_of(table: Table, settings: TerminalSettings | None = None, hits: Hits | None = None) -> Graph:
+    """The graph of `table`; timeouts are those of `settings` (default: the defaults), `hits` are painted."""
     settings = settings or TerminalSettings()
     nodes = tuple(_node(row, settings) for row in table.rows)
-    return Graph(table, nodes, _edges(table, nodes))
+    return Graph(table, nodes, _edges(table, nodes, hits), hits)
 
 
 def _node(row: Row, settings: TerminalSettings) -> Node:
@@ -262,7 +296,7 @@ def _node(row: Row, settings: TerminalSettings) -> Node:
     return Node(row, steps, meaning, int(getattr(settings, row.timeout)) if row.timeout else None)
 
 
-def _edges(table: Table, nodes: Iterable[Node]) -> tuple[Edge, ...]:
+def _edges(table: Table, nodes: Iterable[Node], hits: Hits | None) -> tuple[Edge, ...]:
     merged: dict[tuple[str, str], list[tuple[Rule, str]]] = {}
     for rules in table.by_pair.values():
         for rule in rules:
@@ -278,6 +312,7 @@ def _edges(table: Table, nodes: Iterable[Node]) -> tuple[Edge, ...]:
             guards=tuple(guard for _, guard in pairs),
             is_line=key in lines,
             on_main_path=key in main,
+            counts=tuple(hits[key_of(rule)] for rule, _ in pairs) if hits is not None else (),
         )
         for key, pairs in sorted(merged.items(), key=lambda item: index[item[0][0]])
     )

@@ -31,3 +31,4 @@ LANE = "#f8fafc"
 LANE_BORDER = "#cbd5e1"
 MAIN_LINE = "#0f766e"
 SIDE_LINE = "#64748b"
+MISSED = "#dc2626"  # what was never taken, where hits are counted

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from math import log10
 
 from tools.diagram.card import clock_badge, step_badge
 from tools.diagram.graph import Edge, Role, duration
-from tools.diagram.palette import FAINT_INK, INK, LANE, LANE_BORDER, MAIN_LINE, PAPER, ROLES, SIDE_LINE
+from tools.diagram.palette import (
+    FAINT_INK,
+    INK,
+    LANE,
+    LANE_BORDER,
+    MAIN_LINE,
+    MISSED,
+    PAPER,
+    ROLES,
+    SIDE_LINE,
+)
 from tools.diagram.place import MARGIN, Lane, Layout, PlacedCard, Route
 from tools.diagram.shapes import Circle, Figure, Line, Point, Polygon, Rect, Scene, Shape, Text
 from tools.diagram.text_width import text_width
@@ -15,6 +26,7 @@ CORNER = 8
 ARROW_LENGTH, ARROW_HALF = 10, 5
 LEGEND_HEIGHT = 60
 HEAD_HEIGHT = 31
+THINNEST, THICKER, THICKEST = 1.2, 0.9, 6.0  # of a line taken once; what ten times as often adds; at the most
 
 
 def scene_of(layout: Layout) -> Scene:
@@ -36,6 +48,9 @@ def scene_of(layout: Layout) -> Scene:
 def _heading(layout: Layout) -> Figure:
     graph = layout.graph
     about = f"{len(graph.nodes)} states · {len(graph.table.events)} events · {len(graph.table.rules)} rules"
+    if graph.hits is not None:
+        taken = sum(count > 0 for count in graph.hits.values())
+        about += f" · {taken} of {len(graph.hits)} rules taken"
     return Figure(
         "heading",
         (
@@ -84,7 +99,7 @@ def _note(edge: Edge) -> Iterator[str]:
 
 def _route(route: Route) -> Figure:
     edge = route.edge
-    colour, width = (MAIN_LINE, 3.0) if edge.on_main_path else (SIDE_LINE, 1.6)
+    colour, width = _pen(edge)
     *_, before, tip = route.points
     arrow = _arrow(before, tip, colour)
     shortened = (*route.points[:-1], _towards(tip, before, ARROW_LENGTH - 2))
@@ -92,9 +107,19 @@ def _route(route: Route) -> Figure:
     return Figure(f"line-{edge.source}-{edge.target}", (Line(shortened, colour, width, CORNER), arrow), note)
 
 
+def _pen(edge: Edge) -> tuple[str, float]:
+    """Colour and width of a line: by its place on the main path, or by its count where hits are counted."""
+    colour = MAIN_LINE if edge.on_main_path else SIDE_LINE
+    if edge.count is None:
+        return colour, 3.0 if edge.on_main_path else 1.6
+    if edge.count == 0:
+        return MISSED, 1.6
+    return colour, min(THINNEST + THICKER * log10(edge.count), THICKEST)
+
+
 def _ports(route: Route) -> Figure:
     """The dot where a line leaves its box, on top of the box's border."""
-    colour = MAIN_LINE if route.edge.on_main_path else SIDE_LINE
+    colour, _ = _pen(route.edge)
     x, y = route.points[0]
     return Figure(f"port-{route.edge.source}-{route.edge.target}", (Circle(x, y, 4, PAPER, colour, 2),))
 
@@ -137,6 +162,9 @@ def _legend_entries(layout: Layout) -> Iterator[tuple[Iterable[Shape], str, floa
             46,
         )
     yield [Line(((0, 0), (22, 0)), SIDE_LINE, 1.6), Circle(0, 0, 4, PAPER, SIDE_LINE, 2)], "leads on", 22
+    if layout.graph.hits is not None:
+        yield [Line(((0, 0), (22, 0)), MISSED, 1.6)], "never taken", 22
+        yield [Line(((0, 0), (22, 0)), SIDE_LINE, THICKEST)], "often taken", 22
     colours = ROLES[Role.WAITING]
     chip = Rect(0, -8, 38, 16, PAPER, FAINT_INK, 1, 8)
     yield (
