@@ -153,15 +153,18 @@ def _path_of(name: str) -> str:
             f"input device {name}: write it as usb:VENDOR:PRODUCT, as in usb:0c27:3bfa, or give its path"
         ) from None
     for path in sorted(evdev.list_devices()):
-        device = evdev.InputDevice(path)
-        found = (device.info.vendor, device.info.product) == (vendor, product)
-        found = found and ecodes.EV_KEY in device.capabilities()
-        device.close()
-        if found:
-            return str(path)
+        with contextlib.suppress(OSError), contextlib.closing(evdev.InputDevice(path)) as device:
+            if (device.info.vendor, device.info.product) == (vendor, product) and _types_digits(device):
+                return str(path)
     raise DeviceMissing(
         f"input device {name}: no such device: plug it in (posterm devices list shows what is)"
     )
+
+
+def _types_digits(device: evdev.InputDevice[str]) -> bool:
+    """Whether this is the device's keyboard: many have another node for volume and other media keys."""
+    keys = device.capabilities().get(ecodes.EV_KEY, [])
+    return ecodes.KEY_1 in keys or ecodes.KEY_KP1 in keys
 
 
 class _InputDriver(QuietDevice):

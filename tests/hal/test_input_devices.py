@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -146,6 +147,23 @@ def test_says_in_one_line_what_is_missing(name: str, message: str, clock: Virtua
     with pytest.raises(DeviceMissing, match=message) as caught:
         drivers.EvdevKeypad(name, clock).open()
     assert "\n" not in str(caught.value)
+
+
+def test_the_node_that_types_is_taken_and_not_the_one_for_volume(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = {"/dev/input/event4": [ecodes.KEY_VOLUMEUP], "/dev/input/event5": [ecodes.KEY_KP1]}
+
+    def opened(path: str) -> SimpleNamespace:
+        if path not in keys:
+            raise PermissionError(13, "Permission denied")
+        return SimpleNamespace(
+            info=SimpleNamespace(vendor=0x1A2C, product=0x4E24),
+            capabilities=lambda: {ecodes.EV_KEY: keys[path]},
+            close=lambda: None,
+        )
+
+    monkeypatch.setattr(drivers.evdev, "list_devices", lambda: ["/dev/input/event3", *keys])
+    monkeypatch.setattr(drivers.evdev, "InputDevice", opened)
+    assert drivers._path_of("usb:1a2c:4e24") == "/dev/input/event5"
 
 
 def test_a_file_that_is_no_input_device_is_refused(tmp_path: Path, clock: VirtualClock) -> None:
