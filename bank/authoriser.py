@@ -14,7 +14,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
-from bank.answers import APPROVED, SUCCESSES, BankPolicy, Outcome, answer_envelope, answer_message
+from bank.answers import (
+    APPROVED,
+    SUCCESSES,
+    SYSTEM_TROUBLE,
+    BankPolicy,
+    Outcome,
+    answer_envelope,
+    answer_message,
+)
 from bank.batches import Batch, Batches
 from bank.cards import Card, Cards
 from bank.demands import FULFILS
@@ -220,6 +228,9 @@ class Bank:
         payment_id = self.payments.begin(request, plan.kind, rrn=rrn)
         outcome = self._carry_out(plan, request, terminal, payment_id)
         answer = self._answer(request.message, outcome, rrn, request.now, terminal)
+        if outcome.code in SYSTEM_TROUBLE:
+            self.payments.forget(payment_id)  # nothing was decided: the same message may do later
+            return answer
         self.payments.finish(
             payment_id,
             outcome,

@@ -238,6 +238,10 @@ class Payments:
             ),
         )
 
+    def forget(self, payment_id: int) -> None:
+        """Take a request out again on which nothing was decided."""
+        self._store.execute("DELETE FROM payment WHERE payment_id = ?", (payment_id,))
+
     def finish(
         self,
         payment_id: int,

@@ -129,6 +129,11 @@ class Terminal:
         return str(self._row.state.value)
 
     @property
+    def row(self) -> Row:
+        """The row of that state: what it shows, how long it lasts."""
+        return self._row
+
+    @property
     def in_transaction(self) -> bool:
         """True while the transaction table decides."""
         return self._terminal.state is terminal.State.IN_TRANSACTION

@@ -40,6 +40,7 @@ COMMANDS = (
     Command("devices", "tools.devices_command", "find, test and emulate a terminal's devices"),
     Command("service", "tools.service_command", "the terminal as a service of systemd"),
     Command("diagram", "tools.diagram_command", "draw a state machine from the table that runs"),
+    Command("simulate", "tools.simulate_command", "many tills, people and faults, in one seed"),
     Command("calc", "tools.calc_command", "PIN blocks, MACs, DUKPT, TR-31, EMV, ISO 8583, calculated"),
 )
 

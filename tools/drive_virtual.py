@@ -179,10 +179,16 @@ class VirtualDrive:
 
     def wait(self, terminal: Terminal | None, until_ms: int) -> None:
         """Jump to the next moment at which anything is due."""
+        soonest = self.deadline_ms(terminal)
+        self._clock.advance_to(
+            max(self.now_ms() + 1, until_ms if soonest is None else min(soonest, until_ms))
+        )
+
+    def deadline_ms(self, terminal: Terminal | None) -> int | None:
+        """The next moment at which anything is due; None when nothing is."""
         deadlines = [self._session.deadline_ms(), self._relay.deadline_ms(), self._bank_line.deadline_ms()]
         deadlines += [self.line.deadline_ms(), terminal.deadline_ms() if terminal is not None else None]
-        soonest = min((at_ms for at_ms in deadlines if at_ms is not None), default=until_ms)
-        self._clock.advance_to(max(self.now_ms() + 1, min(soonest, until_ms)))
+        return min((at_ms for at_ms in deadlines if at_ms is not None), default=None)
 
     def ask_bank(self, question: Callable[[Bank], T]) -> T:
         """Ask at once: there is only one thread."""

@@ -114,7 +114,7 @@ class Station:
         Raises HalError when the board cannot be opened or its storage belongs to another version.
         """
         if self.terminal is None:
-            terminal = Terminal(self.board, self.settings, observer=self._observe)
+            terminal = Terminal(self.board, self.settings, observer=self.observer)
             try:
                 terminal.power_on()
             except PowerCut:
@@ -341,7 +341,8 @@ class Station:
         """Ask the bank, for instance `station.ask_bank(lambda bank: bank.accounts())`."""
         return self.drive.ask_bank(question)
 
-    def _observe(self, transition: Transition) -> None:
+    def observer(self, transition: Transition) -> None:
+        """Tell everybody who watches: what a terminal of this station is given."""
         for observer in self.observers:
             observer(transition)
 

@@ -312,6 +312,11 @@ class MemoryStorage(QuietDevice):
         """
         self._cuts[self._future(commit_number)] = when
 
+    def forget_script(self) -> None:
+        """No failures and no power cuts any more."""
+        self._failing.clear()
+        self._cuts.clear()
+
     def snapshot(self) -> Snapshot:
         """A copy of everything stored, as {(table, key): value}."""
         return dict(self._pairs)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bank.answers import SYSTEM_TROUBLE
+from bank.faults import Fault, FaultKind
 from tests.bank.till import Till, card, without
 
 OPENING_MINOR = 1_000_000
@@ -206,3 +208,15 @@ def test_the_same_trace_in_another_batch_is_another_payment(till: Till) -> None:
     till.ask("0200", fields)
     assert till.ask("0200", {**fields, 60: "2200000200020"}).text(39) == "00"
     assert till.balance_minor() == OPENING_MINOR - 2
+
+
+@pytest.mark.parametrize("code", sorted(SYSTEM_TROUBLE))
+def test_an_advice_that_met_trouble_is_taken_when_it_comes_again(till: Till, code: str) -> None:
+    """Nothing was decided the first time (class E of section 12), so nothing may be remembered."""
+    authorised = till.authorise()
+    till.verify(authorised)
+    fields = till.completion_fields(authorised)
+    till.bank.faults.add(Fault(FaultKind.RESPONSE_CODE, mti="0220", value=code))
+    assert till.ask("0220", fields).text(39) == code
+    assert till.ask("0220", fields).text(39) == "00"
+    assert till.merchant_minor() == 1234

@@ -1,0 +1,197 @@
+"""The simulator: seeds that keep every promise, runs that repeat, and mistakes that it must find."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bank.authoriser import Bank
+from bank.ledger import HoldState, Ledger
+from bank.merchants import Terminal as BankTerminal
+from bank.payments import Payment as BankPayment
+from bank.plans import plan_of
+from bank.request import Request
+from firmware.journal import Draft
+from firmware.payment_work import PaymentWork
+from firmware.records import OutgoingKind
+from tests.tools.test_cli import exit_code
+from tools.simulate.options import ALL, Options, Trouble, troubles_named
+from tools.simulate.shrink import shrunk
+from tools.simulate.world import Report, run
+
+FEW = 12
+
+
+def failing(changes: Options, seeds: range) -> Report:
+    """The first of the seeds whose run breaks a promise."""
+    for seed in seeds:
+        report = run(dataclasses.replace(changes, seed=seed))
+        if not report.ok:
+            return report
+    pytest.fail("no seed found it")
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_every_promise_is_kept(seed: int) -> None:
+    report = run(Options(seed, transactions=FEW))
+    assert report.findings == [], Options(seed, transactions=FEW).command
+    assert report.transactions > 0
+
+
+def test_the_same_seed_is_the_same_run_and_another_is_another() -> None:
+    once, again, other = (run(Options(seed, transactions=6)) for seed in (3, 3, 4))
+    assert once.digest == again.digest != other.digest
+    assert once.to_json() == again.to_json()
+
+
+def test_each_trouble_is_off_in_about_half_of_the_seeds() -> None:
+    for trouble in Trouble:
+        on = sum(trouble in Options(seed).active for seed in range(400))
+        assert 140 < on < 260, trouble
+
+
+def test_all_on_is_all_on() -> None:
+    assert Options(1, all_on=True).active == ALL
+    assert Options(1).with_troubles({Trouble.POWER}).active == {Trouble.POWER}
+
+
+def test_options_come_back_from_their_file() -> None:
+    options = Options(7, 40, 3, frozenset({Trouble.POWER, Trouble.NOISE}), 1.5)
+    assert Options.from_json(json.loads(json.dumps(options.to_json()))) == options
+
+
+# --- the classic mistakes, each made here on purpose ---------------------------------------------------
+
+
+def _store_the_reversal_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not before the request leaves, as it must be, but when no answer has come."""
+    store, release = PaymentWork.store_reversal, PaymentWork.release_reversal
+
+    def store_then_release(self: PaymentWork, draft: Draft, data: object) -> None:
+        if all(entry.kind is not OutgoingKind.REVERSAL for entry in draft.outbox.values()):
+            store(self, draft, data)
+        release(self, draft, data)
+
+    monkeypatch.setattr(PaymentWork, "store_reversal", lambda *_: None)
+    monkeypatch.setattr(PaymentWork, "release_reversal", store_then_release)
+
+
+def _clear_completions_too_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The completion is dropped when it is sent, not when it is acknowledged."""
+    send = PaymentWork.send_completion
+
+    def send_and_forget(self: PaymentWork, data: object) -> None:
+        send(self, data)
+        draft = self.parts.journal.draft()
+        draft.outbox = {
+            number: entry
+            for number, entry in draft.outbox.items()
+            if entry.kind is not OutgoingKind.COMPLETION
+        }
+        self.parts.journal.commit(draft)
+
+    monkeypatch.setattr(PaymentWork, "send_completion", send_and_forget)
+
+
+def _take_a_repeat_for_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bank does what it is asked to do, also when it has done it."""
+    repeat = Bank._repeat
+
+    def again(self: Bank, payment: BankPayment, request: Request, terminal: BankTerminal) -> bytes:
+        plan = plan_of(request)
+        assert plan is not None
+        self._carry_out(plan, request, terminal, payment.payment_id)
+        return repeat(self, payment, request, terminal)
+
+    monkeypatch.setattr(Bank, "_repeat", again)
+
+
+def _keep_the_hold_of_what_was_reversed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ledger, "set_hold", _unless_released(Ledger.set_hold))
+
+
+def _unless_released(set_hold: Callable[..., None]) -> Callable[..., None]:
+    def changed(self: Ledger, hold_id: int, state: HoldState) -> None:
+        if state is not HoldState.RELEASED:
+            set_hold(self, hold_id, state)
+
+    return changed
+
+
+MISTAKES = {  # how it is made, which troubles bring it out, and the seed from which on it is looked for
+    "the reversal is stored after sending": (_store_the_reversal_when_it_is_needed, {Trouble.POWER}, 7),
+    "the completion is cleared too early": (_clear_completions_too_early, {Trouble.BANK}, 6),
+    "a repeat is taken for new": (_take_a_repeat_for_new, {Trouble.BANK}, 103),
+    "the hold of what was reversed is kept": (_keep_the_hold_of_what_was_reversed, {Trouble.BANK}, 7),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_classic_mistake_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And without it, the very same run keeps every promise."""
+    plant, troubles, first = MISTAKES[name]
+    plant(monkeypatch)
+    found = failing(Options(1, FEW, 1).with_troubles(troubles), range(first, first + 3))
+    monkeypatch.undo()
+    assert run(found.options).ok
+
+
+def test_a_violation_is_made_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    _keep_the_hold_of_what_was_reversed(monkeypatch)
+    found = failing(Options(1, 20, 1).with_troubles({Trouble.BANK, Trouble.PRINTER}), range(6, 12))
+    small = shrunk(found)
+    assert small.findings[0].checker == found.findings[0].checker
+    assert small.options.transactions < found.options.transactions
+    assert small.options.troubles <= found.options.troubles
+    assert run(small.options).digest == small.digest, "it can be run again"
+
+
+# --- the command -----------------------------------------------------------------------------------------
+
+
+def test_the_command_tells_each_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("simulate", "--seed", "3", "--runs", "2", "--transactions", "4", "--json") == 0
+    runs = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["options"]["seed"] for one in runs] == [3, 4]
+    assert all(one["ok"] for one in runs)
+
+
+def test_a_violation_is_kept_and_can_be_replayed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _keep_the_hold_of_what_was_reversed(monkeypatch)
+    keep = tmp_path / "violation.json"
+    arguments = ("--seed", "1", "--runs", "40", "--transactions", "20", "--terminals", "1")
+    faults = ("--faults", "bank", "--all-on", "--keep", str(keep))
+    assert exit_code("simulate", *arguments, *faults) == 1
+    error = capsys.readouterr().err
+    assert "BROKEN holds" in error
+    assert "posterm simulate --seed" in error
+    assert exit_code("simulate", "--replay", str(keep), "--keep", str(keep)) == 1
+    shown = capsys.readouterr().out
+    assert "till0" in shown
+    assert "holds" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--faults", "gremlins"), "no fault class 'gremlins'"),
+        (("--step",), "--step goes with --replay"),
+        (("--replay", "/nowhere.json"), "nowhere.json"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    arguments: tuple[str, ...], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code("simulate", *arguments) == 2
+    assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("text", "troubles"), [("all", ALL), ("none", frozenset())])
+def test_all_and_none(text: str, troubles: frozenset[Trouble]) -> None:
+    assert troubles_named(text) == troubles

@@ -1,0 +1,162 @@
+"""One till of a simulation: a terminal, its line and its gateway; the bank and the time are everybody's."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+from bank.authoriser import Bank
+from bank.provision import Provision, TerminalSpec
+from firmware.app import Terminal, Transition
+from firmware.records import Flow, Payment
+from firmware.settings import TerminalSettings
+from firmware.txn import settlement
+from hal.profile import load_profile
+from hal.virtual.clock import VirtualClock
+from hal.virtual.power import PowerCut
+from hal.virtual.serial_port import VirtualSerialPort
+from hal.virtual.storage import MemoryStorage
+from host_link.line import DuplexLine
+from tools.drive_virtual import VirtualDrive
+from tools.runtime import StationPlan, build_station, settings_of
+from tools.simulate.trace import Trace
+
+PRINT_MM_PER_S = 300
+HURRIED = TerminalSettings(
+    # A tenth of the real waits: their order is what matters, and a virtual second costs real time too.
+    operator_timeout_ms=8_000,
+    card_timeout_ms=8_000,
+    pin_total_timeout_ms=8_000,
+    pin_key_timeout_ms=6_000,
+    pin_guard_ms=9_000,
+    connect_timeout_ms=4_000,
+    response_timeout_ms=6_000,
+    printer_timeout_ms=8_000,
+    paper_timeout_ms=9_000,
+    outbox_retry_ms=3_000,
+    outbox_retry_max_ms=30_000,
+    balance_ms=2_000,
+    manual_entry_allowed=True,
+)
+
+
+class Till:
+    """A terminal that can be used, cut off, and looked into."""
+
+    def __init__(
+        self, number: int, spec: TerminalSpec, provision: Provision, bank: Bank, seed: int, trace: Trace
+    ) -> None:
+        self.number = number
+        self.name = f"till{number}"
+        self.transitions = 0
+        self.power_back_ms: int | None = None
+        self.on_bytes: Callable[[str], None] = lambda _side: None  # told which side has sent something
+        self.payments: dict[
+            int, Payment
+        ] = {}  # as they were last seen, also those that the journal has dropped
+        self._trace = trace
+        rng = random.Random(f"till {seed} {number}")
+        own = replace(provision, merchants=(replace(provision.merchants[0], terminals=(spec,)),))
+        flow = Flow.AUTHORISE_FIRST if rng.random() < 0.5 else Flow.PIN_FIRST
+        settings = settings_of(own, replace(HURRIED, flow=flow, void_asks_card=rng.random() < 0.8))
+        profile = load_profile("virtual").with_options("printer", speed_mm_per_s=PRINT_MM_PER_S)
+        plan = StationPlan(profile=profile, settings=settings, provision=own, seed=rng.getrandbits(32))
+        self.station = build_station(plan)
+        self.station.drive.close()
+        self.station.observers.append(self._observe)
+        board = self.station.board
+        assert isinstance(board.serial_port, VirtualSerialPort)
+        assert isinstance(board.clock, VirtualClock)
+        assert isinstance(board.storage, MemoryStorage)
+        self.clock, self.storage = board.clock, board.storage
+        self.drive = VirtualDrive(
+            board.serial_port, board.clock, bank, seed=rng.getrandbits(32), tap=self._tap
+        )
+        self.station.drive = self.drive
+
+    def use_flow(self, flow: Flow) -> None:
+        """Take the purchases in this order, from the next power-on."""
+        self.station.settings = replace(self.station.settings, flow=flow)
+
+    def use_line(self, line: DuplexLine) -> None:
+        """Put another line between terminal and gateway, before anything has crossed it."""
+        self.drive.line = line
+
+    # --- time ---------------------------------------------------------------------------------------
+
+    def deadline_ms(self) -> int | None:
+        """When something is due here; None when nothing is."""
+        due = [self.drive.deadline_ms(self.station.terminal), self.power_back_ms]
+        return min((at_ms for at_ms in due if at_ms is not None), default=None)
+
+    def turn(self) -> None:
+        """Do everything that can be done at this moment; with the power back, start."""
+        if self.station.terminal is None and self.power_back_ms is not None:
+            if self.clock.monotonic_ms() < self.power_back_ms:
+                self.drive.pump(None)
+                return
+            self._power_on()
+        self.station.settle()
+        self._note_power()
+
+    def cut_power(self, back_after_ms: int) -> None:
+        """The plug is pulled, and put back a while later."""
+        self.station.cut_power()
+        self._note_power(back_after_ms)
+
+    def _note_power(self, back_after_ms: int = 2_000) -> None:
+        if self.station.terminal is None and self.power_back_ms is None:
+            self.power_back_ms = self.clock.monotonic_ms() + back_after_ms
+            self._trace.note(self.clock.monotonic_ms(), self.name, "power is off")
+
+    def _power_on(self) -> None:
+        self.power_back_ms = None
+        self._trace.note(self.clock.monotonic_ms(), self.name, "power is on")
+        station = self.station
+        terminal = Terminal(station.board, station.settings, observer=station.observer)
+        try:
+            terminal.power_on()
+        except PowerCut:
+            station.board.close()
+        else:
+            station.terminal = terminal
+
+    def start(self) -> None:
+        """Switch it on for the first time."""
+        self.power_back_ms = self.clock.monotonic_ms()
+
+    # --- what is seen -------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> str:
+        """The terminal's or the transaction's state; "off" without power."""
+        return self.station.state
+
+    @property
+    def batch_payments(self) -> list[Payment]:
+        """The transactions of the batch that is open, as the journal has them."""
+        terminal = self.station.terminal
+        if terminal is None:
+            return []
+        counters = terminal.journal.counters
+        return [
+            one
+            for one in terminal.journal.payments()
+            if one.batch == counters.batch and one.number > counters.settled_up_to
+        ]
+
+    def remember_payments(self) -> None:
+        """Look at the whole journal now."""
+        if self.station.terminal is not None:
+            self.payments |= {one.number: one for one in self.station.terminal.journal.payments()}
+
+    def _observe(self, transition: Transition) -> None:
+        self.transitions += 1
+        self._trace.took(self.name, transition)
+        if transition.rule.target is settlement.State.PRINTING:
+            self.remember_payments()
+
+    def _tap(self, at_ms: int, side: str, data: bytes) -> None:
+        self._trace.crossed(at_ms, self.name, side, data)
+        self.on_bytes(side)

@@ -1,0 +1,195 @@
+"""What goes wrong, and when: each active class of faults strikes by random numbers of its own."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bank.authoriser import Bank
+from bank.faults import Fault, FaultKind
+from host_link.line import DuplexLine, Line
+from tools.simulate.options import Options, Trouble
+from tools.simulate.till import HURRIED, Till
+from tools.simulate.trace import Trace
+
+MEAN_MS: Mapping[Trouble, int] = {
+    Trouble.OUTAGE: 60_000,
+    Trouble.GATEWAY: 90_000,
+    Trouble.BANK: 15_000,
+    Trouble.BANK_DOWN: 120_000,
+    Trouble.PRINTER: 60_000,
+    Trouble.STORAGE: 120_000,
+    Trouble.POWER: 30_000,
+    Trouble.CLOCK: 120_000,
+}
+"""How long it is quiet between two strikes of a class, on average; noise is there all the time."""
+BANK_KINDS = (
+    FaultKind.SILENT_BEFORE_POSTING,
+    FaultKind.SILENT_AFTER_POSTING,
+    FaultKind.CLOSE_BEFORE_POSTING,
+    FaultKind.CLOSE_AFTER_POSTING,
+    FaultKind.WRONG_MAC,
+    FaultKind.WRONG_TRACE,
+    FaultKind.DELAY,
+    FaultKind.DUPLICATE,
+    FaultKind.RESPONSE_CODE,
+    FaultKind.HEADER_DIGIT,
+    FaultKind.REFUSE_CONNECTION,
+)
+
+
+@dataclass(order=True)
+class _Later:
+    at_ms: int
+    number: int
+    do: Callable[[], None]
+
+
+class Troubles:
+    """The faults of one run."""
+
+    def __init__(self, options: Options, tills: Sequence[Till], bank: Bank, trace: Trace) -> None:
+        self._tills = tills
+        self._bank = bank
+        self._trace = trace
+        self._active = options.active
+        self._rng = {trouble: random.Random(f"{trouble.value} {options.seed}") for trouble in Trouble}
+        self._later: list[_Later] = []
+        self._number = 0
+        self.struck = dict.fromkeys(Trouble, 0)
+        strikes = {
+            Trouble.OUTAGE: self._outage,
+            Trouble.GATEWAY: self._gateway,
+            Trouble.BANK: self._bank_fault,
+            Trouble.BANK_DOWN: self._bank_down,
+            Trouble.PRINTER: self._printer,
+            Trouble.STORAGE: self._storage,
+            Trouble.POWER: self._power,
+            Trouble.CLOCK: self._clock,
+        }
+        if Trouble.NOISE in self._active:
+            self._noise()
+        for trouble, strike in strikes.items():
+            if trouble in self._active:
+                self._schedule(trouble, strike, 0)
+
+    def deadline_ms(self) -> int | None:
+        """When the next thing goes wrong, or right again."""
+        return min(self._later).at_ms if self._later else None
+
+    def turn(self, now_ms: int) -> bool:
+        """Let happen what is due; whether anything was."""
+        happened = False
+        while self._later and (first := min(self._later)).at_ms <= now_ms:
+            self._later.remove(first)
+            first.do()
+            happened = True
+        return happened
+
+    def end(self) -> None:
+        """Nothing goes wrong any more, and what is wrong is put right."""
+        self._later.clear()
+        self._bank.faults.clear()
+        for till in self._tills:
+            till.drive.start_bank()
+            till.drive.mend_line()
+            till.storage.forget_script()
+
+    def _schedule(self, trouble: Trouble, strike: Callable[[random.Random, Till], str], now_ms: int) -> None:
+        rng = self._rng[trouble]
+        at_ms = now_ms + 1 + int(rng.expovariate(1 / MEAN_MS[trouble]))
+
+        def happen() -> None:
+            till = rng.choice(self._tills)
+            self.struck[trouble] += 1
+            self._trace.note(at_ms, till.name, f"trouble: {trouble.value}: {strike(rng, till)}")
+            self._schedule(trouble, strike, at_ms)
+
+        self._at(at_ms, happen)
+
+    def _at(self, at_ms: int, do: Callable[[], None]) -> None:
+        self._number += 1
+        self._later.append(_Later(at_ms, self._number, do))
+
+    # --- the strikes --------------------------------------------------------------------------------
+
+    def _noise(self) -> None:
+        rng = self._rng[Trouble.NOISE]
+        for till in self._tills:
+            rate = 10 ** rng.uniform(-5.5, -3.5)
+            ways = [
+                Line(
+                    random.Random(f"{till.name} {way} {rng.random()}"),
+                    bit_error_rate=rate,
+                    drop_rate=rng.choice([0.0, rate]),
+                    insert_rate=rng.choice([0.0, rate]),
+                    slip_rate=rng.choice([0.0, rate / 4]),
+                    burst_rate=rng.choice([0.0, rate / 50]),
+                    latency_ms=rng.choice([0, 1, 16]),
+                    jitter_ms=rng.choice([0, 4]),
+                )
+                for way in ("there", "back")
+            ]
+            till.use_line(DuplexLine(*ways))
+            self._trace.note(0, till.name, f"trouble: noise: bit error rate {rate:.2g}")
+            self.struck[Trouble.NOISE] += 1
+
+    def _outage(self, rng: random.Random, till: Till) -> str:
+        duration_ms = int(10 ** rng.uniform(2, 4.5))
+        till.drive.cut_line()
+        self._at(till.clock.monotonic_ms() + duration_ms, till.drive.mend_line)
+        return f"the line is out for {duration_ms} ms"
+
+    def _gateway(self, _rng: random.Random, till: Till) -> str:
+        till.drive.restart_gateway()
+        return "the gateway starts again"
+
+    def _bank_fault(self, rng: random.Random, _till: Till) -> str:
+        kind = rng.choice(BANK_KINDS)
+        value = {
+            FaultKind.RESPONSE_CODE: rng.choice(["91", "96", "05", "94"]),
+            FaultKind.HEADER_DIGIT: rng.choice("123"),
+        }
+        patience_ms = HURRIED.response_timeout_ms
+        delay_ms = rng.choice([200, patience_ms - 10, patience_ms + 2_000])
+        self._bank.faults.add(
+            Fault(kind, value=value.get(kind, ""), delay_ms=delay_ms, skip=rng.randrange(3))
+        )
+        return kind.value
+
+    def _bank_down(self, rng: random.Random, _till: Till) -> str:
+        duration_ms = int(10 ** rng.uniform(2, 4.3))
+        for till in self._tills:
+            till.drive.stop_bank()
+        self._at(self._tills[0].clock.monotonic_ms() + duration_ms, self._bank_up)
+        return f"the bank is away for {duration_ms} ms"
+
+    def _bank_up(self) -> None:
+        for till in self._tills:
+            till.drive.start_bank()
+
+    def _printer(self, rng: random.Random, till: Till) -> str:
+        printer = till.station.devices.printer
+        name = rng.choice(["run_out_of_paper", "open_cover", "jam", "set_overheated"])
+        getattr(printer, name)()
+        return name
+
+    def _storage(self, rng: random.Random, till: Till) -> str:
+        number = till.storage.commits + 1 + rng.randrange(4)
+        till.storage.fail_at(number)
+        return f"commit {number} will fail"
+
+    def _power(self, rng: random.Random, till: Till) -> str:
+        if rng.random() < 0.5:
+            till.cut_power(rng.randint(500, 20_000))
+            return "the plug is pulled"
+        number, when = till.storage.commits + 1 + rng.randrange(4), rng.choice(("before", "after"))
+        till.storage.power_cut_at(number, "before" if when == "before" else "after")
+        return f"the power will go {when} commit {number}"
+
+    def _clock(self, rng: random.Random, till: Till) -> str:
+        jump = timedelta(seconds=int(rng.choice([1, -1]) * 10 ** rng.uniform(1, 5.5)))
+        till.clock.set_wall(till.clock.wall() + jump)
+        return f"the terminal's clock jumps by {jump}"

@@ -1,0 +1,239 @@
+"""The world of one seed: tills, people, troubles and one bank, in one thread of virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from bank.authoriser import Bank
+from bank.entropy import SeededEntropy
+from bank.provision import DEMO_MASTER_KEY, fill
+from firmware.kernel import WatchdogExpired
+from firmware.records import Outcome, OutgoingState, SettlementStep
+from tools.simulate import checkers
+from tools.simulate.checkers import Finding
+from tools.simulate.options import Options, Trouble
+from tools.simulate.people import People, mend_printer
+from tools.simulate.till import Till
+from tools.simulate.town import names_by_mask, provision_for
+from tools.simulate.trace import Trace
+from tools.simulate.troubles import Troubles
+
+CALM_MAX_MS = 300_000
+"""How long a healed world may take to come to rest; longer, and something waits for ever."""
+LOOK_EVERY_TURNS = 2_000
+CLERK_EVERY_MS = 300_000  # a clerk of the bank forgives wrong PINs
+
+
+@dataclass
+class Report:
+    """What became of a run."""
+
+    options: Options
+    findings: list[Finding] = field(default_factory=list)
+    transactions: int = 0
+    outcomes: dict[str, int] = field(default_factory=dict)
+    struck: dict[str, int] = field(default_factory=dict)
+    virtual_ms: int = 0
+    digest: str = ""
+    trace: Trace = field(default_factory=Trace, repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every promise was kept."""
+        return not self.findings
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values."""
+        return {
+            "options": self.options.to_json(),
+            "ok": self.ok,
+            "findings": [str(finding) for finding in self.findings],
+            "transactions": self.transactions,
+            "outcomes": self.outcomes,
+            "troubles": self.struck,
+            "virtual_s": self.virtual_ms // 1000,
+            "digest": self.digest,
+        }
+
+
+class World:
+    """One run. `watch` is called after every moment, for whoever steps through it."""
+
+    def __init__(self, options: Options, *, watch: Callable[[World], None] = lambda _world: None) -> None:
+        self.options = options
+        self.now_ms = 0
+        self.trace = Trace()
+        self._watch = watch
+        provision = provision_for(options.seed, options.terminals)
+        self.bank = Bank.open(":memory:", DEMO_MASTER_KEY, entropy=SeededEntropy(options.seed))
+        self.tills = [
+            Till(number, spec, provision, self.bank, options.seed, self.trace)
+            for number, spec in enumerate(provision.merchants[0].terminals)
+        ]
+        fill(self.bank, provision, now=self.tills[0].clock.wall())
+        card_of = names_by_mask(provision)
+        numbers = {card.name: card.plastic.pan.reveal() for card in provision.cards}
+        self.people = [People(till, options.seed, card_of, numbers) for till in self.tills]
+        self.troubles = Troubles(options, self.tills, self.bank, self.trace)
+        self._turns = 0
+        self._stirred = True  # something was done to the tills from outside
+        self._soon: list[Callable[[], object]] = []
+        self._planned: list[tuple[int, Callable[[], object]]] = []
+        self._clerk_ms = CLERK_EVERY_MS
+
+    def run(self) -> Report:
+        """Open the shop, let it trade, end the troubles, settle, and look at everything."""
+        findings: list[Finding] = []
+        try:
+            for till in self.tills:
+                till.start()
+            findings += self._until(self._has_traded, self._end_ms())
+            if not findings:
+                findings += self._close_shop()
+        except (AssertionError, KeyError, IndexError, ValueError, WatchdogExpired) as error:
+            findings.append(Finding("crash", f"{type(error).__name__}: {error}"))
+        finally:
+            report = self._report(findings)
+            self.bank.close()
+        return report
+
+    # --- the course of a run ------------------------------------------------------------------------
+
+    def _end_ms(self) -> int | None:
+        return int(self.options.hours * 3_600_000) if self.options.hours else None
+
+    def _has_traded(self) -> bool:
+        return sum(people.begun for people in self.people) >= self.options.transactions
+
+    def _close_shop(self) -> Iterable[Finding]:
+        """No more troubles and no new transactions; then every till settles."""
+        self._stirred = True
+        self.troubles.end()
+        for people in self.people:
+            people.close_shop(self.now_ms)
+        for till in self.tills:
+            mend_printer(till)
+        yield from self._calm("come to rest", self._at_rest)
+        for till in self.tills:
+            till.remember_payments()
+            if till.station.terminal is not None:
+                till.station.terminal.settle()
+        self._stirred = True
+        yield from self._calm("settle", self._all_settled)
+        for till in self.tills:
+            till.remember_payments()
+        yield from checkers.at_the_end(self.tills, self.bank)
+
+    def _calm(self, what: str, condition: Callable[[], bool]) -> Iterable[Finding]:
+        findings = self._until(condition, self.now_ms + CALM_MAX_MS)
+        yield from findings
+        if not findings and not condition():
+            states = ", ".join(f"{till.name} in {till.state}" for till in self.tills)
+            yield Finding("rest", f"with everything mended the tills do not {what}: {states}")
+
+    def _at_rest(self) -> bool:
+        return all(till.state == "idle" and not self.owes(till) for till in self.tills)
+
+    def _all_settled(self) -> bool:
+        return all(till.state == "idle" and self._is_settled(till) for till in self.tills)
+
+    @staticmethod
+    def owes(till: Till) -> bool:
+        """Whether a till that is on still has to send something."""
+        assert till.station.terminal is not None
+        outbox = till.station.terminal.journal.outbox.values()
+        return any(entry.state is not OutgoingState.REFUSED for entry in outbox)
+
+    @staticmethod
+    def _is_settled(till: Till) -> bool:
+        assert till.station.terminal is not None
+        settlement = till.station.terminal.journal.settlement
+        return settlement is not None and settlement.step is SettlementStep.CLOSED
+
+    def _until(self, condition: Callable[[], bool], end_ms: int | None) -> list[Finding]:
+        while not condition() and (end_ms is None or self.now_ms < end_ms):
+            if findings := self.moment():
+                return findings
+        return []
+
+    # --- one moment ---------------------------------------------------------------------------------
+
+    def moment(self) -> list[Finding]:
+        """Go to the next moment at which anything is due, and do it."""
+        self._advance()
+        stirred, self._stirred = self._stirred or self.troubles.turn(self.now_ms), False
+        self._forgive()
+        for till, people in zip(self.tills, self.people, strict=True):
+            due_ms = till.deadline_ms()
+            if stirred or (due_ms is not None and due_ms <= self.now_ms):
+                till.turn()  # to ask one for whom nothing is due would cost most of a run's time
+            while people.turn(self.now_ms):
+                till.turn()
+        self._do_soon()
+        self._watch(self)
+        return self._look()
+
+    def soon(self, do: Callable[[], object]) -> None:
+        """Do this when everything of the moment at hand is done."""
+        self._soon.append(do)
+
+    def at(self, at_ms: int, do: Callable[[], object]) -> None:
+        """Do this at that moment."""
+        self._planned.append((at_ms, do))
+
+    def _do_soon(self) -> None:
+        due = [do for at_ms, do in self._planned if at_ms <= self.now_ms]
+        self._planned = [plan for plan in self._planned if plan[0] > self.now_ms]
+        soon, self._soon = self._soon, []
+        for do in (*due, *soon):
+            do()
+        self._stirred = self._stirred or bool(due or soon)
+
+    def _advance(self) -> None:
+        due = [till.deadline_ms() for till in self.tills]
+        due += [people.act_ms for people in self.people]
+        due += [self.troubles.deadline_ms(), *(at_ms for at_ms, _ in self._planned)]
+        soonest = min((at_ms for at_ms in due if at_ms is not None), default=self.now_ms + 1_000)
+        self.now_ms = max(self.now_ms + 1, soonest)
+        for till in self.tills:
+            till.clock.advance_to(self.now_ms)
+
+    def _forgive(self) -> None:
+        """Now and then a clerk of the bank forgives wrong PINs, or all cards would be blocked in the end."""
+        if self.now_ms < self._clerk_ms:
+            return
+        self._clerk_ms = self.now_ms + CLERK_EVERY_MS
+        with self.bank.store.transaction():
+            for card in self.bank.cards.cards():
+                self.bank.cards.set_pin_tries_used(card, 0)
+
+    def _look(self) -> list[Finding]:
+        self._turns += 1
+        findings = [finding for till in self.tills for finding in checkers.while_running(till)]
+        if self._turns % LOOK_EVERY_TURNS == 0:
+            findings += checkers.of_ledger(self.bank)
+        return findings
+
+    def _report(self, findings: list[Finding]) -> Report:
+        payments = [one for till in self.tills for one in till.payments.values()]
+        outcomes = dict.fromkeys((outcome.value for outcome in Outcome), 0)
+        for payment in payments:
+            if payment.outcome is not None:
+                outcomes[payment.outcome.value] += 1
+        return Report(
+            self.options,
+            findings,
+            len(payments),
+            outcomes,
+            {trouble.value: self.troubles.struck[trouble] for trouble in Trouble},
+            self.now_ms,
+            self.trace.digest,
+            self.trace,
+        )
+
+
+def run(options: Options) -> Report:
+    """One simulation from its first moment to its last."""
+    return World(options).run()
