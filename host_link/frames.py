@@ -205,7 +205,7 @@ def decode_body(body: bytes) -> Body | None:
             case 0x05:
                 return _decode_rate(body)
             case 0x06:
-                return Turn(body[1] == ord("G"))
+                return Turn(body[1:2] == b"G") if body[1] in b"GT" else None
             case _:
                 return None
     except IndexError:

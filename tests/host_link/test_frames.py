@@ -144,7 +144,9 @@ def test_any_body_is_read_ignored_or_refused(body: bytes) -> None:
     except ProtocolViolation as error:
         assert "ends too early" in str(error)  # noqa: PT017 - one of three outcomes
     else:
-        assert (read is None) == (body[0] not in {1, 2, 3, 4} and body[0] < 0x40)
+        is_known = body[0] in {1, 2, 3, 4} or body[0] >= 0x40
+        is_known |= (body[0] == 5 and body[1] in range(1, 6)) or (body[0] == 6 and body[1] in b"GT")
+        assert (read is not None) == is_known
 
 
 @pytest.mark.parametrize(
@@ -155,6 +157,9 @@ def test_any_body_is_read_ignored_or_refused(body: bytes) -> None:
         "02",
         "0201",
         "04",
+        "05",
+        "0501000E10",
+        "06",
         "03" + "01" * 16,
         "80",
         "8000",
