@@ -103,7 +103,7 @@ def test_after_an_outage_traffic_flows_again_soon(outage_ms: int) -> None:
     assert exchange_ms(link) <= 300
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.lists(
         st.one_of(
@@ -111,7 +111,7 @@ def test_after_an_outage_traffic_flows_again_soon(outage_ms: int) -> None:
             st.tuples(st.just("wait"), st.just(""), st.integers(1, 300)),
             st.tuples(st.just("reboot"), st.sampled_from("ab"), st.just(0)),
         ),
-        max_size=15,
+        max_size=10,
     ),
     st.integers(0, 1 << 16),
     st.sampled_from([0.0, 1e-4, 1e-3]),
@@ -135,7 +135,7 @@ def test_each_message_arrives_once_or_is_told_of(
             link.boot(name)
     peer = {"a": "b", "b": "a"}
     link.run_until(
-        link.now_ms + 60_000,
+        link.now_ms + (5_000 if rebooted else 60_000),
         stop=lambda: not rebooted and all(received(link, peer[name]) == sent[name] for name in "ab"),
     )
     for name in "ab":
