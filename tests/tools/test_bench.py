@@ -4,13 +4,31 @@ import json
 
 import pytest
 
-from tools.bench import catalogue, keys, link, link_noise, link_peers, link_virtual, measure, messages
+from tools.bench import (
+    catalogue,
+    journal,
+    keys,
+    link,
+    link_noise,
+    link_peers,
+    link_virtual,
+    measure,
+    messages,
+    payments,
+    split,
+    terminal,
+)
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "ROUNDS", 2)
     monkeypatch.setattr(measure, "ROUND_S", 0.0001)
+    monkeypatch.setattr(payments, "ROUND_PAYMENTS", 1)
+    monkeypatch.setattr(payments, "_HOUR_MS", 1)
+    monkeypatch.setattr(terminal, "TERMINALS", 2)
+    monkeypatch.setattr(journal, "PAYMENTS", 8)
+    monkeypatch.setattr(journal, "KINDS", ["approved"])
     monkeypatch.setattr(link, "GOODPUT_S", 0.5)
     monkeypatch.setattr(link, "EXCHANGES", 3)
     monkeypatch.setattr(link, "MOMENTS", range(1))
@@ -36,6 +54,30 @@ def test_everything_is_measured_as_json(capsys: pytest.CaptureFixture[str]) -> N
     results = json.loads(capsys.readouterr().out)["results"]
     assert len(results) >= len(catalogue.BENCHES)
     assert all(result["value"] > 0 for result in results)
+
+
+def test_a_split_counts_each_moment_once() -> None:
+    class Inner:
+        def work(self) -> None:
+            spin()
+
+    class Outer:
+        def work(self) -> None:
+            spin()
+            Inner().work()
+
+    def spin() -> None:
+        sum(range(20_000))
+
+    watch = split.Stopwatch("rest")
+    with split.watched({"outer": [(Outer, "work")], "inner": [(Inner, "work")]}, watch):
+        for _ in range(5):
+            Outer().work()
+    seconds = watch.seconds()
+    assert seconds.keys() == {"rest", "outer", "inner"}
+    assert all(spent > 0 for spent in seconds.values())
+    Outer().work()
+    assert watch.seconds()["outer"] == seconds["outer"], "afterwards nobody watches"
 
 
 def test_one_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:

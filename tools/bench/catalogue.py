@@ -18,6 +18,8 @@ BENCHES: Mapping[str, str] = {
     "keys": "tools.bench.keys",
     "frames": "tools.bench.frames",
     "payments": "tools.bench.payments",
+    "terminal": "tools.bench.terminal",
+    "journal": "tools.bench.journal",
     "codec": "tools.bench.codec",
     "link": "tools.bench.link",
 }
