@@ -6,7 +6,7 @@ stands. The card's data lives in memory for as long as the transaction needs it,
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Self
 
@@ -66,6 +66,15 @@ class ReversalReason(Enum):
 
 CLEARED = "cleared"
 """The mark of a transaction whose message a supervisor has taken out of the outbox: it is settled by hand."""
+
+
+def plain_values(record: Payment | Settlement | Outgoing) -> dict[str, Any]:
+    """A record's fields as plain values, in their order. Records hold nothing that holds other records."""
+    return {name: _plain(getattr(record, name)) for name in record.__slots__}
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +139,7 @@ class Payment:
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values, in the order of the fields."""
-        return {key: value.value if isinstance(value, Enum) else value for key, value in asdict(self).items()}
+        return plain_values(self)
 
     @property
     def stands(self) -> bool:
@@ -201,7 +210,7 @@ class Settlement:
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values."""
-        return {key: value.value if isinstance(value, Enum) else value for key, value in asdict(self).items()}
+        return plain_values(self)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
@@ -249,7 +258,7 @@ class Outgoing:
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values."""
-        return {key: value.value if isinstance(value, Enum) else value for key, value in asdict(self).items()}
+        return plain_values(self)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:

@@ -73,11 +73,12 @@ def test_a_split_counts_each_moment_once() -> None:
     with split.watched({"outer": [(Outer, "work")], "inner": [(Inner, "work")]}, watch):
         for _ in range(5):
             Outer().work()
-    seconds = watch.seconds()
-    assert seconds.keys() == {"rest", "outer", "inner"}
-    assert all(spent > 0 for spent in seconds.values())
+    shares = watch.shares()
+    assert shares.keys() == {"rest", "outer", "inner"}
+    assert all(share > 0 for share in shares.values())
+    assert sum(shares.values()) == pytest.approx(1)
     Outer().work()
-    assert watch.seconds()["outer"] == seconds["outer"], "afterwards nobody watches"
+    assert watch.shares()["outer"] < shares["outer"], "afterwards nobody watches, and only the rest grows"
 
 
 def test_one_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Where the time of a piece of work goes: processor time by part, each moment counted once.
+"""Where the time of a piece of work goes, by part: each moment counted once.
 
 A part is entered by calling one of its methods and left when that returns; what it calls of another part
 counts there. The parts lie inside one another (the terminal asks its storage, the bank its database), so only
@@ -23,7 +23,7 @@ class Stopwatch:
 
     def __init__(self, rest: str) -> None:
         self._running = [rest]
-        self._since_ns = time.process_time_ns()
+        self._since_ns = time.perf_counter_ns()
         self._spent_ns: Counter[str] = Counter()
 
     def enter(self, part: str) -> None:
@@ -36,13 +36,14 @@ class Stopwatch:
         self._charge()
         self._running.pop()
 
-    def seconds(self) -> dict[str, float]:
-        """What each part has taken."""
+    def shares(self) -> dict[str, float]:
+        """What part of the whole each part has taken; they sum to 1."""
         self._charge()
-        return {part: spent_ns / 1e9 for part, spent_ns in self._spent_ns.items()}
+        whole_ns = sum(self._spent_ns.values())
+        return {part: spent_ns / whole_ns for part, spent_ns in self._spent_ns.items()}
 
     def _charge(self) -> None:
-        now_ns = time.process_time_ns()
+        now_ns = time.perf_counter_ns()
         self._spent_ns[self._running[-1]] += now_ns - self._since_ns
         self._since_ns = now_ns
 

@@ -148,10 +148,11 @@ class Dialect:
         return _packed_front(digits)
 
     def _mac_start(self, encoded: bytes) -> int:
-        fields = self._take_apart(encoded)[1].fields
-        if not fields or fields[-1].number not in _MAC_FIELDS:
+        front = self._require_front(encoded)
+        number, size_bytes = self._packer.last_field(encoded, len(front))
+        if number not in _MAC_FIELDS:
             raise CodecError("bad_format", None, "the message has no field for a MAC")
-        return len(encoded) - len(fields[-1].data)
+        return len(encoded) - size_bytes
 
 
 @functools.lru_cache(maxsize=64)

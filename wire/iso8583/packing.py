@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from wire.errors import CodecError
+from wire.iso8583.encodings import data_bytes
 from wire.iso8583.faults import FAULTS, fault
 from wire.iso8583.table import DialectTable, Value
 from wire.iso8583.values import FieldCodec, Pack, Unpack, compiled
@@ -85,6 +86,22 @@ class Packer:
         if position != len(body):
             raise _trailing(fields)
         return Parts(body[: self._mti_bytes], bitmap, list(fields.values()))
+
+    def last_field(self, body: bytes, start: int) -> tuple[int, int]:
+        """The number of the last field of a message, 0 for none, and its bytes, 0 where its length varies.
+
+        The bitmap alone is read: that the rest is in order is for `unpack` to see. Raises CodecError.
+        """
+        _, bitmap, position = self._front(body, start)
+        layout = self._layout_to_unpack(bitmap)
+        if not layout:
+            return 0, 0
+        number = layout[-1][0]
+        entry = self._codecs[number].entry
+        size_bytes = 0 if entry.len_digits else data_bytes(entry, entry.max)
+        if len(body) - position < size_bytes:
+            raise fault("truncated", number)
+        return number, size_bytes
 
     def _front(self, body: bytes, start: int) -> tuple[str, bytes, int]:
         """MTI, bitmap or bitmaps, and where they end."""
