@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bank.authoriser import Bank
@@ -27,7 +27,7 @@ from host_link.line import Line
 from host_link.session import Session
 from tools.bench import measure as rounds
 from tools.bench.measure import Measurement
-from tools.bench.split import Stopwatch, watched
+from tools.bench.split import Entrance, Stopwatch, watched
 from tools.runtime import start
 from tools.station import Station
 
@@ -35,7 +35,7 @@ GOAL_PER_S = 400.0
 ROUND_PAYMENTS = 20
 _HOUR_MS = 3_600_000
 _REST = "hands, virtual time"
-PARTS = {
+PARTS: Mapping[str, Sequence[Entrance]] = {
     "terminal: states, messages, slips": [(Terminal, "step"), (Terminal, "deadline_ms")],
     "terminal: screens": [(Faceplate, "show"), (Faceplate, "is_outdated")],
     "terminal: keys, PIN, MACs": [
