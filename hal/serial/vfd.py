@@ -20,6 +20,7 @@ from hal.serial.opening import FlowControl, Parity
 
 COLUMNS, ROWS = 20, 2
 _BRIGHTNESS = range(1, 5)
+_CLEAR = b"\x0c"  # CLR, in both sets
 
 CommandSet = Literal["cd5220", "epson"]
 Characters = Literal["cp437", "cp858", "gb18030"]
@@ -108,6 +109,13 @@ class SerialVfd(DeviceBehindPort):
         self._brightness = min(4, 1 + percent // 25)
         if self.is_open and self._port.self_test().ok:
             self._port.write(self._brightness_command())
+
+    def close(self) -> None:
+        """Clear the display, as far as the line takes it at once, and give the port back."""
+        if self.is_open:
+            self._port.write(_CLEAR)
+            self._wanted = (" " * COLUMNS,) * ROWS
+        super().close()
 
     def show(self, screen: Screen) -> None:
         """Replace what is shown."""

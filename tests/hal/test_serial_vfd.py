@@ -69,6 +69,23 @@ def test_every_screen_of_the_firmware_fits(command_set: CommandSet, monkeypatch:
 
 
 @pytest.mark.parametrize("command_set", SETS)
+def test_a_terminal_that_is_switched_off_leaves_nothing_on_the_glass(
+    monkeypatch: pytest.MonkeyPatch, command_set: CommandSet
+) -> None:
+    bench = Bench(far := Vfd(command_set))
+    display = display_on(bench, monkeypatch)
+    display.show(TOTAL)
+    bench.run(display, 500)
+    display.close()
+    bench.clock.advance(10)
+    bench.turn()
+    assert far.text == "\n"
+    display.open()
+    bench.run(display, 500)
+    assert far.text == "\n"
+
+
+@pytest.mark.parametrize("command_set", SETS)
 def test_the_cable_pulled_in_a_screen_is_made_good(
     monkeypatch: pytest.MonkeyPatch, command_set: CommandSet
 ) -> None:
