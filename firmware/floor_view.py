@@ -68,16 +68,12 @@ def _number(work: FloorWork) -> FloorView:
 
 def _password(work: FloorWork) -> FloorView:
     """Whose password it is; after a wrong one, how many tries are left."""
-    operator, now = work.asked_operator, work.parts.board.clock.wall()
-    if operator is None:
-        return FloorView(_entry_name(work))
-    left = work.parts.operators.tries_left(operator, now)
-    if operator.wrong_tries and left < work.parts.operators.tries:
-        prompt = _forms(work, "ask.password_again", count=left)
+    asked = work.asked_for
+    if asked.is_again:
+        prompt = _forms(work, "ask.password_again", count=asked.tries_left)
     else:
-        prompt = _forms(
-            work, f"ask.password_of_{rank_of(operator.number).name.lower()}", number=operator.number
-        )
+        rank = rank_of(asked.number).name.lower()
+        prompt = _forms(work, f"ask.password_of_{rank}", number=asked.number)
     return FloorView(_entry_name(work), "", (), prompt, _stars(work))
 
 

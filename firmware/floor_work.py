@@ -5,6 +5,8 @@ What an entry changes is in `firmware.floor_actions`, what it tells in `firmware
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from firmware.floor_answers import Answers, NumberEditor, PasswordEditor
 from firmware.floor_reports import SLIPS
 from firmware.floor_upkeep import FloorUpkeep
@@ -22,6 +24,15 @@ from hal.api import Key, PrinterStatus
 _ARROWS = {Key.DOWN: 1, Key.RIGHT: 1, Key.UP: -1, Key.LEFT: -1}
 
 
+@dataclass(frozen=True, slots=True)
+class AskedFor:
+    """Whose password is typed, and how many tries are left. `is_again`: there was a wrong one."""
+
+    number: str = ""
+    tries_left: int = 0
+    is_again: bool = False
+
+
 class FloorWork(FloorUpkeep):
     """Carries out the floor table. `goal` is what it is opened for."""
 
@@ -31,6 +42,7 @@ class FloorWork(FloorUpkeep):
         self.menus: list[tuple[str, int]] = []  # open ones, the newest last, each with the entry at hand
         self.number = NumberEditor(DIGITS_MAX[Ask.OPERATOR])
         self.password = PasswordEditor()
+        self.asked_for = AskedFor()
         self.password_fits = False
         self.repeat_fits = False
 
@@ -211,9 +223,13 @@ class FloorWork(FloorUpkeep):
         self.parts.kernel.post_first(Signal("go_on"))
 
     def begin_typing(self, _data: object) -> None:
-        """Nothing is typed yet."""
+        """Nothing is typed yet; whose password it is, the display is told once and reads nothing itself."""
         self.password.reset()
         asked = self.next_ask
+        owner, operators = self.asked_operator, self.parts.operators
+        if owner is not None:
+            left = operators.tries_left(owner, self.parts.board.clock.wall())
+            self.asked_for = AskedFor(owner.number, left, is_again=left < operators.tries)
         self.number = NumberEditor(DIGITS_MAX[asked] if asked in NUMBERS else 0)
 
     def refuse_password(self, _data: object) -> None:

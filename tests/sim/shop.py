@@ -325,6 +325,7 @@ class Shop:
         devices.printer._scripted = None
         devices.printer._speed_mm_per_s = 300
         devices.printer.close_cover()
+        devices.printer.plug()
         devices.printer.clear_jam()
         devices.printer.cool_down()
         devices.printer.load_paper()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from hal.api import Put
 from tests.sim.floor import ADMINISTRATOR, CASHIER, SUPERVISOR, Floor, floor
 
 LOCK_MS = 30 * 60_000
@@ -141,6 +142,18 @@ def test_a_wrong_try_is_durable_before_it_is_told(shop: Floor) -> None:
     shop.type("9999")
     assert shop.state == "out_of_service"
     assert "Tries" not in shop.display
+
+
+def test_a_damaged_operator_takes_the_terminal_out_of_service(shop: Floor) -> None:
+    """Not taken for one that is gone, nor for one with the default password; and nothing crashes."""
+    shop.open("operators", "log_on")
+    shop.type("01")
+    assert shop.state == "typing_password"
+    shop.station.board.storage.commit([Put("operator", "01", b"{}")])
+    shop.station.press("1")
+    assert shop.state == "typing_password", "the display reads nothing from the storage"
+    shop.station.press("enter")
+    assert shop.state == "out_of_service"
 
 
 def test_a_supervisor_lets_a_locked_cashier_in_again(shop: Floor) -> None:

@@ -17,7 +17,7 @@ from tests.sim.invariants import check
 from tests.sim.shop import PIN, WRONG_PIN, Purchase, Shop, noisy_line
 
 STEPS = 60
-KEYS = ("1", "2", "5", "00", "enter", "enter", "cancel", "clear", "f1", "f1", "f2", "f3")
+KEYS = ("1", "2", "5", "00", "enter", "enter", "cancel", "clear", "down", "f1", "f1", "f2", "f3")
 CARDS = ("good", "good", "good", "limited", "poor", "lost", "unknown")
 MTIS = ("", "0100", "0200", "0220", "0400", "0800")
 BANK_FAULTS = (
