@@ -20,6 +20,7 @@ BENCHES: Mapping[str, str] = {
     "payments": "tools.bench.payments",
     "terminal": "tools.bench.terminal",
     "journal": "tools.bench.journal",
+    "simulation": "tools.bench.simulation",
     "codec": "tools.bench.codec",
     "link": "tools.bench.link",
 }
