@@ -29,6 +29,7 @@ SUPERVISOR, ADMINISTRATOR, FIRST_CASHIER = "00", "99", "01"
 SALT_BYTES = 16
 DIGEST_BYTES = 32
 SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**13, 8, 1  # 8 MiB; some 20 ms on a desktop core
+_COSTS = frozenset({2**12, SCRYPT_N, 2**14})  # that a stored digest may have: for digests of other versions
 PASSWORD_DIGITS_MAX = 8
 
 
@@ -182,6 +183,11 @@ def _unpack(key: str, stored: bytes) -> Operator:
         numbers = operator.scrypt_n, operator.wrong_tries
     except (ValueError, TypeError):
         raise damaged(TABLE, key) from None
-    if operator.number != key or any(type(number) is not int or number < 0 for number in numbers):
+    is_cost = operator.scrypt_n in _COSTS
+    if (
+        operator.number != key
+        or not is_cost
+        or any(type(number) is not int or number < 0 for number in numbers)
+    ):
         raise damaged(TABLE, key)
     return operator

@@ -120,7 +120,10 @@ R = TypeVar("R", Wear, Levels)
 
 
 def _put(key: str, record: Wear | Levels) -> Put:
-    return Put(TABLE, key, json.dumps(asdict(record), separators=(",", ":")).encode())
+    """What differs from a new terminal's: it is written with every slip and swipe, and should be short."""
+    usual = asdict(type(record)())
+    told = {name: value for name, value in asdict(record).items() if value != usual[name]}
+    return Put(TABLE, key, json.dumps(told, separators=(",", ":")).encode())
 
 
 def _read(storage: Storage, key: str, default: R) -> R:
