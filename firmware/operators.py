@@ -178,16 +178,13 @@ def _pack(operator: Operator) -> Put:
 def _unpack(key: str, stored: bytes) -> Operator:
     try:
         operator = Operator(**json.loads(stored))
-        bytes.fromhex(operator.salt + operator.digest)
+        lengths = len(bytes.fromhex(operator.salt)), len(bytes.fromhex(operator.digest))
         datetime.fromisoformat(operator.locked_at or "2000-01-01")
         numbers = operator.scrypt_n, operator.wrong_tries
     except (ValueError, TypeError):
         raise damaged(TABLE, key) from None
-    is_cost = operator.scrypt_n in _COSTS
-    if (
-        operator.number != key
-        or not is_cost
-        or any(type(number) is not int or number < 0 for number in numbers)
-    ):
+    is_whole = operator.number == key and operator.scrypt_n in _COSTS
+    is_whole = is_whole and lengths in {(0, 0), (SALT_BYTES, DIGEST_BYTES)}
+    if not is_whole or any(type(number) is not int or number < 0 for number in numbers):
         raise damaged(TABLE, key)
     return operator

@@ -169,6 +169,8 @@ def test_what_everybody_knows_is_no_password(number: str, password: bytes, *, we
         b'{"number":"01","salt":"zz"}',
         b'{"number":"01","wrong_tries":-1}',
         b'{"number":"01","scrypt_n":1048576}',
+        b'{"number":"01","digest":"00"}',
+        b'{"number":"01","salt":"abc","digest":"d"}',
         b'{"number":"01","scrypt_n":8191}',
         b'{"number":"01","wrong_tries":true}',
         b'{"number":"01","locked_at":"yesterday"}',
