@@ -71,8 +71,9 @@ class ManagementWork(KeyLoadingWork):
 
     def note_parameters(self, draft: Draft, data: object) -> None:
         """Parameters that came: durable, and in force from now on. Another master key needs a new sign-in."""
-        values = self._told(data)
-        assert values is not None
+        told = self._told(data)
+        assert told is not None
+        values = stored_parameters(self.parts.board.storage) | told  # what is not sent again stays
         draft.extra.append(Put(*_STORED, json.dumps(values).encode()))
         after = parameters.applied(self._own_settings, values)
         if after.master_key_index != self.parts.settings.master_key_index:

@@ -9,8 +9,8 @@ from typing import Any
 from firmware import batch_upload, messages
 from firmware.batch_upload import UploadMessage
 from firmware.exchange import Answer
-from firmware.journal import Draft
-from firmware.records import OutgoingState, Settlement, SettlementStep
+from firmware.journal import Draft, Journal
+from firmware.records import OutgoingState, Payment, Settlement, SettlementStep
 from firmware.settlement_slip import settlement_slip
 from firmware.totals import batch_totals
 from firmware.txn.schema import Rule
@@ -23,6 +23,10 @@ from wire.iso8583.private import F48Totals
 class SettlementWork(Work):
     """Carries out one settlement after the other."""
 
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        self._uploads: Sequence[UploadMessage] | None = None  # as `uploads` found them
+
     def apply(self, rule: Rule, draft: Draft) -> None:
         """The step is in the settlement's own record; its state is not journalled."""
 
@@ -34,8 +38,17 @@ class SettlementWork(Work):
 
     @property
     def uploads(self) -> Sequence[UploadMessage]:
-        """Every message of the upload; the first `position` of them are done."""
-        return batch_upload.upload_messages(self.parts.journal.payments(), self.settlement)
+        """Every message of the upload; the first `position` of them are done.
+
+        The journal is read once: while a batch is settled, none of its payments changes.
+        """
+        if self._uploads is None:
+            self._uploads = self.uploads_of(self.settlement)
+        return self._uploads
+
+    def uploads_of(self, settlement: Settlement) -> Sequence[UploadMessage]:
+        """The same for a settlement with results that are not committed yet."""
+        return batch_upload.upload_messages(unsettled(self.parts.journal), settlement)
 
     # --- records ------------------------------------------------------------------------------------
 
@@ -49,7 +62,7 @@ class SettlementWork(Work):
         assert results is not None
         domestic, foreign = results
         compared = replace(self.settlement, domestic_result=domestic, foreign_result=foreign)
-        left = batch_upload.upload_messages(self.parts.journal.payments(), compared)
+        self._uploads = left = self.uploads_of(compared)
         self._next(
             draft,
             step=SettlementStep.RECORDS if left else SettlementStep.END,
@@ -97,7 +110,12 @@ class SettlementWork(Work):
 
     def begin(self) -> None:
         """The session with the host link must be up."""
+        self._uploads = None
         self.connect(None)
+
+    def end(self) -> None:
+        """The list goes: the next settlement has another."""
+        self._uploads = None
 
     def send_totals(self, _data: object) -> None:
         """0500."""
@@ -121,7 +139,7 @@ class SettlementWork(Work):
     def print_totals(self, _data: object) -> None:
         """The settlement slip."""
         parts = self.parts
-        totals = batch_totals(parts.journal.payments(), self.settlement.batch)
+        totals = batch_totals(unsettled(parts.journal), self.settlement.batch)
         items = settlement_slip(
             self.settlement,
             totals,
@@ -194,7 +212,7 @@ class SettlementGuards(Guards):
             return False
         domestic, foreign = results
         compared = replace(self._work.settlement, domestic_result=domestic, foreign_result=foreign)
-        return bool(batch_upload.upload_messages(self._work.parts.journal.payments(), compared))
+        return bool(self._work.uploads_of(compared))
 
     def more_records(self) -> bool:
         """After this message there is another."""
@@ -205,9 +223,14 @@ class SettlementGuards(Guards):
         return self._work.settlement.tries < self._work.parts.settings.resends
 
 
+def unsettled(journal: Journal) -> list[Payment]:
+    """What is of no closed batch: the number of a batch may have been used before."""
+    return [one for one in journal.payments() if one.number > journal.counters.settled_up_to]
+
+
 def begun(parts: Parts, draft: Draft) -> Settlement:
     """A new settlement, of the oldest batch that is not settled: the one at hand, but for a lost journal."""
-    payments = [one for one in parts.journal.payments() if one.number > draft.counters.settled_up_to]
+    payments = unsettled(parts.journal)
     batch = next((one.batch for one in payments if one.batch and one.stands), draft.counters.batch)
     return Settlement(
         batch=batch,

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from bank.batches import UploadKind
 from bank.faults import FaultKind
-from firmware.records import Flow, Outcome, SettlementStep
+from firmware.exchange import Answer, Verdict
+from firmware.journal import Journal
+from firmware.management_work import stored_parameters
+from firmware.records import Flow, Outcome, Payment, SettlementStep
+from firmware.settlement_work import unsettled
 from firmware.txn.schema import Kind
 from firmware.txn.settlement import TABLE, State
 from tests.sim.shop import Purchase, Shop
 from tests.sim.test_types import by_code, done, merchant_minor, opened, voucher
+from wire.iso8583 import IsoMessage
 
 
 def settle(shop: Shop) -> None:
@@ -227,3 +233,48 @@ def test_parameters_outlive_a_power_cut_and_a_switch_turns_a_type_off() -> None:
     assert shop.station.terminal.parts.settings.manual_entry_allowed
     shop.play(Purchase())
     assert shop.outcome is Outcome.APPROVED
+
+
+def test_the_journal_is_read_no_more_often_for_more_to_upload(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day of a thousand sales is a hundred messages; reading all of it for each would take minutes."""
+    reads: list[int] = []
+    payments = Journal.payments
+
+    def counted(journal: Journal) -> Iterator[Payment]:
+        reads.append(1)
+        return payments(journal)
+
+    shops = [opened(), opened()]
+    for shop, sales in zip(shops, (1, 17), strict=True):
+        for _ in range(sales):
+            done(shop, "purchase", amount="100")
+        unbalance(shop)
+    monkeypatch.setattr(Journal, "payments", counted)
+    settle(shops[0])
+    few, reads[:] = len(reads), []
+    settle(shops[1])
+    assert step(shops[1]) is SettlementStep.CLOSED
+    assert len(reads) == few
+
+
+def test_a_settled_payment_is_in_no_later_batch_of_the_same_number() -> None:
+    shop = opened()
+    done(shop, "purchase")
+    settle(shop)
+    last = done(shop, "purchase")
+    assert shop.station.terminal is not None
+    assert [one.number for one in unsettled(shop.station.terminal.journal)] == [last.number]
+
+
+def test_a_parameter_that_is_not_sent_again_stays() -> None:
+    shop = opened()
+    managed(shop, "parameters")
+    terminal = shop.station.terminal
+    assert terminal is not None
+    before = stored_parameters(shop.storage)
+    draft = terminal.journal.draft()
+    answer = Answer(Verdict.APPROVED, IsoMessage("0810", {62: b"1907"}))
+    terminal._service.note_parameters(draft, answer)
+    terminal.journal.commit(draft)
+    assert len(before) > 1
+    assert stored_parameters(shop.storage) == before | {"19": "07"}
