@@ -196,9 +196,18 @@ def _pin(block: bytes) -> Fields:
 
 
 def note_posting(payment: Payment, answer: IsoMessage | None) -> Payment:
-    """The bank has taken the completion or the advice: under which reference number."""
-    rrn = text_of(answer, 37) if answer is not None else ""
-    return replace(payment, completed=True, completion_rrn=rrn or payment.completion_rrn)
+    """The bank has taken the completion or the advice: under which reference number, of whose card.
+
+    The organisation decides in which block of the totals a transaction counts; of one that the terminal has
+    decided on its own, this answer is the first to tell it.
+    """
+    rrn, organisation = ("", "") if answer is None else (text_of(answer, 37), text_of(answer, 63)[:3].strip())
+    return replace(
+        payment,
+        completed=True,
+        completion_rrn=rrn or payment.completion_rrn,
+        card_organisation=payment.card_organisation or organisation,
+    )
 
 
 def text_of(answer: IsoMessage, field: int) -> str:

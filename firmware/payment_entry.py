@@ -15,7 +15,7 @@ from firmware.messages import CardData, plan_of
 from firmware.number_entry import ENTRIES, Entry, NumberEditor
 from firmware.records import Flow, Payment
 from firmware.secure.errors import SecureError
-from firmware.txn.plans import PLANS, Amount, Ask
+from firmware.txn.plans import PLANS, Amount, Ask, Delivery
 from firmware.txn.schema import Keys
 from firmware.txn.transaction import State
 from firmware.work import Parts, Signal, Work
@@ -161,7 +161,7 @@ class PaymentEntry(Work):
             original_number=original.number,
             original_batch=original.batch,
             original_stan=original.posted_stan,
-            original_date=original.host_date,
+            original_date=_posting_date(original),
             original_rrn=original.posted_rrn,
             original_code=original.authorisation_code,
         )
@@ -319,6 +319,16 @@ class PaymentEntry(Work):
     def _change(self, draft: Draft, **changes: Any) -> None:
         assert draft.payment is not None
         draft.payment = replace(draft.payment, **changes)
+
+
+def _posting_date(original: Payment) -> str:
+    """The day on which the bank has posted it, MMDD; "" where the terminal was not told that day.
+
+    `host_date` is another one for what was posted by an advice: that of the authorisation, or of the
+    terminal's own clock. Batch and trace are enough then (iso8583-pos section 3.3: the date "when known").
+    """
+    was_advised = bool(original.completion_stan) or plan_of(original).delivery is Delivery.STORED
+    return "" if was_advised else original.host_date
 
 
 PIN_IS_THE_RULE = frozenset({name for name, plan in PLANS.items() if Ask.ORIGINAL not in plan.asks})

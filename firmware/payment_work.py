@@ -19,7 +19,8 @@ from firmware.records import OutgoingKind, OutgoingState, ReversalReason, SlipCo
 from firmware.secure.card_vault import SealedCard
 from firmware.txn.plans import COMPLETION, PIN_VERIFICATION, REVERSAL_MTI
 from firmware.txn.schema import Rule
-from firmware.work import Parts, outgoing_of
+from firmware.work import Parts, outgoing_of, tried
+from wire.errors import CodecError
 from wire.iso8583.private import F54
 
 
@@ -141,11 +142,11 @@ class PaymentWork(PaymentEntry):
         assert number is not None
         draft.outbox[number] = replace(draft.outbox[number], state=OutgoingState.REFUSED)
 
-    def count_attempt(self, draft: Draft, _data: object) -> None:
+    def count_attempt(self, draft: Draft, data: object) -> None:
         """A try without a definite answer."""
         for number, entry in draft.outbox.items():
             if entry.payment_number == self.payment.number:
-                draft.outbox[number] = replace(entry, attempts=entry.attempts + 1)
+                draft.outbox[number] = tried(entry, data)
 
     def note_reversed(self, draft: Draft, _data: object) -> None:
         """The bank has undone it."""
@@ -182,8 +183,10 @@ class PaymentWork(PaymentEntry):
         """What the bank says is there: for the display only."""
         assert isinstance(data, Answer)
         assert data.message is not None
-        told = messages.text_of(data.message, 54)
-        self.balance_minor = F54.parse(told).amount_minor if told else None
+        try:
+            self.balance_minor = F54.parse(messages.text_of(data.message, 54)).amount_minor
+        except CodecError:
+            self.balance_minor = None  # none was told, or none that can be read
 
     # --- their parts --------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from firmware.secure.errors import KeyFormat, SecureError
 from firmware.settlement_work import begun
 from firmware.txn.plans import DEFAULT_PLAN, PLANS, SIGN_IN_MTI, Mark
 from firmware.txn.schema import Recovery, Rule
-from firmware.work import Parts, Signal, nobody_logged_on
+from firmware.work import Parts, Signal, nobody_logged_on, tried
 from hal.api import StorageTrouble
 from wire.iso8583 import IsoMessage
 
@@ -118,10 +118,10 @@ class TerminalWork(ManagementWork):
         elif (older := self.parts.journal.read_payment(entry.payment_number)) is not None:
             draft.older[older.number] = _settled(older, entry.kind, data)
 
-    def count_outgoing_attempt(self, draft: Draft, _data: object) -> None:
+    def count_outgoing_attempt(self, draft: Draft, data: object) -> None:
         """A try without a definite answer."""
         if (entry := self.sending) is not None:
-            draft.outbox[entry.number] = replace(entry, attempts=entry.attempts + 1)
+            draft.outbox[entry.number] = tried(entry, data)
 
     def refuse_outgoing(self, draft: Draft, _data: object) -> None:
         """A definite no: kept for the operator, not sent again; its payment does not count any more."""
@@ -205,6 +205,9 @@ class TerminalWork(ManagementWork):
         """Hand over to the transaction table."""
         self.sale_wanted = False
         self.signed_in_again = False
+        self._retries = (
+            0  # the bank was there: what this payment leaves behind waits for the first pause only
+        )
         self.recovered = Recovery.ENDED
         self._begin_section("transaction")
 

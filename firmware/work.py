@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from firmware.exchange import Answer, HostExchange
+from firmware.exchange import Answer, HostExchange, Verdict
 from firmware.journal import Draft, Journal
 from firmware.kernel import Kernel
 from firmware.messages import card_fields
 from firmware.operators import Operators
 from firmware.printing import SlipPrinter
 from firmware.receipt import continued, slip
-from firmware.records import Outgoing, OutgoingKind, Payment, SlipCopy
+from firmware.records import Outgoing, OutgoingKind, Payment, ReversalReason, SlipCopy
 from firmware.secure.card_vault import CardVault
 from firmware.secure.module import SecureModule
 from firmware.settings import TerminalSettings
@@ -183,6 +183,18 @@ class Work:
 def nobody_logged_on(parts: Parts) -> bool:
     """Whether somebody must log on before anything is sold or shown."""
     return parts.settings.log_on_required and not parts.duty.operator
+
+
+def tried(entry: Outgoing, data: object) -> Outgoing:
+    """A message of the outbox after one more attempt without a definite answer.
+
+    The reason of a reversal whose answer had a wrong MAC is that from now on (iso8583-pos section 7.2).
+    """
+    is_bad = isinstance(data, Answer) and data.verdict is Verdict.BAD_MAC
+    fields = dict(entry.fields)
+    if is_bad and entry.kind is OutgoingKind.REVERSAL:
+        fields["39"] = ReversalReason.BAD_MAC.value
+    return replace(entry, attempts=entry.attempts + 1, fields=fields)
 
 
 def outgoing_of(draft: Draft, payment_number: int, kind: OutgoingKind) -> int | None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from bank.faults import FaultKind
 from firmware import script_result
+from firmware.exchange import Answer, Verdict
+from firmware.messages import note_posting
 from firmware.records import Flow, Outcome, Payment, Reason
+from firmware.totals import is_domestic
 from firmware.txn.plans import PLANS, Delivery
 from hal.virtual.card import MagneticCard
 from tests.sim.shop import SILENT_AFTER, SILENT_BEFORE, Purchase, Shop
+from wire.iso8583 import IsoMessage
 
 GOOD_PAN = "6225880000000100"
 CHIP_DATA = bytes.fromhex("95050000000000 DF31050000000000")  # TVR, and the result of one script
@@ -284,3 +289,61 @@ def test_a_stored_type_is_posted_once_however_often_its_answer_is_lost(kind: str
     done(shop, kind, typed=typed, number=GOOD_PAN if kind == "offline_settlement" else "", amount="5000")
     shop.heal()
     assert merchant_minor(shop) - before_minor == 5000
+
+
+def test_a_balance_that_cannot_be_read_stops_nothing() -> None:
+    """Field 54 is text of any length up to 20 by its format; only its inside has rules."""
+    shop = opened()
+    assert shop.station.terminal is not None
+    work = shop.station.terminal._payment
+    work.show_balance(Answer(Verdict.APPROVED, IsoMessage("0210", {54: "0002156X000001000000"})))
+    assert work.balance_minor is None
+
+
+def test_a_tip_on_what_the_bank_has_posted_another_day() -> None:
+    """The bank dates an advice by the day on which it comes, not by that of the sale."""
+    shop = opened(manual_entry_allowed=True)
+    shop.station.unplug_cable()
+    typed = {"authorisation_code": "123456", "expiry": "3012"}
+    sale = done(shop, "offline_settlement", typed=typed, number=GOOD_PAN, amount="5000")
+    clock = shop.station.board.clock
+    clock.set_wall(clock.wall() + timedelta(days=1))
+    shop.station.plug_cable()
+    shop.heal()
+    tip = done(shop, "adjustment", typed=voucher(sale), amount="500")
+    shop.heal()
+    assert merchant_minor(shop) == 5500
+    assert tip.original_date == ""
+
+
+def test_a_tip_on_a_purchase_of_seven_steps() -> None:
+    shop = opened(Flow.AUTHORISE_FIRST)
+    sale = done(shop, "purchase", amount="10000")
+    done(shop, "adjustment", typed=voucher(sale), amount="1500")
+    shop.heal()
+    assert merchant_minor(shop) == 11_500
+
+
+def test_the_answer_to_an_advice_tells_whose_card_it_was() -> None:
+    """An offline sale of a foreign card counts in the foreign block at the bank, so it must here."""
+    sale = Payment(1, Flow.PIN_FIRST, 5000, kind="offline_settlement", sends="offline_settlement")
+    posted = note_posting(sale, IsoMessage("0230", {37: "000000000001", 63: "VIS"}))
+    assert posted.card_organisation == "VIS"
+    assert not is_domestic(posted)
+    again = note_posting(replace(sale, card_organisation="CUP"), IsoMessage("0230", {63: "VIS"}))
+    assert again.card_organisation == "CUP", "what the authorisation said stands"
+
+
+@pytest.mark.parametrize("flow", Flow, ids=lambda flow: flow.value)
+def test_a_reversal_whose_answer_has_a_wrong_mac_says_so_from_then_on(flow: Flow) -> None:
+    """iso8583-pos section 7.2: a bad MAC on the 0410 changes the stored reason to A0."""
+    shop = opened(flow)
+    money = ("0100", "030000") if flow is Flow.AUTHORISE_FIRST else ("0200", "000000")
+    shop.fault(SILENT_AFTER, money)
+    shop.fault(FaultKind.WRONG_MAC, ("0400", ""), count=2)
+    shop.play()
+    reasons = [entry.fields["39"] for entry in shop.station.terminal.journal.outbox.values()]  # type: ignore[union-attr]
+    assert reasons == ["A0"]
+    shop.heal()
+    told = [message.fields[39] for message in shop.bank.asked if message.mti == "0400"]
+    assert (told[0], told[-1]) == ("98", "A0")
