@@ -369,3 +369,15 @@ def test_every_report_of_the_menus_can_be_shown_and_printed() -> None:
                 assert shop.state == "reading", entry.name
                 shop.station.press("enter")
                 assert shop.words(f"report.title.{entry.what}") in shop.printed()
+
+
+def test_a_download_keeps_who_has_logged_on(shop: Floor) -> None:
+    shop.open("operators", "log_on")
+    shop.type("00")
+    shop.type(SUPERVISOR)
+    shop.open("bank", "download")
+    shop.station.run_until(lambda: shop.state == "managed", 30_000)
+    shop.station.press("enter")
+    shop.sell()
+    assert shop.station.payment is not None
+    assert shop.station.payment.operator == "00"
