@@ -1,6 +1,7 @@
 """Displays of a Raspberry Pi: luma's drivers against a recorder of their bus, an LCD against its chip."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -243,3 +244,20 @@ def test_an_lcd_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> No
         lcd().open()
     with pytest.raises(ValueError, match="not 8 by 1"):
         lcd(columns=8, rows=1)
+
+
+def test_luma_s_emulator_shows_the_same_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole way into luma: its emulator writes what a display of that size would show."""
+    displays = luma_displays()
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    emulator = pytest.importorskip("luma.emulator.device", reason="pip install luma.emulator")
+    display = displays.LumaDisplay(width=128, height=64)
+    size = {"width": 128, "height": 64, "mode": "1", "transform": "identity", "scale": 1}
+    shown = emulator.capture(**size, file_template=str(tmp_path / "shown_{0:04}.png"))
+    monkeypatch.setattr(display, "_connect", lambda: shown)
+    display.open()
+    display.show(HELLO)
+    newest = max(tmp_path.glob("shown_*.png"))
+    with Image.open(newest) as picture:
+        assert picture.convert("1").tobytes() == display._picture(HELLO, "1").tobytes()
+        assert picture.convert("1").getbbox() is not None, "something is to be seen"
