@@ -11,7 +11,7 @@ from firmware.floor_work import FloorWork
 from firmware.link_quality import LinkQuality
 from firmware.payment_work import PaymentWork
 from firmware.records import Payment, Reason, SlipCopy
-from firmware.screen_elements import ScreenValues
+from firmware.screen_values import ScreenValues
 from firmware.screens import render
 from firmware.settings import TerminalSettings
 from firmware.terminal_work import TerminalWork

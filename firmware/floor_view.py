@@ -8,7 +8,7 @@ from enum import Enum
 from firmware.floor_work import FloorWork
 from firmware.menus import MENUS, Ask
 from firmware.operators import rank_of
-from firmware.screen_elements import FloorView
+from firmware.screen_values import FloorView
 from firmware.texts import text
 from firmware.txn.floor import State
 

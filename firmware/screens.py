@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from firmware import texts
-from firmware.screen_elements import ELEMENTS, Moment, ScreenValues, clipped
+from firmware.screen_elements import ELEMENTS, Moment, clipped
+from firmware.screen_values import ScreenValues
 from firmware.texts.cells import columns_of, printable
 from hal.api import Align, Screen, ScreenLine
 

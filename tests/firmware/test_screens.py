@@ -9,7 +9,8 @@ from itertools import pairwise
 import pytest
 
 from firmware.records import Reason, SlipCopy
-from firmware.screen_elements import ELEMENTS, FloorView, ScreenValues
+from firmware.screen_elements import ELEMENTS
+from firmware.screen_values import FloorView, ScreenValues
 from firmware.screens import LAYOUTS, SCREEN_NAMES, UnknownScreenError, render
 from firmware.texts import catalogue, response_codes
 from firmware.texts.cells import columns_of

@@ -2,7 +2,7 @@
 
 import pytest
 
-from firmware.screen_elements import ScreenValues
+from firmware.screen_values import ScreenValues
 from firmware.screens import SCREEN_NAMES, render
 from hal.api import Align, Screen, ScreenLine
 from hal.cores.characters import cell_rows, in_latin
