@@ -71,7 +71,8 @@ def recover(draft: Draft) -> Recovery:
     recovery = recovery_of(payment.state)
     if recovery in (Recovery.NOTHING, Recovery.REVERSE):
         ended = payment.outcome or Outcome.FAILED
-        reason = payment.reason if payment.reason.value else Reason.POWER_CUT
+        cut_off = Reason.UNKNOWN if messages.may_be_done(payment) else Reason.POWER_CUT
+        reason = payment.reason if payment.reason.value else cut_off
         draft.payment = replace(payment, state=ended.value, outcome=ended, reason=reason)
     elif recovery is Recovery.STANDS:
         draft.payment = replace(payment, state=Outcome.APPROVED.value, outcome=Outcome.APPROVED)

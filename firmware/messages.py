@@ -20,6 +20,7 @@ from firmware.txn.plans import (
     Link,
     MessagePlan,
     Plan,
+    Totals,
 )
 from hal.api import TrackData
 from wire.confidential import ConfidentialText
@@ -74,6 +75,12 @@ def plan_of(payment: Payment) -> Plan:
 def message_of(payment: Payment) -> MessagePlan:
     """What selects the message that a transaction sends to the bank."""
     return PLANS[payment.sends].message
+
+
+def may_be_done(payment: Payment) -> bool:
+    """Whether the bank may have moved money for it although no answer came, and no reversal undoes that."""
+    plan = plan_of(payment)
+    return bool(payment.stan) and not plan.reversible and plan.totals is not Totals.NONE
 
 
 def request(

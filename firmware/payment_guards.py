@@ -58,6 +58,10 @@ class PaymentGuards(Guards):
         """Nothing undoes what was asked."""
         return not plan_of(self._work.payment).reversible
 
+    def may_be_done(self) -> bool:
+        """The bank may have moved money, and nothing undoes it."""
+        return messages.may_be_done(self._work.payment)
+
     def has_slip(self) -> bool:
         """It is printed."""
         return plan_of(self._work.payment).has_slip

@@ -46,6 +46,7 @@ class Reason(Enum):
     PIN_UNAVAILABLE = "pin_unavailable"  # the secure room refused an entry: too many in an hour, no key
     POWER_CUT = "power_cut"
     COMPLETION_REFUSED = "completion_refused"
+    UNKNOWN = "unknown"  # the bank may have done it, and nothing can undo it: it must be asked
 
 
 class SlipCopy(Enum):

@@ -100,6 +100,8 @@ def _fate(payment: Payment, sent: Sequence[Outgoing]) -> list[tuple[str, dict[st
         return [("fate.reversal_refused" if reversal.state is OutgoingState.REFUSED else "fate.open", {})]
     if payment.reversed:
         return [("fate.reversed", {})]
+    if payment.reason is Reason.UNKNOWN:
+        return [("fate.unknown", {})]
     if payment.outcome is not Outcome.APPROVED:
         return [("fate.open" if payment.outcome is None else "fate.nothing_charged", {})]
     completion = next((entry for entry in sent if entry.kind is not OutgoingKind.REVERSAL), None)

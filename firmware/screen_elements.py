@@ -178,6 +178,8 @@ def _notice(moment: Moment) -> Saying:
 
 def _money_taken(moment: Moment) -> Saying:
     """What the merchant wants to know most after a failure: a reversal may still have to reach the bank."""
+    if moment.values.reason is Reason.UNKNOWN:
+        return _NOTHING  # the reason says it
     return moment.forms(
         "element.money.will_be_undone" if moment.values.pending else "element.money.none_taken"
     )

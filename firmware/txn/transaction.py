@@ -211,8 +211,13 @@ def _left_alone(*states: State) -> tuple[Rule, ...]:
 
 
 def _unknown(source: State) -> tuple[Rule, ...]:
-    """The answer did not come, and nothing undoes what was asked: the bank must be called (section 7.5)."""
+    """The answer did not come, and nothing undoes what was asked: if money may have moved, the bank must be asked (section 7.5)."""
     return (
+        _end(source, E.HOST_BAD_MAC, S.FAILED,    Reason.UNKNOWN,     "may_be_done"),
+        _end(source, E.HOST_LOST,    S.FAILED,    Reason.UNKNOWN,     "may_be_done"),
+        _end(source, E.TIMEOUT,      S.TIMED_OUT, Reason.UNKNOWN,     "may_be_done"),
+        _end(source, E.CANCEL,       S.CANCELLED, Reason.UNKNOWN,     "may_be_done"),
+        _end(source, E.CARD_REMOVED, S.CANCELLED, Reason.UNKNOWN,     "may_be_done"),
         _end(source, E.HOST_BAD_MAC, S.FAILED,    Reason.BAD_MAC,     "is_irreversible"),
         _end(source, E.HOST_LOST,    S.FAILED,    Reason.LINE_LOST,   "is_irreversible"),
         _end(source, E.TIMEOUT,      S.TIMED_OUT, Reason.NO_RESPONSE, "is_irreversible"),
@@ -292,7 +297,8 @@ RULES = (
     _end(S.PURCHASING, E.HOST_WRONG_PIN, S.DECLINED, Reason.PIN_TRIES, records=("count_wrong_pin", "drop_reversal")),
     _end(S.PURCHASING, E.HOST_DECLINED,  S.DECLINED, Reason.BANK_DECLINED, records=DECLINE),
     _end(S.PURCHASING, E.HOST_NOT_SENT,  S.FAILED,   Reason.HOST_UNREACHABLE, records=("drop_reversal",)),
-    *(rule for pair in zip(_unknown(S.PURCHASING), _unanswered(S.PURCHASING), strict=True) for rule in pair),
+    *_unknown(S.PURCHASING),
+    *_unanswered(S.PURCHASING),
     *(Rule(S.BALANCE_SHOWN, event, S.APPROVED) for event in (E.CONFIRM, E.CANCEL, E.TIMEOUT)),
 
     # paper: the payment stands whatever the printer does

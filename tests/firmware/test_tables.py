@@ -14,7 +14,7 @@ import pytest
 from firmware.records import Flow, Outcome, Reason
 from firmware.settings import TerminalSettings
 from firmware.txn import floor, settlement, terminal, transaction
-from firmware.txn.plans import PLANS, Ask, Delivery, Plan
+from firmware.txn.plans import PLANS, Ask, Delivery, Plan, Totals
 from firmware.txn.schema import Group, Kind, Recovery, Row, Rule, Table, ignore
 from firmware.txn.transaction import Event, State
 from hal.api import Beep
@@ -226,6 +226,7 @@ class Walk:
             "": True,
             "is_stored": self.plan.delivery is Delivery.STORED,
             "is_irreversible": not self.plan.reversible,
+            "may_be_done": not self.plan.reversible and self.plan.totals is not Totals.NONE,
             "has_slip": self.plan.has_slip,
             "pin_tries_left": None if Ask.PIN in self.plan.asks else False,
             "authorises_first": self.flow is Flow.AUTHORISE_FIRST,

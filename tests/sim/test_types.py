@@ -347,3 +347,22 @@ def test_a_reversal_whose_answer_has_a_wrong_mac_says_so_from_then_on(flow: Flow
     shop.heal()
     told = [message.fields[39] for message in shop.bank.asked if message.mti == "0400"]
     assert (told[0], told[-1]) == ("98", "A0")
+
+
+@pytest.mark.parametrize("fault", [SILENT_BEFORE, SILENT_AFTER])
+def test_a_refund_without_an_answer_is_reported_as_unknown(fault: FaultKind) -> None:
+    """Nothing undoes a refund, so nobody but the bank can tell (iso8583-pos section 7.5)."""
+    shop = opened()
+    sale = done(shop, "purchase")
+    shop.fault(fault, ("0220", "200000"))
+    typed = {"reference": sale.rrn, "original_date": sale.host_date}
+    refund = done(shop, "refund", Outcome.TIMED_OUT, typed=typed, amount="234")
+    assert refund.reason is Reason.UNKNOWN
+    assert not refund.stands
+    assert len(shop.station.slips) == 2, "the sale's two; a refund that is not known has none"
+
+
+def test_a_balance_without_an_answer_leaves_no_doubt() -> None:
+    shop = opened()
+    shop.fault(SILENT_AFTER, ("0200", "310000"))
+    assert done(shop, "balance", Outcome.TIMED_OUT).reason is Reason.NO_RESPONSE

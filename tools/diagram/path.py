@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from firmware.records import Flow
 from firmware.txn import transaction
-from firmware.txn.plans import PLANS, Ask, Delivery, Plan
+from firmware.txn.plans import PLANS, Ask, Delivery, Plan, Totals
 
 if TYPE_CHECKING:
     from firmware.txn.schema import Rule, Table
@@ -66,6 +66,7 @@ def _holds(guard: str, plan: Plan, flow: Flow) -> bool | None:
         "owes_completion": flow is Flow.AUTHORISE_FIRST,
         "is_stored": plan.delivery is Delivery.STORED,
         "is_irreversible": not plan.reversible,
+        "may_be_done": not plan.reversible and plan.totals is not Totals.NONE,
         "has_slip": plan.has_slip,
     }
     if guard == "pin_tries_left" and Ask.PIN not in plan.asks:
