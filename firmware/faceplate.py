@@ -116,7 +116,7 @@ class Faceplate:
             kind=payment.kind if payment and in_transaction else "purchase",
             typed=self._payment.typed.shown(entry) if entry else "",
             is_refused=self._payment.amount_refused or self._payment.original_missing,
-            original_voucher=payment.original_stan if payment else "",
+            original_voucher=payment.original_voucher if payment else "",
             balance_minor=self._payment.balance_minor,
             check_value=self._service.check_digits.digits or self._service.shown_check_value,
             operator=parts.settings.operator,

@@ -161,6 +161,7 @@ class PaymentEntry(Work):
             original_number=original.number,
             original_batch=original.batch,
             original_stan=original.posted_stan,
+            original_voucher=original.stan,
             original_date=_posting_date(original),
             original_rrn=original.posted_rrn,
             original_code=original.authorisation_code,

@@ -171,7 +171,7 @@ def _original(paper: Paper, payment: Payment) -> list[str]:
     """What the transaction is about: the original's voucher, or its reference or code, and its day."""
     match plan_of(payment).link:
         case Link.VOUCHER:
-            told = {"original_voucher": payment.original_stan}
+            told = {"original_voucher": payment.original_voucher}
         case Link.REFERENCE:
             told = {"original_reference": payment.original_rrn, "original_date": payment.original_date}
         case Link.AUTHORISATION:

@@ -123,7 +123,8 @@ class Payment:
     completion_rrn: str = ""
     original_number: int = 0  # its number in this journal; 0 when it is not here
     original_batch: str = ""
-    original_stan: str = ""
+    original_stan: str = ""  # under which the bank has posted it
+    original_voucher: str = ""  # as on its slip: the same, but for an authorise-first purchase
     original_date: str = ""  # MMDD
     original_rrn: str = ""
     original_code: str = ""
