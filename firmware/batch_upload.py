@@ -19,7 +19,7 @@ from wire.iso8583.private import Detail, F48Details
 UPLOAD_MTI = "0320"
 SETTLEMENT_MTI = "0500"
 BALANCED = 1
-CANNOT_COMPARE = 3
+NO_TOTALS = "12"  # F39 of a 0330: the bank was not told the totals of this batch
 DETAILS_MAX = 8  # records in one message
 
 Fields = Mapping[int, str | bytes]

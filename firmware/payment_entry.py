@@ -9,7 +9,8 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
-from firmware.entry import AMOUNT_MINOR_MAX, AmountEditor
+from firmware.batch_limit import ONE_MAX_MINOR
+from firmware.entry import AmountEditor
 from firmware.journal import Draft
 from firmware.messages import CardData, plan_of
 from firmware.number_entry import ENTRIES, Entry, NumberEditor
@@ -268,7 +269,7 @@ class PaymentEntry(Work):
             return payment.amount_minor * settings.tip_percent_max // 100
         original = self.parts.journal.read_payment(payment.original_number)
         if original is None or original.kind != "preauth":
-            return AMOUNT_MINOR_MAX
+            return ONE_MAX_MINOR
         percent = 100 if payment.kind == "preauth_cancel" else settings.completion_percent_max
         return original.amount_minor * percent // 100
 

@@ -94,6 +94,15 @@ class SettlementWork(Work):
         """Enough for now; the next time begins to count anew."""
         self._change(draft, tries=0)
 
+    def start_over(self, draft: Draft, _data: object) -> None:
+        """From the totals on, as if none had been told."""
+        settlement = self.settlement
+        kept = Settlement(
+            settlement.batch, settlement.stan, settlement.totals, started_at=settlement.started_at
+        )
+        draft.settlement = kept
+        self._next(draft)
+
     def close_batch(self, draft: Draft, _data: object) -> None:
         """The next batch is open. What only this one needed goes: cards, and messages that were refused."""
         settlement, counters = self.settlement, draft.counters
@@ -200,10 +209,13 @@ class SettlementGuards(Guards):
         """The bank was not told yet that this is all."""
         return self._work.settlement.step is SettlementStep.END
 
-    def bank_cannot_compare(self) -> bool:
-        """Result 3, or none that can be read."""
-        results = results_of(self.data)
-        return results is None or batch_upload.CANNOT_COMPARE in results
+    def result_unreadable(self) -> bool:
+        """The answer has no results. An error of the bank (3) is one: it gets the records (section 8.2)."""
+        return results_of(self.data) is None
+
+    def bank_has_no_totals(self) -> bool:
+        """It was told them, and does not know of it: it refused them, or was put back to an older day."""
+        return self.answer is not None and self.answer.response_code == batch_upload.NO_TOTALS
 
     def differs(self) -> bool:
         """The bank has other totals, and there is something to upload for the half that differs."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from firmware import boot, messages, retention
+from firmware.batch_limit import BatchLimit
 from firmware.exchange import Answer, Verdict
 from firmware.floor_work import FloorWork
 from firmware.journal import Draft
@@ -17,7 +18,7 @@ from firmware.parameters import is_on
 from firmware.records import Flow, Outgoing, OutgoingKind, OutgoingState, Payment, Reason, SlipCopy
 from firmware.secure.errors import KeyFormat, SecureError
 from firmware.settlement_work import begun
-from firmware.txn.plans import DEFAULT_PLAN, PLANS, SIGN_IN_MTI, Mark
+from firmware.txn.plans import DEFAULT_PLAN, PLANS, SIGN_IN_MTI, Mark, Totals
 from firmware.txn.schema import Recovery, Rule
 from firmware.work import Parts, Signal, nobody_logged_on, tried
 from hal.api import StorageTrouble
@@ -34,6 +35,7 @@ class TerminalWork(ManagementWork):
         self._floor = floor
         self.reports: list[boot.DeviceReport] = []
         self.storage_trouble: StorageTrouble | None = None  # since the last self-test
+        self.batch_limit = BatchLimit(parts.journal)
         self._begin_section = begin_section
         self.wanted = DEFAULT_PLAN  # the type of the transaction that was asked for
         self.sale_wanted = False
@@ -340,6 +342,11 @@ class TerminalGuards(ManagementGuards):
     def signs_out_now(self) -> bool:
         """The parameters ask for a sign-out after each settlement."""
         return self._work.parts.settings.signs_out_after_settlement
+
+    def batch_full(self) -> bool:
+        """A settlement could not tell one more that counts; what does not count goes on."""
+        plan = PLANS[self.data] if isinstance(self.data, str) else DEFAULT_PLAN
+        return plan.totals is not Totals.NONE and self._work.batch_limit.is_reached()
 
     def type_is_off(self) -> bool:
         """The acquirer has switched this type of transaction off (parameter 26)."""

@@ -89,6 +89,11 @@ def _tried_again(source: State, send: str, *events: Event) -> tuple[Rule, ...]:
     )
 
 
+def _start_over(source: State) -> Rule:
+    """The bank has no totals of this batch (any more): they are told again, the next time."""
+    return Rule(source, E.HOST_DECLINED, S.INTERRUPTED, "bank_has_no_totals", ("start_over",), ("beep_error",))
+
+
 def _printed(source: State, *events: Event) -> tuple[Rule, ...]:
     """On paper or not: the batch is closed. The slip can be printed again."""
     return tuple(Rule(source, event, S.SETTLED, records=("close_batch",), effects=("beep_authorised",)) for event in events)
@@ -99,7 +104,7 @@ RULES = (
     *_unfinished(S.LINKING, E.TIMEOUT, E.CANCEL),
 
     # 0500: no answer moves anything, so it is asked again until the bank has compared
-    Rule(S.TOTALLING, E.HOST_APPROVED, S.INTERRUPTED, "bank_cannot_compare", effects=("beep_error",)),
+    Rule(S.TOTALLING, E.HOST_APPROVED, S.INTERRUPTED, "result_unreadable", effects=("beep_error",)),
     Rule(S.TOTALLING, E.HOST_APPROVED, S.UPLOADING, "differs", ("note_result",), ("send_records",)),
     Rule(S.TOTALLING, E.HOST_APPROVED, S.ENDING, records=("note_result",), effects=("send_end",)),
     *_tried_again(S.TOTALLING, "send_totals", *_UNANSWERED),
@@ -108,6 +113,7 @@ RULES = (
     # 0320: one message after the other; what the bank will not take is marked and passed by
     Rule(S.UPLOADING, E.HOST_APPROVED, S.UPLOADING, "more_records", ("note_uploaded",), ("send_records",)),
     Rule(S.UPLOADING, E.HOST_APPROVED, S.ENDING, records=("note_uploaded",), effects=("send_end",)),
+    _start_over(S.UPLOADING),
     *(
         rule
         for event in (E.HOST_DECLINED, *_UNANSWERED)
@@ -120,6 +126,7 @@ RULES = (
     *_unfinished(S.UPLOADING, E.HOST_NOT_SENT, E.CANCEL),
 
     Rule(S.ENDING, E.HOST_APPROVED, S.PRINTING, records=("note_end",), effects=("print_totals",)),
+    _start_over(S.ENDING),
     *_tried_again(S.ENDING, "send_end", *_UNANSWERED, E.HOST_DECLINED),
     *_unfinished(S.ENDING, E.HOST_NOT_SENT, E.CANCEL),
 

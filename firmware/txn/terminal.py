@@ -137,6 +137,7 @@ def _on_idle_keys(source: State) -> tuple[Rule, ...]:
     """What the idle keys do, on the idle screen and on every screen that only informs."""
     return (
         Rule(source, E.SALE_KEY, S.NOT_SETTLED, "settlement_open", effects=("beep_error", "schedule_outbox")),
+        Rule(source, E.SALE_KEY, S.NOT_SETTLED, "batch_full", effects=("beep_error",)),
         Rule(source, E.SALE_KEY, S.SALE_REFUSED, "type_is_off", effects=("beep_error",)),
         Rule(source, E.SALE_KEY, S.SIGNING_IN, "must_sign_in", effects=("want_sale", "send_sign_in")),
         Rule(source, E.SALE_KEY, S.CLEARING, "owes_before_sale", effects=("want_sale", "send_outgoing")),

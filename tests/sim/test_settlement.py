@@ -7,13 +7,16 @@ from dataclasses import replace
 
 import pytest
 
+from bank import settling
 from bank.batches import UploadKind
 from bank.faults import FaultKind
+from firmware import batch_limit
 from firmware.exchange import Answer, Verdict
 from firmware.journal import Journal
 from firmware.management_work import stored_parameters
 from firmware.records import Flow, Outcome, Payment, SettlementStep
 from firmware.settlement_work import unsettled
+from firmware.totals import BatchTotals, Block, Line
 from firmware.txn.schema import Kind
 from firmware.txn.settlement import TABLE, State
 from tests.sim.shop import Purchase, Shop
@@ -278,3 +281,63 @@ def test_a_parameter_that_is_not_sent_again_stays() -> None:
     terminal.journal.commit(draft)
     assert len(before) > 1
     assert stored_parameters(shop.storage) == before | {"19": "07"}
+
+
+def test_a_full_batch_is_settled_before_more_is_sold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Field 48 has three digits for a count (iso8583-pos section 8.1)."""
+    monkeypatch.setattr(batch_limit, "COUNT_MAX", 2)
+    shop = opened()
+    assert shop.station.terminal is not None
+    done(shop, "purchase")
+    done(shop, "balance")
+    done(shop, "purchase")
+    shop.station.press("f1")
+    assert shop.state == "not_settled"
+    shop.go_on()
+    done(shop, "balance")
+    shop.power_cycle()
+    shop.station.press("f1")
+    assert shop.state == "not_settled", "a power cut does not make room"
+    settle(shop)
+    assert step(shop) is SettlementStep.CLOSED
+    done(shop, "purchase")
+
+
+def test_a_batch_of_too_much_money_is_settled_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_limit, "SUM_MAX_MINOR", 6000)
+    shop = opened()
+    sale = done(shop, "purchase", amount="5500")
+    done(shop, "adjustment", typed=voucher(sale), amount="500")
+    shop.station.press("f1")
+    assert shop.state == "not_settled"
+
+
+def test_the_largest_batch_fits_its_field() -> None:
+    side = Line(batch_limit.COUNT_MAX, batch_limit.SUM_MAX_MINOR - 1 + batch_limit.ONE_MAX_MINOR)
+    assert len(BatchTotals(Block(side, side), Block(side, side)).encoded()) == 62
+
+
+def test_a_bank_in_error_gets_the_records_and_the_batch_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Result 3 is not 1: the records go up (iso8583-pos section 8.2). So no shop is stuck for ever."""
+    shop = opened()
+    done(shop, "purchase")
+    monkeypatch.setattr(settling, "_told", lambda _domestic, _foreign: "")
+    settle(shop)
+    assert step(shop) is SettlementStep.CLOSED
+    assert "NOT BALANCED" in shop.station.slips[-1]
+
+
+@pytest.mark.parametrize("unbalanced", [True, False], ids=["records", "end"])
+def test_a_bank_that_has_lost_the_totals_is_told_them_again(*, unbalanced: bool) -> None:
+    """12 to a 0320: without a new 0500 the settlement would stand at that step for ever."""
+    shop = opened()
+    done(shop, "purchase")
+    if unbalanced:
+        unbalance(shop)
+    shop.fault(FaultKind.RESPONSE_CODE, ("0320", ""), value="12")
+    settle(shop)
+    assert step(shop) is SettlementStep.TOTALS
+    shop.heal()
+    shop.station.run_until(lambda: step(shop) is SettlementStep.CLOSED, 200_000)
+    shop.go_on()
+    assert step(shop) is SettlementStep.CLOSED
