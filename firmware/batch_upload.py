@@ -20,7 +20,6 @@ UPLOAD_MTI = "0320"
 SETTLEMENT_MTI = "0500"
 BALANCED = 1
 NO_TOTALS = "12"  # F39 of a 0330: the bank was not told the totals of this batch
-DETAILS_MAX = 8  # records in one message
 
 Fields = Mapping[int, str | bytes]
 CardOf = Callable[[int], SealedCard | None]
@@ -37,16 +36,21 @@ class UploadMessage:
     is_advice: bool = False
 
 
-def upload_messages(payments: Iterable[Payment], settlement: Settlement) -> list[UploadMessage]:
-    """Every message of the upload, in order. The same journal gives the same list, also after a power cut."""
+def upload_messages(
+    payments: Iterable[Payment], settlement: Settlement, details_max: int
+) -> list[UploadMessage]:
+    """Every message of the upload, in order. The same journal gives the same list, also after a power cut.
+
+    `details_max`: records in one message, 8 at most.
+    """
     chosen = [one for one in counted(payments, settlement.batch) if _differs(one, settlement)]
     advices = [one for one in chosen if one.kind in _STORED]
     details = [one for one in chosen if one.kind in _DETAILED and not one.completion_stan]
     later = [one for one in chosen if one not in advices and one not in details]
     return [
         *(UploadMessage((one,), is_advice=True) for one in advices),
-        *_in_eights([one for one in details if is_domestic(one)]),
-        *_in_eights([one for one in details if not is_domestic(one)]),
+        *_together([one for one in details if is_domestic(one)], details_max),
+        *_together([one for one in details if not is_domestic(one)], details_max),
         *(UploadMessage((one,), is_advice=True) for one in later),
     ]
 
@@ -88,9 +92,9 @@ def _differs(payment: Payment, settlement: Settlement) -> bool:
     return result != BALANCED
 
 
-def _in_eights(payments: Sequence[Payment]) -> Iterator[UploadMessage]:
-    for start in range(0, len(payments), DETAILS_MAX):
-        yield UploadMessage(tuple(payments[start : start + DETAILS_MAX]))
+def _together(payments: Sequence[Payment], details_max: int) -> Iterator[UploadMessage]:
+    for start in range(0, len(payments), details_max):
+        yield UploadMessage(tuple(payments[start : start + details_max]))
 
 
 def _detail(payment: Payment, card: SealedCard | None) -> Detail:

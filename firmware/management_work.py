@@ -170,7 +170,9 @@ class ManagementGuards(KeyLoadingGuards):
 
 def management_fields(settings: TerminalSettings, batch: str, message: Management) -> dict[int, str | bytes]:
     """What every management message has: who asks, and for what (section 5.0)."""
-    return {41: settings.terminal_id, 42: settings.merchant_id, 60: f"00{batch}{message.code}"}
+    is_download = message is MESSAGES["parameters"]
+    code = settings.acquirer.parameter_code if is_download else message.code
+    return {41: settings.terminal_id, 42: settings.merchant_id, 60: f"00{batch}{code}"}
 
 
 def stored_parameters(storage: Storage) -> dict[str, str]:

@@ -17,6 +17,7 @@ from firmware.txn.plans import (
     PIN_VERIFICATION,
     PLANS,
     Amount,
+    Delivery,
     Link,
     MessagePlan,
     Plan,
@@ -29,12 +30,15 @@ from wire.pan import Pan
 
 Fields = dict[int, str | bytes]
 
+OFFLINE = frozenset({"offline_settlement", "adjustment"})
+
 PIN_SECURITY = "2600000000000000"  # F53: PIN block with PAN, double-length 3DES, clear track (section 2.6)
 READ_CAPABILITY = "2"  # F60.4: magnetic stripe only
 FALLBACK = "2"  # F60.5: the chip could not be read (section 3.2)
 ANY_ORGANISATION = "000"  # F63 of a refund (section 3.5)
+OFFLINE_ORGANISATION = "CUP"  # and of what was decided offline, where the bank has not said whose card it is
+NO_MESSAGE = "000000"  # F61.1 and 61.2 where no message is named
 BY_TELEPHONE = "01"  # F61.4: how an offline settlement was authorised
-PIN_LENGTH_MAX = "06"  # F26 (section 2.5)
 APPROVALS = frozenset({"00", "10", "11", "A2", "A4", "A5", "A6"})
 REVERSAL_DONE = frozenset({"00", "12", "25"})
 SIGN_IN_AGAIN = frozenset({"99", "A0"})
@@ -91,7 +95,7 @@ def request(
     Sources: iso8583-pos section 4 and, for the links to an original, 3.3 and 7.4 to 7.6.
     """
     fields: Fields = {**stored(settings, payment), **(_card(card) if card else {})}
-    return fields | _pin(pin_block) if pin_block is not None else fields
+    return fields | _pin(settings, pin_block) if pin_block is not None else fields
 
 
 def stored(settings: TerminalSettings, payment: Payment) -> dict[int, str]:
@@ -101,10 +105,20 @@ def stored(settings: TerminalSettings, payment: Payment) -> dict[int, str]:
     if plan.amount is not Amount.NONE:
         fields[4] = amount(payment)
     if plan.amount is Amount.TIP:
-        fields[48] = f"{payment.tip_minor:012d}"
+        fields |= _tip(settings, payment)
     if plan.link is Link.REFERENCE:
         fields[63] = ANY_ORGANISATION
+    if plan.name in OFFLINE:
+        fields[63] = payment.card_organisation or OFFLINE_ORGANISATION
     return fields
+
+
+def _tip(settings: TerminalSettings, payment: Payment) -> dict[int, str]:
+    """What an adjustment has of its own; acquirers differ in 60.1 and in F4 (sections 2.2 and 7.7)."""
+    acquirer, tip = settings.acquirer, f"{payment.tip_minor:012d}"
+    type_code = acquirer.adjustment_type
+    fields = {48: tip, 60: _private(type_code, settings, payment)}
+    return fields | {4: tip} if acquirer.adjustment_amount == "tip" else fields
 
 
 def card_fields(pan: Pan, expiry_yymm: str) -> dict[int, str]:
@@ -116,7 +130,7 @@ def card_fields(pan: Pan, expiry_yymm: str) -> dict[int, str]:
 def pin_verification(settings: TerminalSettings, payment: Payment, pin_block: bytes) -> Fields:
     """0100 with F3 330000: steps 5 and 6, posterm's own message."""
     fields = _request(PIN_VERIFICATION, settings, payment, payment.verification_stan)
-    return {**fields, **_pin(pin_block), 38: payment.authorisation_code, 61: original(payment)}
+    return {**fields, **_pin(settings, pin_block), 38: payment.authorisation_code, 61: original(payment)}
 
 
 def completion(settings: TerminalSettings, payment: Payment) -> dict[int, str]:
@@ -170,8 +184,14 @@ def _request(plan: MessagePlan, settings: TerminalSettings, payment: Payment, st
         41: settings.terminal_id,
         42: settings.merchant_id,
         49: payment.currency,
-        60: f"{plan.type_code}{payment.batch}000{READ_CAPABILITY}{FALLBACK if payment.is_fallback else '0'}",
+        60: _private(plan.type_code, settings, payment),
     }
+
+
+def _private(type_code: str, settings: TerminalSettings, payment: Payment) -> str:
+    """F60 of a financial message: type, batch, what the terminal can read and what it takes (section 3.2)."""
+    told = f"{type_code}{payment.batch}000{READ_CAPABILITY}{FALLBACK if payment.is_fallback else '0'}"
+    return f"{told}1" if settings.partial_approval else told
 
 
 def _link(payment: Payment) -> dict[int, str]:
@@ -179,7 +199,10 @@ def _link(payment: Payment) -> dict[int, str]:
     plan = plan_of(payment)
     if plan.link is Link.NONE:
         return {}
-    named = f"{payment.original_batch or '0' * 6}{payment.original_stan or '0' * 6}{payment.original_date}"
+    batch, stan = payment.original_batch or NO_MESSAGE, payment.original_stan or NO_MESSAGE
+    if plan.link is Link.AUTHORISATION and plan.delivery is Delivery.STORED:
+        batch = stan = NO_MESSAGE  # a completion by advice names its authorisation by code and day alone
+    named = f"{batch}{stan}{payment.original_date}"
     parts = {37: payment.original_rrn, 38: payment.original_code, 61: named}
     if plan.link is Link.TELEPHONE:
         parts = {38: payment.original_code, 61: f"{'0' * 16}{BY_TELEPHONE}"}
@@ -198,8 +221,8 @@ def _card(card: CardData) -> dict[int, str]:
     return fields
 
 
-def _pin(block: bytes) -> Fields:
-    return {26: PIN_LENGTH_MAX, 52: block, 53: PIN_SECURITY}
+def _pin(settings: TerminalSettings, block: bytes) -> Fields:
+    return {26: settings.acquirer.pin_length_max, 52: block, 53: PIN_SECURITY}
 
 
 def note_posting(payment: Payment, answer: IsoMessage | None) -> Payment:

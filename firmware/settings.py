@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from firmware.records import Flow
 from firmware.secure.scheme import AUTO, Security
+from wire.iso8583.profile import Profile, profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,10 @@ class TerminalSettings:
     tpdu: str = "6000060000"
     header: str = "603100320000"
     operator: str = "01"
+    acquirer_profile: str = (
+        "unionpay"  # one of wire.iso8583.profile.PROFILES: what the specification leaves open
+    )
+    partial_approval: bool = False  # tells the bank (60.6) that it may approve a part of the amount
     master_key_index: int = 1
     key_scheme: str = "master-session"  # see firmware.secure.scheme for this and the next three
     mac_algorithm: str = AUTO
@@ -74,6 +79,11 @@ class TerminalSettings:
     outbox_retry_max_ms: int = 600_000
     pairing_key: bytes | None = field(default=None, repr=False)  # 32 bytes, the gateway's; None: unpaired
     half_duplex: bool = False  # the line to the gateway carries one direction at a time
+
+    @property
+    def acquirer(self) -> Profile:
+        """What this acquirer does its own way. Raises CodecError (unsupported) for a name that is unknown."""
+        return profile(self.acquirer_profile)
 
     @property
     def security(self) -> Security:

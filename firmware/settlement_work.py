@@ -48,7 +48,8 @@ class SettlementWork(Work):
 
     def uploads_of(self, settlement: Settlement) -> Sequence[UploadMessage]:
         """The same for a settlement with results that are not committed yet."""
-        return batch_upload.upload_messages(unsettled(self.parts.journal), settlement)
+        details_max = self.parts.settings.acquirer.detail_records_max
+        return batch_upload.upload_messages(unsettled(self.parts.journal), settlement, details_max)
 
     # --- records ------------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from firmware.secure.scheme import SETTING_CHOICES
 from firmware.settings import TerminalSettings
 from firmware.terminal_work import LANGUAGES
 from tools.toml_table import ConfigError, TomlTable, read_toml
+from wire.iso8583.profile import PROFILES, Profile, profile
 from wire.money import AmountError, currency
 
 __all__ = ["Choices", "ConfigError", "check_settings", "load_config"]
@@ -31,7 +32,12 @@ __all__ = ["Choices", "ConfigError", "check_settings", "load_config"]
 FLOWS = tuple(flow.value for flow in Flow)
 TIME_MS_MAX = 24 * 60 * 60 * 1000
 
-_CHOICES: Mapping[str, tuple[str, ...]] = {"language": LANGUAGES, "flow": FLOWS, **SETTING_CHOICES}
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "language": LANGUAGES,
+    "flow": FLOWS,
+    "acquirer_profile": PROFILES,
+    **SETTING_CHOICES,
+}
 _TEXTS: Mapping[str, tuple[str, str]] = {  # pattern, and what it means in words
     "terminal_id": (r"[0-9A-Z]{8}", "8 digits or capital letters"),
     "merchant_id": (r"[0-9A-Z]{15}", "15 digits or capital letters"),
@@ -114,6 +120,8 @@ def read_settings(table: TomlTable) -> dict[str, Any]:
     """The settings in a table. Raises ConfigError: unknown (did you mean ...?), wrong type, out of range."""
     table.refuse_unknown(SETTINGS)
     settings: dict[str, Any] = {key: _setting(table, key) for key in table.values}
+    if "acquirer_profile" in settings:
+        settings = _defaults_of(profile(settings["acquirer_profile"])) | settings
     try:
         currency(settings.get("currency", "156"))
     except AmountError as error:
@@ -127,6 +135,17 @@ def read_settings(table: TomlTable) -> dict[str, Any]:
         name, _, text = str(error).partition(": ")
         raise table.wrong(name, text) from None
     return settings
+
+
+def _defaults_of(acquirer: Profile) -> dict[str, Any]:
+    """The settings that an acquirer's profile gives where the file itself does not."""
+    return {
+        "tip_percent_max": acquirer.tip_percent_max,
+        "completion_percent_max": acquirer.completion_percent_max,
+        "offline_kept_max": acquirer.offline_kept_max,
+        "resends": acquirer.reversal_resends,
+        "response_timeout_ms": acquirer.response_timeout_s * 1000,
+    }
 
 
 def _setting(table: TomlTable, key: str) -> object:

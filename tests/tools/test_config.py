@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from firmware.records import Flow
 from firmware.settings import TerminalSettings
 from tests.tools.test_cli import ROOT
 from tools.config import SETTINGS, Choices, ConfigError, check_settings, load_config
+from wire.iso8583.profile import profile_with
 
 
 def load(folder: Path, text: str) -> Choices:
@@ -108,3 +109,18 @@ def test_later_choices_go_over_earlier_ones() -> None:
     assert first.overlaid(second) == Choices(
         settings={"pin_tries": 3, "slip_copies": 1}, profile="a", state=Path("b"), live=False, seed=7
     )
+
+
+def test_an_acquirers_limits_hold_where_the_file_gives_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = profile_with("other", {"tip_percent_max": 20, "offline_kept_max": 5, "response_timeout_s": 30})
+    monkeypatch.setattr("tools.config.profile", lambda _name: other)
+    chosen = check_settings("here", {"acquirer_profile": "unionpay", "offline_kept_max": 7})
+    assert (chosen["tip_percent_max"], chosen["offline_kept_max"]) == (20, 7)
+    assert chosen["response_timeout_ms"] == 30_000
+
+
+def test_the_defaults_are_those_of_the_usual_acquirer() -> None:
+    whole = replace(TerminalSettings(), **check_settings("here", {"acquirer_profile": "unionpay"}))
+    assert whole == TerminalSettings()
+    with pytest.raises(ConfigError, match="acquirer_profile"):
+        check_settings("here", {"acquirer_profile": "nobody"})
