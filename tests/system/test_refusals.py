@@ -138,7 +138,7 @@ def test_a_journal_of_another_version(capsys: pytest.CaptureFixture[str], tmp_pa
     before = dump(tmp_path / "terminal.db")
     with null_modem() as (port, _):
         line = terminal(capsys, "--link", port, "--state", tmp_path)
-    assert "the journal has version 7, this firmware reads version 1" in line
+    assert "the journal has version 7, this firmware reads versions 1 to 2" in line
     assert dump(tmp_path / "terminal.db") == before
     assert list(tmp_path.iterdir()) == [tmp_path / "terminal.db"]
 
@@ -258,6 +258,7 @@ def test_what_is_elsewhere_is_all_that_needs_a_bank_or_a_line() -> None:
     assert kinds >= ELSEWHERE
     assert kinds - ELSEWHERE == {
         *("amount", "swipe", "insert", "remove", "pin", "press", "hold", "release"),
+        *("start", "type", "settle"),
         *("wait_for", "wait_ms", "finish", "paper", "cover", "printer", "power", "tamper"),
         *("state", "passed", "display", "outcome", "reason", "response_code", "reversed", "completed"),
         *("beeps", "slips", "slip", "pending"),
