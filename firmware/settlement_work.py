@@ -19,6 +19,8 @@ from wire.errors import CodecError
 from wire.iso8583 import IsoMessage
 from wire.iso8583.private import F48Totals
 
+CONNECTION_FAILURES_MAX = 3  # section 8.2
+
 
 class SettlementWork(Work):
     """Carries out one settlement after the other."""
@@ -26,6 +28,7 @@ class SettlementWork(Work):
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts)
         self._uploads: Sequence[UploadMessage] | None = None  # as `uploads` found them
+        self.connections_failed = 0  # since it was begun or gone on with
 
     def apply(self, rule: Rule, draft: Draft) -> None:
         """The step is in the settlement's own record; its state is not journalled."""
@@ -121,11 +124,16 @@ class SettlementWork(Work):
     def begin(self) -> None:
         """The session with the host link must be up."""
         self._uploads = None
+        self.connections_failed = 0
         self.connect(None)
 
     def end(self) -> None:
         """The list goes: the next settlement has another."""
         self._uploads = None
+
+    def count_connection(self, _data: object) -> None:
+        """The line has failed once more."""
+        self.connections_failed += 1
 
     def send_totals(self, _data: object) -> None:
         """0500."""
@@ -230,6 +238,10 @@ class SettlementGuards(Guards):
     def more_records(self) -> bool:
         """After this message there is another."""
         return self._work.settlement.position + 1 < len(self._work.uploads)
+
+    def connections_left(self) -> bool:
+        """The line may fail once more."""
+        return self._work.connections_failed + 1 < CONNECTION_FAILURES_MAX
 
     def tries_left(self) -> bool:
         """The same message may be sent again."""

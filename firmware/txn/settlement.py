@@ -77,6 +77,12 @@ def _unfinished(source: State, *events: Event) -> tuple[Rule, ...]:
     return tuple(Rule(source, event, S.INTERRUPTED, effects=("beep_error",)) for event in events)
 
 
+def _line_fails(source: State) -> tuple[Rule, ...]:
+    """The message did not leave: the line is waited for, until it has failed three times (section 8.2)."""
+    again = Rule(source, E.HOST_NOT_SENT, S.LINKING, "connections_left", effects=("count_connection", "connect"))
+    return again, *_unfinished(source, E.HOST_NOT_SENT)
+
+
 def _tried_again(source: State, send: str, *events: Event) -> tuple[Rule, ...]:
     """The same message once more, as often as the settings allow."""
     return tuple(
@@ -108,7 +114,8 @@ RULES = (
     Rule(S.TOTALLING, E.HOST_APPROVED, S.UPLOADING, "differs", ("note_result",), ("send_records",)),
     Rule(S.TOTALLING, E.HOST_APPROVED, S.ENDING, records=("note_result",), effects=("send_end",)),
     *_tried_again(S.TOTALLING, "send_totals", *_UNANSWERED),
-    *_unfinished(S.TOTALLING, E.HOST_DECLINED, E.HOST_NOT_SENT, E.CANCEL),
+    *_line_fails(S.TOTALLING),
+    *_unfinished(S.TOTALLING, E.HOST_DECLINED, E.CANCEL),
 
     # 0320: one message after the other; what the bank will not take is marked and passed by
     Rule(S.UPLOADING, E.HOST_APPROVED, S.UPLOADING, "more_records", ("note_uploaded",), ("send_records",)),
@@ -123,12 +130,14 @@ RULES = (
             Rule(S.UPLOADING, event, S.ENDING, records=("note_not_uploaded",), effects=("send_end",)),
         )
     ),
-    *_unfinished(S.UPLOADING, E.HOST_NOT_SENT, E.CANCEL),
+    *_line_fails(S.UPLOADING),
+    *_unfinished(S.UPLOADING, E.CANCEL),
 
     Rule(S.ENDING, E.HOST_APPROVED, S.PRINTING, records=("note_end",), effects=("print_totals",)),
     _start_over(S.ENDING),
     *_tried_again(S.ENDING, "send_end", *_UNANSWERED, E.HOST_DECLINED),
-    *_unfinished(S.ENDING, E.HOST_NOT_SENT, E.CANCEL),
+    *_line_fails(S.ENDING),
+    *_unfinished(S.ENDING, E.CANCEL),
 
     *_printed(S.PRINTING, E.COPY_PRINTED, E.TIMEOUT),
     Rule(S.PRINTING, E.PRINTER_STOPPED, S.PRINTER_STOPPED, effects=("beep_alert",)),

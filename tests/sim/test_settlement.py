@@ -18,9 +18,9 @@ from firmware.records import Flow, Outcome, Payment, SettlementStep
 from firmware.settlement_work import unsettled
 from firmware.totals import BatchTotals, Block, Line
 from firmware.txn.schema import Kind
-from firmware.txn.settlement import TABLE, State
+from firmware.txn.settlement import TABLE, Event, State
 from tests.sim.shop import Purchase, Shop
-from tests.sim.test_types import by_code, done, merchant_minor, opened, voucher
+from tests.sim.test_types import GOOD_PAN, by_code, done, merchant_minor, opened, voucher
 from wire.iso8583 import IsoMessage
 
 
@@ -341,3 +341,69 @@ def test_a_bank_that_has_lost_the_totals_is_told_them_again(*, unbalanced: bool)
     shop.station.run_until(lambda: step(shop) is SettlementStep.CLOSED, 200_000)
     shop.go_on()
     assert step(shop) is SettlementStep.CLOSED
+
+
+def test_a_line_that_fails_is_waited_for() -> None:
+    shop = opened()
+    done(shop, "purchase")
+
+    def pull() -> None:
+        shop.station.unplug_cable()
+        shop.station.run_until(lambda: not shop.link_is_up, 5_000)
+
+    shop.instead["totalling"] = pull
+    shop.instead["settlement_linking"] = shop.station.plug_cable
+    settle(shop)
+    assert step(shop) is SettlementStep.CLOSED
+
+
+def test_three_failed_connections_interrupt_a_settlement() -> None:
+    """iso8583-pos section 8.2; it goes on by itself when the bank is there again."""
+    shop = opened()
+    done(shop, "purchase")
+    shop.drive.stop_bank()
+    settle(shop)
+    sent = [one.rule for one in shop.transitions if one.rule.event is Event.HOST_NOT_SENT]
+    assert [rule.target for rule in sent] == [State.LINKING, State.LINKING, State.INTERRUPTED]
+    assert step(shop) is SettlementStep.TOTALS
+    shop.drive.start_bank()
+    shop.station.run_until(lambda: step(shop) is SettlementStep.CLOSED, 200_000)
+    shop.go_on()
+    assert step(shop) is SettlementStep.CLOSED
+
+
+def test_nothing_is_settled_while_a_reversal_is_owed() -> None:
+    shop = opened()
+    shop.fault(FaultKind.SILENT_AFTER_POSTING, ("0200", "000000"))
+    shop.fault(FaultKind.SILENT_BEFORE_POSTING, ("0400", ""), count=2)
+    done(shop, "purchase", Outcome.TIMED_OUT)
+    settle(shop)
+    assert shop.station.terminal is not None
+    assert shop.station.terminal.journal.settlement is None, "its totals would not be the bank's"
+    shop.heal()
+    settle(shop)
+    assert step(shop) is SettlementStep.CLOSED
+    assert "NOT BALANCED" not in shop.station.slips[-1]
+
+
+@pytest.mark.parametrize("is_open", [False, True], ids=["before", "in the middle"])
+def test_a_day_is_settled_after_the_tamper_switch(*, is_open: bool) -> None:
+    """The card numbers are gone with the keys: what is uploaded names none, what is owed is refused."""
+    shop = opened(manual_entry_allowed=True)
+    done(shop, "purchase")
+    unbalance(shop)
+    if is_open:
+        shop.instead["uploading"] = lambda: shop.station.press("cancel")
+        settle(shop)
+        assert step(shop) is SettlementStep.RECORDS
+    else:
+        typed = {"authorisation_code": "123456", "expiry": "3012"}
+        done(shop, "offline_settlement", typed=typed, number=GOOD_PAN, amount="5000")
+    shop.station.devices.tamper.trip()
+    shop.station.run_for(100)
+    assert shop.state == "tampered"
+    assert list(shop.storage.scan("cards")) == []
+    shop.heal()
+    settle(shop)
+    assert step(shop) is SettlementStep.CLOSED
+    done(shop, "purchase")
