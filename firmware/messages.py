@@ -143,7 +143,9 @@ def completion(settings: TerminalSettings, payment: Payment) -> dict[int, str]:
 
 
 def reversal(settings: TerminalSettings, payment: Payment) -> dict[int, str]:
-    """0400 of the request that `payment` is about to send: its F3 F4 F11 F22 F25 F38 F49 F60 F61, no card.
+    """0400 of the request that `payment` is about to send: its F3 F4 F11 F22 F25 F38 F49 F60 F61.
+
+    The number of a card that was typed comes with it when it is sent; a swiped one's never.
 
     F39 is added by `release`, when it is known why the reversal is sent. Source: section 7.2.
     """

@@ -13,8 +13,8 @@ from typing import Any
 from firmware import messages
 from firmware.exchange import Answer
 from firmware.journal import Draft
-from firmware.messages import message_of, plan_of
-from firmware.payment_entry import PaymentEntry
+from firmware.messages import CardData, message_of, plan_of
+from firmware.payment_entry import MANUAL, PaymentEntry
 from firmware.records import OutgoingKind, OutgoingState, ReversalReason, SlipCopy
 from firmware.secure.card_vault import SealedCard
 from firmware.txn.plans import COMPLETION, PIN_VERIFICATION, REVERSAL_MTI
@@ -63,7 +63,17 @@ class PaymentWork(PaymentEntry):
         if not plan_of(draft.payment).reversible:
             return
         fields = messages.reversal(self.parts.settings, draft.payment)
-        draft.add_outgoing(OutgoingKind.REVERSAL, draft.payment, REVERSAL_MTI, fields, OutgoingState.HELD)
+        is_typed = draft.payment.entry_mode == MANUAL  # then F2 goes with it, out of the secure room
+        if is_typed:
+            self._seal_card(draft)
+        draft.add_outgoing(
+            OutgoingKind.REVERSAL,
+            draft.payment,
+            REVERSAL_MTI,
+            fields,
+            OutgoingState.HELD,
+            names_card=is_typed,
+        )
 
     def note_authorisation(self, draft: Draft, data: object) -> None:
         """The bank's yes: codes, date and time."""
@@ -156,7 +166,8 @@ class PaymentWork(PaymentEntry):
 
     def send_request(self, _data: object) -> None:
         """Card, amount, original and PIN, as far as the type has them, in one message."""
-        fields = messages.request(self.parts.settings, self.payment, self._card, self._pin_block)
+        card = self._card or self._typed_original()
+        fields = messages.request(self.parts.settings, self.payment, card, self._pin_block)
         self._pin_block = None
         self.send(message_of(self.payment).mti, fields)
 
@@ -212,10 +223,19 @@ class PaymentWork(PaymentEntry):
         if card is not None:
             draft.extra.append(self.parts.cards.sealed(payment.number, card))
 
+    def _typed_original(self) -> CardData | None:
+        """The original's card where its number was typed and is not typed again: F22 01 goes with F2."""
+        if self.payment.entry_mode != MANUAL or not self.payment.original_number:
+            return None
+        sealed = self.parts.cards.opened(self.payment.original_number)
+        return CardData(sealed.pan, sealed.expiry_yymm) if sealed is not None else None
+
     def _drop(self, draft: Draft, kind: OutgoingKind) -> None:
         number = outgoing_of(draft, self.payment.number, kind)
-        if number is not None:
-            del draft.outbox[number]
+        if number is None:
+            return
+        if draft.outbox.pop(number).names_card:
+            draft.extra.append(self.parts.cards.forgotten(self.payment.number))  # `note_slip` seals it anew
 
     def _take_pin_block(self) -> bytes:
         block, self._pin_block = self._pin_block, None

@@ -75,6 +75,10 @@ class CardVault:
         finally:
             wipe(secret)
 
+    def forgotten(self, number: int) -> Delete:
+        """The change that removes a payment's card; commit it. Needs no device key."""
+        return Delete(TABLE, _name(number))
+
     def erased(self) -> list[Delete]:
         """The changes that remove every card; commit them. Needs no device key."""
         return [Delete(TABLE, name) for name, _ in self._storage.scan(TABLE)]

@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from firmware.records import Flow
-from tests.sim.shop import Shop
+from bank.faults import FaultKind
+from firmware.records import Flow, Outcome
+from tests.sim.shop import SILENT_AFTER, Shop
 from tests.sim.test_settlement import busy_day, managed, settle, unbalance
 from tests.sim.test_types import GOOD_PAN, by_code, done, opened, voucher
 from wire.iso8583 import IsoMessage
@@ -154,3 +155,37 @@ def test_a_part_is_approved_only_where_the_terminal_takes_one(*, is_told: bool) 
     done(shop, "purchase")
     private = str(asked(shop, "0200", "22").fields[60])
     assert private[11:] == ("201" if is_told else "20")
+
+
+def test_the_reversal_of_a_typed_card_names_it_and_that_of_a_swiped_one_does_not() -> None:
+    """Section 7.2: F2 only for non-swipe entry. The number is sealed, and gone when it is not needed."""
+    shop = opened(manual_entry_allowed=True)
+    shop.fault(SILENT_AFTER, ("0200", "000000"))
+    done(shop, "purchase", Outcome.TIMED_OUT, number=GOOD_PAN, typed={"expiry": "3012"})
+    shop.heal()
+    reversal = asked(shop, "0400", "22")
+    assert (reversal.fields[2], wrong(reversal)) == (GOOD_PAN, ([], []))
+    assert list(shop.storage.scan("cards")) == [], "what was undone is not uploaded"
+    shop.fault(SILENT_AFTER, ("0200", "000000"))
+    done(shop, "purchase", Outcome.TIMED_OUT)
+    shop.heal()
+    assert 2 not in asked(shop, "0400", "22").fields
+
+
+@pytest.mark.parametrize("code", ["51", "00"])
+def test_a_typed_card_is_kept_only_of_what_stands(code: str) -> None:
+    shop = opened(manual_entry_allowed=True)
+    if code != "00":
+        shop.fault(FaultKind.RESPONSE_CODE, ("0200", "000000"), value=code)
+    outcome = Outcome.APPROVED if code == "00" else Outcome.DECLINED
+    done(shop, "purchase", outcome, number=GOOD_PAN, typed={"expiry": "3012"})
+    assert len(list(shop.storage.scan("cards"))) == (code == "00")
+
+
+def test_a_void_of_a_typed_sale_names_the_card_that_is_not_read_again() -> None:
+    """Section 4: F2 is sent for entry mode 01."""
+    shop = opened(manual_entry_allowed=True, void_asks_card=False, void_asks_pin=False)
+    sale = done(shop, "purchase", number=GOOD_PAN, typed={"expiry": "3012"})
+    done(shop, "purchase_void", typed=voucher(sale))
+    void = asked(shop, "0200", "23")
+    assert (void.fields[2], void.fields[22]) == (GOOD_PAN, "012")
