@@ -40,6 +40,7 @@ class Counters:
     payment_number: int = 0
     outgoing_number: int = 0
     signed_in: bool = False
+    signed_out: bool = False  # on purpose: the terminal does not sign in again by itself
     signed_in_as: str = ""  # with which key scheme: after a change of the settings the sign-in does not count
     signed_in_at: str = ""  # by the bank's clock, ISO 8601 without zone
     language: str = ""  # "" until switched: then the settings' one is used

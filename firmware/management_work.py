@@ -67,7 +67,7 @@ class ManagementWork(KeyLoadingWork):
         if job:
             draft.counters = replace(draft.counters, jobs=draft.counters.jobs.replace(job, ""))
         if self.managing == "sign_out":
-            draft.counters = replace(draft.counters, signed_in=False)
+            draft.counters = replace(draft.counters, signed_in=False, signed_out=True)
 
     def note_parameters(self, draft: Draft, data: object) -> None:
         """Parameters that came: durable, and in force from now on. Another master key needs a new sign-in."""

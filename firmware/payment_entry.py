@@ -165,7 +165,7 @@ class PaymentEntry(Work):
             original_voucher=original.stan,
             original_date=_posting_date(original),
             original_rrn=original.posted_rrn,
-            original_code=original.authorisation_code,
+            original_code=original.authorisation_code or original.original_code,
         )
 
     def note_reference(self, draft: Draft, _data: object) -> None:

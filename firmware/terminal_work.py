@@ -88,6 +88,7 @@ class TerminalWork(ManagementWork):
         draft.counters = replace(
             draft.counters,
             signed_in=True,
+            signed_out=False,
             signed_in_as=self.parts.secure.security.name,
             signed_in_at=told_time(data.message, self.parts.board.clock.wall()).isoformat(timespec="seconds"),
             batch=batch,
@@ -115,6 +116,8 @@ class TerminalWork(ManagementWork):
         entry = draft.outbox.pop(self._sending) if self._sending is not None else None
         assert entry is not None
         self._retries = 0
+        if entry.kind is OutgoingKind.REVERSAL and entry.names_card:
+            draft.extra.append(self.parts.cards.forgotten(entry.payment_number))
         if draft.payment is not None and draft.payment.number == entry.payment_number:
             draft.payment = _settled(draft.payment, entry.kind, data)
         elif (older := self.parts.journal.read_payment(entry.payment_number)) is not None:
@@ -307,6 +310,11 @@ class TerminalGuards(ManagementGuards):
             return True
         age_max_h = parts.settings.sign_in_max_age_h
         return is_older(counters.signed_in_at, parts.board.clock.wall(), age_max_h) if age_max_h else False
+
+    def signs_in_by_itself(self) -> bool:
+        """Nobody has to ask for it: unless the terminal was signed out and owes the bank nothing."""
+        rests = self._work.parts.journal.counters.signed_out and not self.outbox_due()
+        return self.must_sign_in() and not rests
 
     def nobody_logged_on(self) -> bool:
         """Somebody must log on first: the settings ask for it."""

@@ -261,7 +261,7 @@ RULES = (
         rule
         for event in (E.OUTBOX_DUE, E.LINK_UP)
         for rule in (
-            Rule(S.IDLE, event, S.SIGNING_IN, "must_sign_in", effects=("send_sign_in",)),
+            Rule(S.IDLE, event, S.SIGNING_IN, "signs_in_by_itself", effects=("send_sign_in",)),
             Rule(S.IDLE, event, S.CLEARING, "outbox_due", effects=("send_outgoing",)),
             Rule(S.IDLE, event, S.IN_SETTLEMENT, "settlement_open", ("begin_settlement",), ("settle",)),
             Rule(S.IDLE, event, S.MANAGING, "job_pending", effects=("send_job",)),
