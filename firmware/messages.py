@@ -44,6 +44,7 @@ REVERSAL_DONE = frozenset({"00", "12", "25"})
 SIGN_IN_AGAIN = frozenset({"99", "A0"})
 PARTIAL_APPROVAL = "10"  # F4 of the answer is what was approved
 WRONG_PIN = "55"
+DUPLICATE = "94"
 SYSTEM_TROUBLE = frozenset({"68", "90", "91", "92", "96", "98"})  # class E: the same message may do later
 
 

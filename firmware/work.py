@@ -9,7 +9,7 @@ from enum import Enum
 from firmware.exchange import Answer, HostExchange, Verdict
 from firmware.journal import Draft, Journal
 from firmware.kernel import Kernel
-from firmware.messages import card_fields
+from firmware.messages import DUPLICATE, card_fields
 from firmware.operators import Operators
 from firmware.printing import SlipPrinter
 from firmware.receipt import continued, slip
@@ -195,6 +195,16 @@ def tried(entry: Outgoing, data: object) -> Outgoing:
     if is_bad and entry.kind is OutgoingKind.REVERSAL:
         fields["39"] = ReversalReason.BAD_MAC.value
     return replace(entry, attempts=entry.attempts + 1, fields=fields)
+
+
+def is_known_already(entry: Outgoing | None, answer: Answer) -> bool:
+    """Whether the bank's "duplicate" (94) says that it has this advice: it went before, and no answer came.
+
+    Banks that do not repeat an answer say so (iso8583-pos section 13, step 5). Never of a reversal.
+    """
+    if entry is None or entry.kind not in (OutgoingKind.COMPLETION, OutgoingKind.ADVICE):
+        return False
+    return entry.attempts > 0 and answer.response_code == DUPLICATE
 
 
 def outgoing_of(draft: Draft, payment_number: int, kind: OutgoingKind) -> int | None:

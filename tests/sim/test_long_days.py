@@ -10,7 +10,7 @@ from bank.faults import FaultKind
 from firmware.records import Flow, Outcome, SettlementStep
 from tests.sim.shop import Shop
 from tests.sim.test_settlement import batch, managed, settle, step
-from tests.sim.test_types import done, merchant_minor, opened, voucher
+from tests.sim.test_types import GOOD_PAN, done, merchant_minor, opened, voucher
 
 FOR_EVER = 10_000
 
@@ -76,3 +76,22 @@ def test_a_terminal_that_was_signed_out_stays_so_until_somebody_sells(*, by_sett
     assert not shop.station.terminal.journal.counters.signed_in
     done(shop, "purchase")
     assert shop.station.terminal.journal.counters.signed_in
+
+
+@pytest.mark.parametrize("is_repeat", [True, False])
+def test_a_bank_that_calls_a_repeat_a_duplicate_has_it(*, is_repeat: bool) -> None:
+    """94 to a repeat: the bank posted the first. To one never sent before it is a no like any other."""
+    shop = opened(manual_entry_allowed=True)
+    advice = ("0220", "000000")
+    fault = FaultKind.SILENT_AFTER_POSTING if is_repeat else FaultKind.RESPONSE_CODE
+    shop.fault(fault, advice, value="94")
+    typed = {"authorisation_code": "123456", "expiry": "3012"}
+    done(shop, "offline_settlement", typed=typed, number=GOOD_PAN, amount="5000")
+    shop.station.run_until(lambda: shop.bank.asked[-1].mti == "0220", 600_000)
+    shop.fault(FaultKind.RESPONSE_CODE, advice, value="94")
+    shop.station.run_until(lambda: not shop.owes, 600_000)
+    shop.go_on()
+    assert merchant_minor(shop) == (5000 if is_repeat else 0)
+    settle(shop)
+    assert "NOT BALANCED" not in shop.station.slips[-1]
+    assert ("50.00" in shop.station.slips[-1]) is is_repeat
