@@ -5,13 +5,13 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench durability fuzz hardware diagrams clean setup-run setup-dev
+.PHONY: help run test check bench durability chaos fuzz hardware diagrams clean setup-run setup-dev
 
 PYTHON ?= python3
 BIN := .venv/bin
 # What tests need besides Python. A test whose package is missing is skipped and says so.
 TEST_PACKAGES := socat strace tshark libzbar0 tesseract-ocr tesseract-ocr-chi-sim \
-	pcscd libccid vsmartcard-vpcd libpcsclite-dev iproute2 umockdev
+	pcscd libccid vsmartcard-vpcd libpcsclite-dev iproute2 umockdev faketime
 WORKERS_MAX := 8
 SECONDS ?= 60
 PROFILE ?= pi
@@ -39,6 +39,10 @@ bench: setup-dev ## measure, beside other packages; ARGS=--json for machines
 durability: setup-dev ## cut the power after every call to the disk, terminal and bank; ARGS="--payments 4"
 	@tools/setup/system-packages.sh strace || true
 	@$(BIN)/python -m tools.durability $(ARGS)
+
+chaos: setup-dev ## kill terminal, gateway and bank as real processes, 1,000 times; ARGS="--kills 50 --seed 7"
+	@tools/setup/system-packages.sh faketime || echo "make chaos: going on without; the bank's clock is not set back"
+	@$(BIN)/python -m tools.chaos $(ARGS)
 
 fuzz: setup-dev ## feed readers of foreign bytes what breaks them; SECONDS=60 each, TARGET=frames for one
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=3'

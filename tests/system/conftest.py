@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.parts import Site, null_modem
+from tests.system.parts import Site
+from tools.chaos.line import null_modem
 
 
 @pytest.fixture

@@ -27,7 +27,6 @@ from bank.entropy import SystemEntropy
 from bank.provision import DEMO_MASTER_KEY, load_provision
 from firmware.settings import TerminalSettings
 from hal.profile import load_profile
-from host_link.ports import NullModem
 from tools.config import check_settings
 from tools.drive_terminal import TerminalDrive
 from tools.state_folder import taken
@@ -218,27 +217,6 @@ class Site:
             return [
                 posting.amount_minor for posting in bank.ledger.postings() if posting.payment_id is not None
             ]
-
-
-@contextlib.contextmanager
-def null_modem() -> Iterator[tuple[str, str]]:
-    """Two pseudo-terminals and a thread that carries the bytes: a line without any other program."""
-    modem = NullModem()
-    ended = threading.Event()
-
-    def carry() -> None:
-        while not ended.is_set():
-            select.select(modem.filenos(), [], [], POLL_S)
-            modem.pump()
-
-    thread = threading.Thread(target=carry, daemon=True)
-    thread.start()
-    try:
-        yield modem.path_a, modem.path_b
-    finally:
-        ended.set()
-        thread.join()
-        modem.close()
 
 
 @contextlib.contextmanager

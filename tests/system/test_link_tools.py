@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from host_link.control_socket import ask_stats
-from tests.system.parts import Part, Site, null_modem, till
+from tests.system.parts import Part, Site, till
+from tools.chaos.line import null_modem
 from tools.station import Station
 
 

@@ -14,7 +14,8 @@ import posterm
 from hal.api import Put
 from hal.virtual.storage import SqliteStorage
 from host_link.ports import open_port
-from tests.system.parts import ROOT, Part, Site, null_modem
+from tests.system.parts import ROOT, Part, Site
+from tools.chaos.line import null_modem
 from tools.cli import main
 from tools.scenario_expect import EXPECTATION_KINDS
 from tools.scenario_steps import STEP_KINDS

@@ -18,7 +18,7 @@ from firmware.messages import plan_of
 from firmware.records import Outcome, OutgoingState, Payment, Reason, SettlementStep
 from firmware.txn.plans import Totals
 from firmware.txn.schema import Kind
-from tools.simulate.till import Till
+from tools.simulate.any_till import AnyTill
 from tools.simulate.town import PIN, WRONG_PIN
 
 OUTBOX_MAX = 40
@@ -39,7 +39,7 @@ class Finding:
 # --- at every turn -----------------------------------------------------------------------------------
 
 
-def while_running(till: Till) -> Iterator[Finding]:
+def while_running(till: AnyTill) -> Iterator[Finding]:
     """What a look at a running till can tell."""
     terminal = till.station.terminal
     if terminal is None:
@@ -61,7 +61,7 @@ def of_ledger(bank: Bank) -> Iterator[Finding]:
 # --- at the end --------------------------------------------------------------------------------------
 
 
-def at_the_end(tills: Sequence[Till], bank: Bank) -> Iterator[Finding]:
+def at_the_end(tills: Sequence[AnyTill], bank: Bank) -> Iterator[Finding]:
     """Everything that must hold once the troubles are over and everything was sent."""
     yield from of_ledger(bank)
     for till in tills:
@@ -72,7 +72,7 @@ def at_the_end(tills: Sequence[Till], bank: Bank) -> Iterator[Finding]:
     yield from _holds(tills, bank)
 
 
-def _settled_state(till: Till) -> Iterator[Finding]:
+def _settled_state(till: AnyTill) -> Iterator[Finding]:
     terminal = till.station.terminal
     if terminal is None:
         yield Finding("rest", f"{till.name} has no power at the end")
@@ -93,7 +93,7 @@ def _settled_state(till: Till) -> Iterator[Finding]:
         )
 
 
-def _unknown_at_terminal(till: Till) -> list[Payment]:
+def _unknown_at_terminal(till: AnyTill) -> list[Payment]:
     """What the bank may have posted although the terminal could not know: it cannot be reversed."""
     return [
         one
@@ -102,7 +102,7 @@ def _unknown_at_terminal(till: Till) -> list[Payment]:
     ]
 
 
-def _money(till: Till, bank: Bank) -> Iterator[Finding]:
+def _money(till: AnyTill, bank: Bank) -> Iterator[Finding]:
     """Every standing transaction is posted once, with its amount; every posting is a standing transaction."""
     settings = till.station.settings
     posted = {
@@ -145,32 +145,30 @@ def _name(payment: Payment) -> str:
     return f"{payment.kind} {payment.number} (batch {payment.batch}, trace {payment.stan or 'none'})"
 
 
-def _slips(till: Till) -> Iterator[Finding]:
+def _slips(till: AnyTill) -> Iterator[Finding]:
     """A slip that says approved is of a transaction that was approved."""
     approved = {
         one.stan for one in till.payments.values() if one.outcome is Outcome.APPROVED and not one.reversed
     }
-    for text in till.station.slips:
+    for text in till.slips:
         for line in text.splitlines():
             label, _, value = line.rpartition(" ")
             if label.strip() == "VOUCHER NO." and value not in approved:
                 yield Finding("slip", f"{till.name}: a slip of voucher {value}, which is not approved")
 
 
-def _secrets(till: Till) -> Iterator[Finding]:
+def _secrets(till: AnyTill) -> Iterator[Finding]:
     """No card number, PIN or key where it must not be."""
     station = till.station
     stored = b"\n".join(value for value in till.storage.snapshot().values())
-    shown = "\n".join(
-        [*(screen.text for _, screen in station.devices.display.history), *station.slips]
-    ).encode()
+    shown = "\n".join([*(screen.text for _, screen in station.devices.display.history), *till.slips]).encode()
     secrets = {PIN, WRONG_PIN} | {card.plastic.pan.reveal() for card in station.cards}
     for place, content in (("storage", stored), ("display or paper", shown)):
         if any(secret.encode() in content for secret in secrets):
             yield Finding("secret", f"{till.name}: a card number or PIN is in the clear in {place}")
 
 
-def _holds(tills: Sequence[Till], bank: Bank) -> Iterator[Finding]:
+def _holds(tills: Sequence[AnyTill], bank: Bank) -> Iterator[Finding]:
     """Money is held for pre-authorisations that stand, and where the bank itself refused the completion."""
     standing = Counter(
         one.amount_minor

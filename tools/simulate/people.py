@@ -15,7 +15,7 @@ from firmware.management_work import MESSAGES
 from firmware.records import Payment
 from firmware.txn.plans import PLANS
 from hal.api import Key
-from tools.simulate.till import Till
+from tools.simulate.any_till import AnyTill
 from tools.simulate.town import PIN, RICH_CARDS, WRONG_PIN
 
 KINDS: Mapping[str, int] = {
@@ -55,7 +55,9 @@ class Intent:
 class People:
     """Cashier and cardholder of one till. `begun` counts the transactions that they have asked for."""
 
-    def __init__(self, till: Till, seed: int, card_of: Mapping[str, str], numbers: Mapping[str, str]) -> None:
+    def __init__(
+        self, till: AnyTill, seed: int, card_of: Mapping[str, str], numbers: Mapping[str, str]
+    ) -> None:
         self._till = till
         self._rng = random.Random(f"people {seed} {till.number}")
         self._card_of = card_of  # masked number -> name
@@ -272,7 +274,7 @@ class People:
             self._till.station.remove()
 
 
-def mend_printer(till: Till) -> None:
+def mend_printer(till: AnyTill) -> None:
     """Whatever is wrong with it."""
     printer = till.station.devices.printer
     printer.close_cover()

@@ -9,7 +9,7 @@ from dataclasses import replace
 from bank.authoriser import Bank
 from bank.provision import Provision, TerminalSpec
 from firmware.app import Terminal, Transition
-from firmware.records import Flow, Payment
+from firmware.records import Flow
 from firmware.settings import TerminalSettings
 from firmware.txn import settlement
 from hal.profile import load_profile
@@ -20,6 +20,7 @@ from hal.virtual.storage import MemoryStorage
 from host_link.line import DuplexLine
 from tools.drive_virtual import VirtualDrive
 from tools.runtime import StationPlan, build_station, settings_of
+from tools.simulate.any_till import AnyTill
 from tools.simulate.trace import Trace
 
 PRINT_MM_PER_S = 300
@@ -41,20 +42,14 @@ HURRIED = TerminalSettings(
 )
 
 
-class Till:
-    """A terminal that can be used, cut off, and looked into."""
+class Till(AnyTill):
+    """A till in virtual time, which can be cut off."""
+
+    storage: MemoryStorage
 
     def __init__(
         self, number: int, spec: TerminalSpec, provision: Provision, bank: Bank, seed: int, trace: Trace
     ) -> None:
-        self.number = number
-        self.name = f"till{number}"
-        self.transitions = 0
-        self.power_back_ms: int | None = None
-        self.on_bytes: Callable[[str], None] = lambda _side: None  # told which side has sent something
-        self.payments: dict[
-            int, Payment
-        ] = {}  # as they were last seen, also those that the journal has dropped
         self._trace = trace
         rng = random.Random(f"till {seed} {number}")
         own = replace(provision, merchants=(replace(provision.merchants[0], terminals=(spec,)),))
@@ -62,14 +57,16 @@ class Till:
         settings = settings_of(own, replace(HURRIED, flow=flow, void_asks_card=rng.random() < 0.8))
         profile = load_profile("virtual").with_options("printer", speed_mm_per_s=PRINT_MM_PER_S)
         plan = StationPlan(profile=profile, settings=settings, provision=own, seed=rng.getrandbits(32))
-        self.station = build_station(plan)
-        self.station.drive.close()
-        self.station.observers.append(self._observe)
-        board = self.station.board
+        station = build_station(plan)
+        station.drive.close()
+        board = station.board
         assert isinstance(board.serial_port, VirtualSerialPort)
         assert isinstance(board.clock, VirtualClock)
         assert isinstance(board.storage, MemoryStorage)
-        self.clock, self.storage = board.clock, board.storage
+        super().__init__(number, station, board.storage)
+        self.power_back_ms: int | None = None
+        self.on_bytes: Callable[[str], None] = lambda _side: None  # told which side has sent something
+        self.clock = board.clock
         self.drive = VirtualDrive(
             board.serial_port, board.clock, bank, seed=rng.getrandbits(32), tap=self._tap
         )
@@ -128,31 +125,8 @@ class Till:
 
     # --- what is seen -------------------------------------------------------------------------------
 
-    @property
-    def state(self) -> str:
-        """The terminal's or the transaction's state; "off" without power."""
-        return self.station.state
-
-    @property
-    def batch_payments(self) -> list[Payment]:
-        """The transactions of the batch that is open, as the journal has them."""
-        terminal = self.station.terminal
-        if terminal is None:
-            return []
-        counters = terminal.journal.counters
-        return [
-            one
-            for one in terminal.journal.payments()
-            if one.batch == counters.batch and one.number > counters.settled_up_to
-        ]
-
-    def remember_payments(self) -> None:
-        """Look at the whole journal now."""
-        if self.station.terminal is not None:
-            self.payments |= {one.number: one for one in self.station.terminal.journal.payments()}
-
     def _observe(self, transition: Transition) -> None:
-        self.transitions += 1
+        super()._observe(transition)
         self._trace.took(self.name, transition)
         if transition.rule.target is settlement.State.PRINTING:
             self.remember_payments()

@@ -1,0 +1,131 @@
+"""Terminal, gateway and bank as real processes, killed at random moments: `make chaos` in little."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.system.parts import wait_until
+from tools.chaos.__main__ import main
+from tools.chaos.line import null_modem
+from tools.chaos.parts import ROOT, Part
+from tools.chaos.run import BANK, TERMINAL, Chaos, Report, run
+
+KILLS = 30
+SEED = 7
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)  # half a minute where nothing else runs
+def test_thirty_kills_and_bank_journal_and_paper_agree(tmp_path: Path) -> None:
+    report = run(tmp_path, SEED, KILLS)
+    assert report.findings == []
+    assert report.kills.total() >= KILLS
+    assert set(report.kills) == {"terminal", "gateway", "bank"}
+    assert report.outcomes["approved"] > 0
+    assert report.slips > 0
+
+
+def chaos(folder: Path, line: tuple[str, str]) -> Chaos:
+    return Chaos(folder, SEED, line)
+
+
+def test_a_part_that_ends_by_itself_is_told_of(tmp_path: Path) -> None:
+    with null_modem() as line:
+        world = chaos(tmp_path, line)
+        world.parts[BANK].command = ("-c", "raise SystemExit('it does not like it here')")
+        try:
+            world.parts[BANK].start()
+            wait_until(lambda: not world.parts[BANK].is_running, "its end")
+            world.kill(BANK)
+        finally:
+            world.end()
+    assert [finding.checker for finding in world.report.findings] == ["ended"]
+    assert "it does not like it here" in str(world.report.findings[0])
+
+
+def test_a_crash_in_a_log_is_told_of(tmp_path: Path) -> None:
+    with null_modem() as line:
+        world = chaos(tmp_path, line)
+        for part in world.parts.values():
+            part.log.touch()
+        world.parts[TERMINAL].log.write_text("all well\nTraceback (most recent call last):\n  ...\n", "utf-8")
+        (crash,) = world.crashes()
+    assert "terminal" in crash.text
+
+
+def test_a_part_whose_disk_is_full_cannot_write_and_can_again_later(tmp_path: Path) -> None:
+    program = (
+        "import pathlib, time\n"
+        "file = pathlib.Path('grown').open('ab', buffering=0)\n"
+        "while True:\n"
+        "    time.sleep(0.01)\n"
+        "    try:\n"
+        "        file.write(bytes(1000)); print('wrote', flush=True)\n"
+        "    except OSError as error:\n"
+        "        print('refused', error.errno, flush=True)\n"
+    )
+    part = Part("writer", tmp_path, ("-c", program))
+    part.start()
+    try:
+        for change, expected in ((None, "wrote"), (1_000, "refused 27"), (0, "wrote")):
+            if change is not None:
+                part.limit_files(change) if change else part.unlimit_files()
+            part.lines.clear()
+            wait_until(partial(part.lines.__contains__, expected), expected)
+    finally:
+        part.kill()
+    assert (tmp_path / "grown").stat().st_size >= 2_000
+    assert "refused" in part.log.read_text("utf-8")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only to root")
+def test_a_read_only_memory_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    with null_modem() as line:
+        world = chaos(tmp_path, line)
+        try:
+            world.start_all()
+            world.wait_until_ready()
+            world.parts[TERMINAL].kill()
+            memory = world.state / "terminal.db"
+            before = memory.read_bytes()
+            for path in (*world.state.iterdir(), world.state):
+                path.chmod(0o500 if path.is_dir() else 0o400)
+            world.start_terminal()
+            wait_until(lambda: not world.parts[TERMINAL].is_running, "its end")
+            assert "cannot be used" in world.parts[TERMINAL].lines[-1]
+            assert memory.read_bytes() == before
+        finally:
+            world.end()
+            world.state.chmod(0o700)
+
+
+def test_the_report_tells_a_program_everything() -> None:
+    report = Report(3)
+    report.kills["bank"] += 2
+    document = json.loads(json.dumps(report.to_json()))
+    assert (document["seed"], document["ok"], document["kills"]) == (3, True, {"bank": 2})
+
+
+@pytest.mark.parametrize("arguments", [["--kills", "0"], ["--keep", str(ROOT)]])
+def test_the_command_refuses_what_cannot_be(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert arguments[0] in capsys.readouterr().err
+
+
+def test_the_terminal_s_process_ends_when_it_is_asked_to(tmp_path: Path) -> None:
+    with null_modem() as line:
+        world = chaos(tmp_path, line)
+        till = world.parts[TERMINAL]
+        try:
+            world.start_terminal()
+            wait_until(lambda: "recovering" in "".join(till.lines), "its start")
+            assert till.terminate() == 0
+        finally:
+            world.end()

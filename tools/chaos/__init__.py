@@ -1,0 +1,12 @@
+"""Terminal, gateway and bank as processes of their own, killed at random moments, over and over.
+
+    __main__.py   the command: options, progress, report
+    run.py        whom to kill, and when; peace, and what must be true then
+    parts.py      a process: how it is started, killed, and left without room on its disk
+    till.py       the terminal's process: people who pay
+    town.py       the bank's data and the terminal's settings
+    line.py       the serial line
+
+Where `tools.simulate` decides about every moment and can play it again, here the operating system does:
+processes, files, pseudo-terminals and TCP are real. So the seed says what is done, not what comes of it.
+"""

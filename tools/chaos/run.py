@@ -1,0 +1,269 @@
+"""A chaos run: whom to kill and when, then peace, and what must be true in the end.
+
+While it lasts, people pay at the terminal. Every part is killed with SIGKILL at moments that the seed chooses
+and started again a moment later; now and then two at once, now and then a part's disk is full for a while,
+and now and then a clock is set back while a part is off. Then nothing is killed any more: whatever is owed
+must be sent, the batch settled, and bank, journal and paper compared by the checkers of `tools.simulate`.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from firmware.records import OutgoingState
+from tools.chaos.line import null_modem
+from tools.chaos.parts import Part
+from tools.chaos.till import RealTill, open_till, slips_in
+from tools.chaos.town import forgive_wrong_pins, make_bank, open_books, plan_of
+from tools.simulate import checkers
+from tools.simulate.checkers import Finding
+from tools.station import StationError
+
+TERMINAL, GATEWAY, BANK = "terminal", "gateway", "bank"
+WEIGHTS: Mapping[str, int] = {TERMINAL: 4, GATEWAY: 2, BANK: 3}
+"""How often each part is the one to be killed."""
+READY: Mapping[str, str] = {TERMINAL: "-> idle", GATEWAY: "serving", BANK: "listening on"}
+"""What each has written when it has started."""
+READY_SHARE = 0.85  # so often all parts are ready before the next strike; else it may hit a part that starts
+READY_MAX_S = 60.0
+BETWEEN_S = (0.02, 0.8)
+OFF_S = (0.0, 0.2)
+FULL_S = (0.1, 0.8)
+BOTH_SHARE, FULL_SHARE, CLOCK_SHARE = 0.15, 0.05, 0.1
+CLOCK_BACK_MAX_S = 3 * 86_400
+FULL_BYTES = 4_096  # less than any of the files has: none may grow
+FORGIVEN_EVERY = 5
+CALM_MS = 120_000
+PATIENCE_MS = 20_000
+POLL_S = 0.02
+ARROW = " -> "
+FAKETIME = "/usr/lib/*/faketime/libfaketime.so.1"
+
+
+@dataclass
+class Report:
+    """What was done, and what came of it."""
+
+    seed: int
+    kills: Counter[str] = field(default_factory=Counter)
+    full_disks: Counter[str] = field(default_factory=Counter)
+    clocks_back: Counter[str] = field(default_factory=Counter)
+    killed_in: Counter[str] = field(default_factory=Counter)  # the terminal's states
+    outcomes: Counter[str] = field(default_factory=Counter)
+    slips: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    duration_s: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether every promise was kept."""
+        return not self.findings
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of plain values."""
+        counted = ("kills", "full_disks", "clocks_back", "killed_in", "outcomes")
+        return {
+            "seed": self.seed,
+            "ok": self.ok,
+            "findings": [str(finding) for finding in self.findings],
+            **{name: dict(sorted(getattr(self, name).items())) for name in counted},
+            "transactions": self.outcomes.total(),
+            "slips": self.slips,
+            "duration_s": round(self.duration_s, 1),
+        }
+
+
+class Chaos:
+    """Three parts in a folder, on a line. What they write is in `*.log` there."""
+
+    def __init__(self, folder: Path, seed: int, line: tuple[str, str]) -> None:
+        self.report = Report(seed)
+        self.folder, self.seed, self.line = folder, seed, line
+        self._rng = random.Random(f"chaos {seed}")
+        self.db, self.state = folder / "bank.db", folder / "till"
+        address = f"127.0.0.1:{_free_port()}"
+        command = ("-m", "tools.cli")
+        till = ("-m", "tools.chaos.till", "--seed", str(seed), "--state", str(self.state))
+        self.parts = {
+            BANK: Part(BANK, folder, (*command, "bank", "serve", "--db", str(self.db), "--listen", address)),
+            GATEWAY: Part(GATEWAY, folder, (*command, "link", "serve", "--port", line[1], "--bank", address)),
+            TERMINAL: Part(TERMINAL, folder, (*till, "--link", line[0])),
+        }
+        self._starters: Mapping[str, Callable[[], None]] = {
+            BANK: self._start_bank,
+            GATEWAY: self.parts[GATEWAY].start,
+            TERMINAL: self.start_terminal,
+        }
+        make_bank(self.db, seed)
+
+    # --- trouble ------------------------------------------------------------------------------------
+
+    def trouble(self, kills: int, tell: Callable[[int], None]) -> None:
+        """Kill as often as that, while people pay. `tell` is given the number of kills so far."""
+        self.start_all()
+        while self.report.kills.total() < kills and self.report.ok:
+            if self._rng.random() < READY_SHARE:
+                self.wait_until_ready()
+            time.sleep(self._rng.uniform(*BETWEEN_S))
+            if self._rng.random() < FULL_SHARE:
+                self._fill_disk(self._rng.choice((TERMINAL, BANK)))
+            else:
+                self._kill_some()
+            tell(min(self.report.kills.total(), kills))
+
+    def start_all(self) -> None:
+        """Bank, gateway, terminal."""
+        for start in self._starters.values():
+            start()
+
+    def wait_until_ready(self) -> None:
+        """Until every part that runs has started."""
+        end_s = time.monotonic() + READY_MAX_S
+        for name, part in self.parts.items():
+            while not any(READY[name] in line for line in part.lines) and part.is_running:
+                if time.monotonic() > end_s:
+                    self._find("ready", f"{name} is not ready after a long time: {part.lines[-5:]}")
+                    return
+                time.sleep(POLL_S)
+
+    def _kill_some(self) -> None:
+        names = list(WEIGHTS)
+        victims = set(self._rng.choices(names, list(WEIGHTS.values()), k=1))
+        if self._rng.random() < BOTH_SHARE:
+            victims |= {self._rng.choice(names)}
+        for name in sorted(victims):
+            self.kill(name)
+        if BANK in victims and self.report.kills[BANK] % FORGIVEN_EVERY == 0:
+            forgive_wrong_pins(self.db)
+        for name in self._rng.sample(sorted(victims), len(victims)):
+            time.sleep(self._rng.uniform(*OFF_S))
+            self._starters[name]()
+
+    def kill(self, name: str) -> None:
+        """SIGKILL to one part, which should be running."""
+        self._look_at(name)
+        self.parts[name].kill()
+        self.report.kills[name] += 1
+
+    def _look_at(self, name: str) -> None:
+        """Before it is killed: it should run; and what is it doing."""
+        part = self.parts[name]
+        if not part.is_running:
+            self._find("ended", f"{name} ended by itself: {part.lines[-5:]}")
+        elif name == TERMINAL:
+            lines = [line for line in part.lines if ARROW in line]
+            self.report.killed_in[lines[-1].rpartition(" ")[2] if lines else "starting"] += 1
+
+    def _fill_disk(self, name: str) -> None:
+        self.report.full_disks[name] += 1
+        self.parts[name].limit_files(FULL_BYTES)
+        time.sleep(self._rng.uniform(*FULL_S))
+        self.parts[name].unlimit_files()
+
+    def start_terminal(self) -> None:
+        """The terminal, with new people."""
+        part = self.parts[TERMINAL]
+        part.start("--start", str(part.starts), "--clock-back-s", str(self._clock_back_s(TERMINAL)))
+
+    def _start_bank(self) -> None:
+        library = next(iter(sorted(Path("/").glob(FAKETIME.removeprefix("/")))), None)
+        back_s = self._clock_back_s(BANK) if library is not None else 0
+        environment = {"LD_PRELOAD": str(library), "FAKETIME": f"-{back_s}", "DONT_FAKE_MONOTONIC": "1"}
+        self.parts[BANK].start(environment=environment if back_s else None)
+
+    def _clock_back_s(self, name: str) -> int:
+        """Seconds by which its clock is behind in this life; 0 most of the time."""
+        if self._rng.random() >= CLOCK_SHARE:
+            return 0
+        self.report.clocks_back[name] += 1
+        return self._rng.randint(1, CLOCK_BACK_MAX_S)
+
+    # --- peace --------------------------------------------------------------------------------------
+
+    def peace(self) -> None:
+        """Everything runs; the terminal sends what it owes, settles, and all is compared."""
+        self.parts[TERMINAL].terminate()
+        for name in (BANK, GATEWAY):
+            self.parts[name].kill()
+            self.parts[name].start()
+        self.wait_until_ready()
+        plan = plan_of(self.seed, self.state, self.line[0], patience_ms=PATIENCE_MS)
+        with open_till(plan, slips_in(self.parts[TERMINAL].log)) as till:
+            self._come_to_rest(till)
+            for name in (GATEWAY, BANK):
+                if (code := self.parts[name].terminate()) != 0:
+                    self._find("end", f"{name} ended with {code} when it was asked to")
+            self._compare(till)
+        self.report.findings += self.crashes()
+
+    def _come_to_rest(self, till: RealTill) -> None:
+        station = till.station
+        station.power_on()
+        if not station.run_until(lambda: _is_at_rest(till), CALM_MS):
+            self._find("rest", f"with everything mended it does not come to rest: {till.state}")
+            return
+        till.remember_payments()
+        try:
+            station.settle_batch()
+        except StationError as error:
+            self._find("settlement", str(error))
+        till.remember_payments()
+
+    def _compare(self, till: RealTill) -> None:
+        bank = open_books(self.db)
+        try:
+            self.report.findings += checkers.at_the_end([till], bank)
+        finally:
+            bank.close()
+        self.report.outcomes = Counter(
+            one.outcome.value if one.outcome else "none" for one in till.payments.values()
+        )
+        self.report.slips = len(till.slips)
+
+    def crashes(self) -> Iterator[Finding]:
+        """What the logs tell of."""
+        for part in self.parts.values():
+            text = part.log.read_text("utf-8", "replace")
+            if "Traceback" in text:
+                yield Finding("crash", f"{part.name}: {text[text.index('Traceback') :][:2000]}")
+
+    def _find(self, checker: str, text: str) -> None:
+        self.report.findings.append(Finding(checker, text))
+
+    def end(self) -> None:
+        """Nothing is left running."""
+        for part in self.parts.values():
+            part.kill()
+
+
+def _is_at_rest(till: RealTill) -> bool:
+    terminal = till.station.terminal
+    assert terminal is not None
+    owed = (one for one in terminal.journal.outbox.values() if one.state is not OutgoingState.REFUSED)
+    return till.state == "idle" and not any(owed)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def run(folder: Path, seed: int, kills: int, tell: Callable[[int], None] = lambda _done: None) -> Report:
+    """A whole run in an empty folder, in real time. Every process that it started has ended afterwards."""
+    began_s = time.monotonic()
+    with ExitStack() as leftovers:
+        chaos = Chaos(folder, seed, leftovers.enter_context(null_modem()))
+        leftovers.callback(chaos.end)
+        chaos.trouble(kills, tell)
+        if chaos.report.ok:
+            chaos.peace()
+    chaos.report.duration_s = time.monotonic() - began_s
+    return chaos.report
