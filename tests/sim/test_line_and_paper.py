@@ -108,6 +108,7 @@ def test_the_printer_stops_and_goes_on(flow: Flow, trouble: PrinterStatus, print
     printer.fail_after_items(printed_items, trouble)
     assert shop.reach("printer_stopped")
     shop.station.run_for(3_000)
+    printer.plug()
     printer.load_paper()
     printer.close_cover()
     printer.clear_jam()

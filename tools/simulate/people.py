@@ -277,6 +277,7 @@ class People:
 def mend_printer(till: AnyTill) -> None:
     """Whatever is wrong with it."""
     printer = till.station.devices.printer
+    printer.plug()
     printer.close_cover()
     printer.clear_jam()
     printer.cool_down()

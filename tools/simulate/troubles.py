@@ -172,7 +172,7 @@ class Troubles:
 
     def _printer(self, rng: random.Random, till: Till) -> str:
         printer = till.station.devices.printer
-        name = rng.choice(["run_out_of_paper", "open_cover", "jam", "set_overheated"])
+        name = rng.choice(["run_out_of_paper", "open_cover", "jam", "set_overheated", "unplug"])
         getattr(printer, name)()
         return name
 
