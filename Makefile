@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench durability chaos fuzz hardware diagrams clean setup-run setup-dev
+.PHONY: help run test check bench durability chaos mutate fuzz hardware diagrams clean setup-run setup-dev
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -43,6 +43,9 @@ durability: setup-dev ## cut the power after every call to the disk, terminal an
 chaos: setup-dev ## kill terminal, gateway and bank as real processes, 1,000 times; ARGS="--kills 50 --seed 7"
 	@tools/setup/system-packages.sh faketime || echo "make chaos: going on without; the bank's clock is not set back"
 	@$(BIN)/python -m tools.chaos $(ARGS)
+
+mutate: setup-dev ## spoil rules of the state tables one by one, tests must notice; ARGS="--count 60 --seed 1"
+	@$(BIN)/python -m tools.mutate $(ARGS)
 
 fuzz: setup-dev ## feed readers of foreign bytes what breaks them; SECONDS=60 each, TARGET=frames for one
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=3'
