@@ -148,8 +148,8 @@ class Troubles:
 
     def _bank_fault(self, rng: random.Random, _till: Till) -> str:
         kind = rng.choice(BANK_KINDS)
-        value = {
-            FaultKind.RESPONSE_CODE: rng.choice(["91", "96", "05", "94"]),
+        value = {  # never 94, by which a bank says that it has the message: this one would lie
+            FaultKind.RESPONSE_CODE: rng.choice(["91", "96", "05", "68"]),
             FaultKind.HEADER_DIGIT: rng.choice("123"),
         }
         patience_ms = HURRIED.response_timeout_ms

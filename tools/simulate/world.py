@@ -10,7 +10,7 @@ from bank.authoriser import Bank
 from bank.entropy import SeededEntropy
 from bank.provision import DEMO_MASTER_KEY, fill
 from firmware.kernel import WatchdogExpired
-from firmware.records import Outcome, OutgoingState, SettlementStep
+from firmware.records import Outcome, OutgoingState, Settlement, SettlementStep
 from tools.simulate import checkers
 from tools.simulate.checkers import Finding
 from tools.simulate.options import Options, Trouble
@@ -78,6 +78,7 @@ class World:
         self.people = [People(till, options.seed, card_of, numbers) for till in self.tills]
         self.troubles = Troubles(options, self.tills, self.bank, self.trace)
         self._turns = 0
+        self._settled_before: dict[str, Settlement | None] = {}
         self._stirred = True  # something was done to the tills from outside
         self._soon: list[Callable[[], object]] = []
         self._planned: list[tuple[int, Callable[[], object]]] = []
@@ -119,6 +120,7 @@ class World:
         for till in self.tills:
             till.remember_payments()
             if till.station.terminal is not None:
+                self._settled_before[till.name] = till.station.terminal.journal.settlement
                 till.station.terminal.settle()
         self._stirred = True
         yield from self._calm("settle", self._all_settled)
@@ -146,11 +148,12 @@ class World:
         outbox = till.station.terminal.journal.outbox.values()
         return any(entry.state is not OutgoingState.REFUSED for entry in outbox)
 
-    @staticmethod
-    def _is_settled(till: Till) -> bool:
+    def _is_settled(self, till: Till) -> bool:
+        """Whether the settlement that was asked for at the end is through; an earlier one does not count."""
         assert till.station.terminal is not None
         settlement = till.station.terminal.journal.settlement
-        return settlement is not None and settlement.step is SettlementStep.CLOSED
+        is_new = settlement != self._settled_before[till.name]
+        return is_new and settlement is not None and settlement.step is SettlementStep.CLOSED
 
     def _until(self, condition: Callable[[], bool], end_ms: int | None) -> list[Finding]:
         while not condition() and (end_ms is None or self.now_ms < end_ms):
