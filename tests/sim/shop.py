@@ -19,7 +19,6 @@ from bank.provision import DEMO_MASTER_KEY, Provision, fill, load_provision
 from firmware.app import Transition
 from firmware.records import Flow, Outcome, OutgoingState
 from firmware.secure.module import SecureModule
-from firmware.settings import TerminalSettings
 from firmware.txn.schema import Kind
 from firmware.txn.transaction import TABLE, State
 from hal.api import PrinterStatus
@@ -32,6 +31,7 @@ from host_link.line import DuplexLine, Line
 from tools.drive_virtual import VirtualDrive
 from tools.key_ceremony import matching
 from tools.runtime import StationPlan, build_station, settings_of
+from tools.simulate.till import HURRIED as SIMULATED
 from wire.iso8583 import IsoMessage, dialect
 
 PIN = "907351"  # unlike the demo's, no part of a terminal number: it can be searched for
@@ -39,20 +39,7 @@ WRONG_PIN = "418266"
 AT_REST = frozenset({"idle", "no_keys", "out_of_service", "tampered", "off"})
 SETTLE_MS = 3_000  # longer than the link takes to notice a gateway that has just started again
 PATIENCE_MS = 300_000
-HURRIED = TerminalSettings(
-    # A tenth of the real waits: their order is what is tested, and a virtual second takes its time too.
-    operator_timeout_ms=8_000,
-    card_timeout_ms=8_000,
-    pin_total_timeout_ms=8_000,
-    pin_key_timeout_ms=6_000,
-    pin_guard_ms=9_000,
-    connect_timeout_ms=4_000,
-    response_timeout_ms=6_000,
-    printer_timeout_ms=8_000,
-    paper_timeout_ms=9_000,
-    outbox_retry_ms=3_000,
-    outbox_retry_max_ms=30_000,
-)
+HURRIED = replace(SIMULATED, manual_entry_allowed=False)  # as the simulator's, but for what a test asks for
 WAITING = tuple(row.state.value for row in TABLE.rows if row.kind is Kind.WAITING)
 
 SILENT_BEFORE = FaultKind.SILENT_BEFORE_POSTING
