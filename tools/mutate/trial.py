@@ -18,7 +18,7 @@ from tools.mutate.plugin import MUTANT, TAKEN
 ROOT = Path(__file__).parents[2]
 SUITE = ("tests/firmware", "tests/sim", "tests/simulate")
 """The tests that take rules in virtual time; a test with real processes is too slow to be run so often."""
-STATIC = ("tests/firmware/test_tables.py",)  # looks at the tables without running them
+STATIC = ("tests/firmware/test_tables.py", "tests/firmware/test_table_promises.py")  # run no table
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "tools.mutate.plugin", "-p", "no:cacheprovider")
 TRIAL_MAX_S = 300
 
