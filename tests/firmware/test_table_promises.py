@@ -61,6 +61,7 @@ MEANINGS = {
         ("", State.IN_SETTLEMENT),
     ],
     Event.MANAGE_KEY: [("", State.MANAGING)],
+    Event.MENU_KEY: [("", State.IN_FLOOR)],
     Event.SIGN_IN_KEY: [("", State.SIGNING_IN)],
     Event.REPRINT_KEY: [("slip_exists", State.REPRINTING), ("", State.NOTHING_TO_REPRINT)],
 }
@@ -104,17 +105,50 @@ def test_key_loading_that_is_left_ends_where_the_keys_that_there_are_allow(event
 @pytest.mark.parametrize("state", [State.SIGNING_IN, State.CLEARING], ids=lambda state: state.value)
 @pytest.mark.parametrize(
     "event",
-    [Event.HOST_BAD_MAC, Event.HOST_LOST, Event.HOST_NOT_SENT, Event.TIMEOUT, Event.CANCEL],
+    [
+        *(Event.HOST_DECLINED, Event.HOST_BAD_MAC, Event.HOST_LOST),
+        *(Event.HOST_NOT_SENT, Event.TIMEOUT, Event.CANCEL),
+    ],
     ids=lambda event: event.value,
 )
 def test_what_waited_for_the_bank_is_refused_when_no_good_answer_comes(state: State, event: Event) -> None:
-    """It is told, with a beep, and what is due is tried again later."""
+    """It is told, with a beep, and what is due is tried again later. A refusal may be about more."""
     refused = ("forget_sale", "beep_error", "schedule_outbox")
-    assert [(rule.guard, rule.target, rule.effects) for rule in of(state, event)] == [
+    about_more = {"keys_refused", "refusal_is_final_and_more_due"} if event is Event.HOST_DECLINED else set()
+    rules = [rule for rule in of(state, event) if rule.guard not in about_more]
+    assert [(rule.guard, rule.target, rule.effects) for rule in rules] == [
         ("sale_wanted", State.SALE_REFUSED, refused),
         ("settlement_wanted", State.NOT_SETTLED, refused),
         ("", State.IDLE, ("schedule_outbox",)),
     ]
+
+
+def test_a_message_is_left_by_a_key_or_by_itself() -> None:
+    for state in LISTENING:
+        assert [(rule.guard, rule.target) for rule in of(state, Event.TIMEOUT)] == [("", State.IDLE)], state
+        if state is not State.IDLE:
+            assert [(rule.guard, rule.target) for rule in of(state, Event.CONFIRM)] == [("", State.IDLE)], (
+                state
+            )
+
+
+@pytest.mark.parametrize("name", ["totalling", "uploading", "ending_upload"])
+def test_a_settlement_takes_every_missing_answer_alike(name: str) -> None:
+    """No answer, none that came through, none that can be trusted: tried again, then given up."""
+    state, happens = settlement.State(name), settlement.Event
+    rules = settlement.TABLE.by_pair[state, happens.TIMEOUT]
+    assert rules[0].guard == "tries_left"
+    assert rules[-1].target is not state
+    for event in (happens.HOST_LOST, happens.HOST_BAD_MAC):
+        others = settlement.TABLE.by_pair[state, event]
+        assert [(one.guard, one.target, one.records, one.effects) for one in others] == [
+            (one.guard, one.target, one.records, one.effects) for one in rules
+        ]
+
+
+def test_a_settlement_goes_on_printing_where_the_paper_ran_out() -> None:
+    (ready,) = settlement.TABLE.by_pair[settlement.State("totals_stopped"), settlement.Event.PRINTER_READY]
+    assert (ready.target, ready.effects) == (settlement.State("printing_totals"), ("resume_printing",))
 
 
 def test_a_memory_that_fails_takes_the_terminal_out_of_service_from_everywhere() -> None:
