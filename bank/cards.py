@@ -154,15 +154,7 @@ class Cards:
         if balance_minor < 0 or pin_tries_limit < 1:
             raise RecordError(f'card "{name}" cannot start with a negative balance or without PIN tries')
         terms.check(name)
-        account_id = self._ledger.open_account(f"card {name}", AccountKind.CARDHOLDER)
-        if balance_minor:
-            self._ledger.transfer(
-                "funding",
-                debit=self._ledger.clearing_account_id(),
-                credit=account_id,
-                amount_minor=balance_minor,
-                now=now,
-            )
+        account_id = self._funded_account(name, balance_minor, now)
         self._store.execute(
             "INSERT INTO card (pan_sealed, name, holder, expiry_yymm, service_code, status, pin_offset,"
             " pin_required, pin_tries_limit, amount_limit_minor, account_id, approval_code, partial_approval,"
@@ -185,6 +177,19 @@ class Cards:
             ),
         )
         return self.named(name)
+
+    def _funded_account(self, name: str, balance_minor: int, now: datetime) -> int:
+        """The account of a new card, with its first money from clearing."""
+        account_id = self._ledger.open_account(f"card {name}", AccountKind.CARDHOLDER)
+        if balance_minor:
+            self._ledger.transfer(
+                "funding",
+                debit=self._ledger.clearing_account_id(),
+                credit=account_id,
+                amount_minor=balance_minor,
+                now=now,
+            )
+        return account_id
 
     def _check(self, name: str, pan: Pan, expiry_yymm: str, service_code: str) -> None:
         if not name:
