@@ -83,6 +83,24 @@ def test_a_part_whose_disk_is_full_cannot_write_and_can_again_later(tmp_path: Pa
     assert "refused" in part.log.read_text("utf-8")
 
 
+@pytest.mark.parametrize("name", [TERMINAL, BANK])
+def test_a_disk_full_at_the_start_is_told_of_and_the_next_start_works(tmp_path: Path, name: str) -> None:
+    with null_modem() as line:
+        world = chaos(tmp_path, line)
+        part = world.parts[name]
+        try:
+            world.start(name)
+            part.limit_files(1)
+            wait_until(lambda: not part.is_running, "its end")
+            world.start_again_if_refused(name)
+            world.wait_until_ready()
+            assert part.is_running
+        finally:
+            world.end()
+    assert world.report.refused_starts == {name: 1}
+    assert world.report.findings == []
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only to root")
 def test_a_read_only_memory_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     with null_modem() as line:
@@ -95,7 +113,7 @@ def test_a_read_only_memory_is_refused_and_left_as_it_is(tmp_path: Path) -> None
             before = memory.read_bytes()
             for path in (*world.state.iterdir(), world.state):
                 path.chmod(0o500 if path.is_dir() else 0o400)
-            world.start_terminal()
+            world.start(TERMINAL)
             wait_until(lambda: not world.parts[TERMINAL].is_running, "its end")
             assert "cannot be used" in world.parts[TERMINAL].lines[-1]
             assert memory.read_bytes() == before
@@ -124,7 +142,7 @@ def test_the_terminal_s_process_ends_when_it_is_asked_to(tmp_path: Path) -> None
         world = chaos(tmp_path, line)
         till = world.parts[TERMINAL]
         try:
-            world.start_terminal()
+            world.start(TERMINAL)
             wait_until(lambda: "recovering" in "".join(till.lines), "its start")
             assert till.terminate() == 0
         finally:

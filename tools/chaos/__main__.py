@@ -70,6 +70,7 @@ def _told(report: Report, *, as_json: bool) -> int:
     kills = f"{report.kills.total()} kills ({_list(report.kills)})"
     print(f"seed {report.seed}: {kills} in {report.duration_s:.0f} s")
     print(f"disks full: {_list(report.full_disks)}; clocks set back: {_list(report.clocks_back)}")
+    print(f"refused to start on a full disk: {_list(report.refused_starts)}")
     print(f"the terminal was killed in: {_list(report.killed_in)}")
     print(f"{report.outcomes.total()} transactions: {_list(report.outcomes)}; {report.slips} slips")
     for finding in report.findings:

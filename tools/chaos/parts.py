@@ -78,9 +78,13 @@ class Part:
 
     def _ended(self, process: subprocess.Popen[str]) -> int:
         code = process.wait(PATIENCE_S)
+        self.read_to_the_end()
+        return code
+
+    def read_to_the_end(self) -> None:
+        """Until `lines` has all that one which has ended wrote."""
         if self._reader is not None:
             self._reader.join()
-        return code
 
     def limit_files(self, size_bytes: int) -> None:
         """No file may grow beyond this (RLIMIT_FSIZE): to the process its disk is full."""

@@ -32,6 +32,8 @@ WEIGHTS: Mapping[str, int] = {TERMINAL: 4, GATEWAY: 2, BANK: 3}
 """How often each part is the one to be killed."""
 READY: Mapping[str, str] = {TERMINAL: "-> idle", GATEWAY: "serving", BANK: "listening on"}
 """What each has written when it has started."""
+REFUSES: Mapping[str, str] = {TERMINAL: "cannot be used", BANK: "cannot use"}
+"""What each writes when it will not start, for it cannot write to its disk."""
 READY_SHARE = 0.85  # so often all parts are ready before the next strike; else it may hit a part that starts
 READY_MAX_S = 60.0
 BETWEEN_S = (0.02, 0.8)
@@ -55,6 +57,7 @@ class Report:
     seed: int
     kills: Counter[str] = field(default_factory=Counter)
     full_disks: Counter[str] = field(default_factory=Counter)
+    refused_starts: Counter[str] = field(default_factory=Counter)  # because the disk was full just then
     clocks_back: Counter[str] = field(default_factory=Counter)
     killed_in: Counter[str] = field(default_factory=Counter)  # the terminal's states
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -69,7 +72,7 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values."""
-        counted = ("kills", "full_disks", "clocks_back", "killed_in", "outcomes")
+        counted = ("kills", "full_disks", "refused_starts", "clocks_back", "killed_in", "outcomes")
         return {
             "seed": self.seed,
             "ok": self.ok,
@@ -100,7 +103,7 @@ class Chaos:
         self._starters: Mapping[str, Callable[[], None]] = {
             BANK: self._start_bank,
             GATEWAY: self.parts[GATEWAY].start,
-            TERMINAL: self.start_terminal,
+            TERMINAL: self._start_terminal,
         }
         make_bank(self.db, seed)
 
@@ -114,25 +117,32 @@ class Chaos:
                 self.wait_until_ready()
             time.sleep(self._rng.uniform(*BETWEEN_S))
             if self._rng.random() < FULL_SHARE:
-                self._fill_disk(self._rng.choice((TERMINAL, BANK)))
+                self.fill_disk(self._rng.choice((TERMINAL, BANK)))
             else:
                 self._kill_some()
             tell(min(self.report.kills.total(), kills))
 
     def start_all(self) -> None:
         """Bank, gateway, terminal."""
-        for start in self._starters.values():
-            start()
+        for name in self._starters:
+            self.start(name)
+
+    def start(self, name: str) -> None:
+        """One part, for the first time or again."""
+        self._starters[name]()
 
     def wait_until_ready(self) -> None:
         """Until every part that runs has started."""
         end_s = time.monotonic() + READY_MAX_S
         for name, part in self.parts.items():
-            while not any(READY[name] in line for line in part.lines) and part.is_running:
+            while not self._is_ready(name) and part.is_running:
                 if time.monotonic() > end_s:
                     self._find("ready", f"{name} is not ready after a long time: {part.lines[-5:]}")
                     return
                 time.sleep(POLL_S)
+
+    def _is_ready(self, name: str) -> bool:
+        return any(READY[name] in line for line in self.parts[name].lines)
 
     def _kill_some(self) -> None:
         names = list(WEIGHTS)
@@ -145,7 +155,7 @@ class Chaos:
             forgive_wrong_pins(self.db)
         for name in self._rng.sample(sorted(victims), len(victims)):
             time.sleep(self._rng.uniform(*OFF_S))
-            self._starters[name]()
+            self.start(name)
 
     def kill(self, name: str) -> None:
         """SIGKILL to one part, which should be running."""
@@ -157,19 +167,35 @@ class Chaos:
         """Before it is killed: it should run; and what is it doing."""
         part = self.parts[name]
         if not part.is_running:
+            part.read_to_the_end()
             self._find("ended", f"{name} ended by itself: {part.lines[-5:]}")
         elif name == TERMINAL:
             lines = [line for line in part.lines if ARROW in line]
             self.report.killed_in[lines[-1].rpartition(" ")[2] if lines else "starting"] += 1
 
-    def _fill_disk(self, name: str) -> None:
+    def fill_disk(self, name: str) -> None:
+        """There is no room for a while. One that runs goes on; one that starts may say so and end."""
+        starts = not self._is_ready(name)
         self.report.full_disks[name] += 1
         self.parts[name].limit_files(FULL_BYTES)
         time.sleep(self._rng.uniform(*FULL_S))
         self.parts[name].unlimit_files()
+        if starts:
+            self.start_again_if_refused(name)
 
-    def start_terminal(self) -> None:
-        """The terminal, with new people."""
+    def start_again_if_refused(self, name: str) -> None:
+        """Start one that has ended and said that it cannot write, now that it can."""
+        self.wait_until_ready()
+        part = self.parts[name]
+        if part.is_running:
+            return
+        part.read_to_the_end()
+        if REFUSES[name] in "".join(part.lines[-1:]):
+            self.report.refused_starts[name] += 1
+            self.start(name)
+
+    def _start_terminal(self) -> None:
+        """With new people."""
         part = self.parts[TERMINAL]
         part.start("--start", str(part.starts), "--clock-back-s", str(self._clock_back_s(TERMINAL)))
 
