@@ -128,6 +128,7 @@ class VirtualDrive:
         self._jitter = random.Random(seed)  # its own: the line's luck shall not depend on the bank's
         self.line = line or self._quiet_line()
         self._started = clock.wall() - timedelta(milliseconds=clock.monotonic_ms())
+        self.pump_count = 0  # what is due does not change in between, unless somebody touches a part
         self._bank_line = _BankLine(bank, clock, self._wall)
         self._new_gateway()
 
@@ -163,6 +164,7 @@ class VirtualDrive:
     def pump(self, terminal: Terminal | None) -> None:
         """Do everything that can be done at this moment."""
         now_ms = self.now_ms()
+        self.pump_count += 1
         terminal_has_news = gateway_has_news = True
         while terminal_has_news or gateway_has_news:
             if terminal_has_news and terminal is not None:

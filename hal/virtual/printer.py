@@ -137,11 +137,11 @@ class VirtualPrinter(QuietDevice):
 
     def deadline_ms(self) -> int | None:
         """When the item is on paper, or the head is cool again."""
-        now_ms = self._clock.monotonic_ms()
-        if self._events:
-            return now_ms
-        if self._job is not None:
+        if self._job is not None and not self._events:
             return self._job.done_at_ms
+        now_ms = self._clock.monotonic_ms()
+        if self._events or (not self._was_ready and self.status is PrinterStatus.READY):
+            return now_ms
         return self._head.rested_at_ms() if self._head.is_resting(now_ms) else None
 
     def submit(self, item: PrintItem) -> None:

@@ -276,7 +276,9 @@ def test_printing_without_a_pause_overheats_and_rest_cures() -> None:
     clock.advance_to(cool_at_ms - 1)
     assert list(printer.poll()) == []
     clock.advance_to(cool_at_ms)
+    assert printer.deadline_ms() == cool_at_ms, "it still has to tell, whoever asks first"
     assert list(printer.poll()) == [PrinterReady()]
+    assert printer.deadline_ms() is None
     assert printer.head_celsius == pytest.approx(55, abs=0.1)
 
 

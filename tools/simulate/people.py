@@ -94,6 +94,10 @@ class People:
             self.act_ms = self._when(now_ms)  # it did not help: try again, perhaps
         return True
 
+    def deadline_ms(self) -> int | None:
+        """When they act; None when they wait for the till, or for its power."""
+        return self.act_ms if self._till.station.is_on else None
+
     def close_shop(self, now_ms: int) -> None:
         """Come back, if they have walked away; begin nothing new, and make no mistakes any more."""
         self.rests = self.careful = True

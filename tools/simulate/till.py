@@ -18,6 +18,7 @@ from hal.virtual.power import PowerCut
 from hal.virtual.serial_port import VirtualSerialPort
 from hal.virtual.storage import MemoryStorage
 from host_link.line import DuplexLine
+from host_link.transport import earliest
 from tools.drive_virtual import VirtualDrive
 from tools.runtime import StationPlan, build_station, settings_of
 from tools.simulate.any_till import AnyTill
@@ -65,6 +66,8 @@ class Till(AnyTill):
         assert isinstance(board.storage, MemoryStorage)
         super().__init__(number, station, board.storage)
         self.power_back_ms: int | None = None
+        self._due_ms: int | None = None
+        self._due_after_pump = -1  # the drive's count when that was asked
         self.on_bytes: Callable[[str], None] = lambda _side: None  # told which side has sent something
         self.clock = board.clock
         self.drive = VirtualDrive(
@@ -83,12 +86,19 @@ class Till(AnyTill):
     # --- time ---------------------------------------------------------------------------------------
 
     def deadline_ms(self) -> int | None:
-        """When something is due here; None when nothing is."""
-        due = [self.drive.deadline_ms(self.station.terminal), self.power_back_ms]
-        return min((at_ms for at_ms in due if at_ms is not None), default=None)
+        """When something is due here; None when nothing is. Known until the till is pumped or `touched`."""
+        if self._due_after_pump != self.drive.pump_count:
+            self._due_ms = earliest(self.drive.deadline_ms(self.station.terminal), self.power_back_ms)
+            self._due_after_pump = self.drive.pump_count
+        return self._due_ms
+
+    def touched(self) -> None:
+        """Something was done to one of its parts, so that something else may be due."""
+        self._due_after_pump = -1
 
     def turn(self) -> None:
         """Do everything that can be done at this moment; with the power back, start."""
+        self.touched()
         if self.station.terminal is None and self.power_back_ms is not None:
             if self.clock.monotonic_ms() < self.power_back_ms:
                 self.drive.pump(None)

@@ -11,6 +11,7 @@ from bank.entropy import SeededEntropy
 from bank.provision import DEMO_MASTER_KEY, fill
 from firmware.kernel import WatchdogExpired
 from firmware.records import Outcome, OutgoingState, Settlement, SettlementStep
+from host_link.transport import earliest
 from tools.simulate import checkers
 from tools.simulate.checkers import Finding
 from tools.simulate.options import Options, Trouble
@@ -22,7 +23,7 @@ from tools.simulate.troubles import Troubles
 
 CALM_MAX_MS = 300_000
 """How long a healed world may take to come to rest; longer, and something waits for ever."""
-LOOK_EVERY_TURNS = 2_000
+LOOK_EVERY_TURNS = 500
 CLERK_EVERY_MS = 300_000  # a clerk of the bank forgives wrong PINs
 
 
@@ -168,15 +169,20 @@ class World:
         self._advance()
         stirred, self._stirred = self._stirred or self.troubles.turn(self.now_ms), False
         self._forgive()
+        findings: list[Finding] = []
         for till, people in zip(self.tills, self.people, strict=True):
-            due_ms = till.deadline_ms()
-            if stirred or (due_ms is not None and due_ms <= self.now_ms):
-                till.turn()  # to ask one for whom nothing is due would cost most of a run's time
+            # To turn, and to look into, a till at which nothing is due would cost most of a run's time.
+            is_turned = stirred or _is_due(till.deadline_ms(), self.now_ms)
+            if is_turned:
+                till.turn()
             while people.turn(self.now_ms):
                 till.turn()
+                is_turned = True
+            if is_turned:
+                findings += checkers.while_running(till)
         self._do_soon()
         self._watch(self)
-        return self._look()
+        return findings + self._look()
 
     def soon(self, do: Callable[[], object]) -> None:
         """Do this when everything of the moment at hand is done."""
@@ -195,11 +201,14 @@ class World:
         self._stirred = self._stirred or bool(due or soon)
 
     def _advance(self) -> None:
-        due = [till.deadline_ms() for till in self.tills]
-        due += [people.act_ms for people in self.people]
-        due += [self.troubles.deadline_ms(), *(at_ms for at_ms, _ in self._planned)]
-        soonest = min((at_ms for at_ms in due if at_ms is not None), default=self.now_ms + 1_000)
-        self.now_ms = max(self.now_ms + 1, soonest)
+        soonest_ms = self.troubles.deadline_ms()
+        for till, people in zip(self.tills, self.people, strict=True):
+            if self._stirred:
+                till.touched()
+            soonest_ms = earliest(soonest_ms, earliest(till.deadline_ms(), people.deadline_ms()))
+        for at_ms, _ in self._planned:
+            soonest_ms = earliest(soonest_ms, at_ms)
+        self.now_ms = max(self.now_ms + 1, self.now_ms + 1_000 if soonest_ms is None else soonest_ms)
         for till in self.tills:
             till.clock.advance_to(self.now_ms)
 
@@ -214,10 +223,7 @@ class World:
 
     def _look(self) -> list[Finding]:
         self._turns += 1
-        findings = [finding for till in self.tills for finding in checkers.while_running(till)]
-        if self._turns % LOOK_EVERY_TURNS == 0:
-            findings += checkers.of_ledger(self.bank)
-        return findings
+        return [] if self._turns % LOOK_EVERY_TURNS else list(checkers.of_ledger(self.bank))
 
     def _report(self, findings: list[Finding]) -> Report:
         payments = [one for till in self.tills for one in till.payments.values()]
@@ -235,6 +241,10 @@ class World:
             self.trace.digest,
             self.trace,
         )
+
+
+def _is_due(deadline_ms: int | None, now_ms: int) -> bool:
+    return deadline_ms is not None and deadline_ms <= now_ms
 
 
 def run(options: Options) -> Report:
