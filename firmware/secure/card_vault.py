@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from firmware.secure.gcm_engine import NONCE_BYTES, engine
 from firmware.secure.memory import wipe
 from hal.api import Delete, Put, Rng, Storage, Tamper
 from wire.pan import Pan
@@ -17,8 +18,6 @@ from wire.pan import Pan
 TABLE = "cards"
 
 _VERSION = 1
-_NONCE_BYTES = 12
-_TAG_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,32 +40,24 @@ class CardVault:
 
     def sealed(self, number: int, card: SealedCard) -> Put:
         """The change that stores a payment's card; commit it. Raises Tampered."""
-        from Crypto.Cipher import AES
-
-        name, nonce = _name(number), self._rng.token(_NONCE_BYTES)
-        cipher = AES.new(self._tamper.device_key(), AES.MODE_GCM, nonce=nonce, mac_len=_TAG_BYTES)
-        cipher.update(_bound_to(name))
+        name, nonce = _name(number), self._rng.token(NONCE_BYTES)
         secret = bytearray(f"{card.pan.reveal()}={card.expiry_yymm}".encode())
-        ciphertext, tag = cipher.encrypt_and_digest(secret)
+        seal = engine().seal(memoryview(self._tamper.device_key()), nonce, _bound_to(name), secret)
         wipe(secret)
-        return Put(TABLE, name, bytes([_VERSION]) + nonce + ciphertext + tag)
+        return Put(TABLE, name, bytes([_VERSION]) + nonce + seal)
 
     def opened(self, number: int) -> SealedCard | None:
         """A payment's card; None when none is stored, or it does not open. Raises Tampered.
 
         One that does not open was sealed by a device key that is no more: it is settled by hand.
         """
-        from Crypto.Cipher import AES
-
-        device_key, name = self._tamper.device_key(), _name(number)
+        device_key, name = memoryview(self._tamper.device_key()), _name(number)
         record = self._storage.get(TABLE, name)
         if record is None:
             return None
-        nonce, sealed = record[1 : 1 + _NONCE_BYTES], record[1 + _NONCE_BYTES :]
-        cipher = AES.new(device_key, AES.MODE_GCM, nonce=nonce, mac_len=_TAG_BYTES)
-        cipher.update(_bound_to(name))
+        nonce, sealed = record[1 : 1 + NONCE_BYTES], record[1 + NONCE_BYTES :]
         try:
-            secret = bytearray(cipher.decrypt_and_verify(sealed[:-_TAG_BYTES], sealed[-_TAG_BYTES:]))
+            secret = engine().open(device_key, nonce, _bound_to(name), sealed)
         except ValueError:
             return None
         try:

@@ -6,8 +6,8 @@ through the library's own bindings, set up and free in one place, and leave no c
 given are the owner's buffers.
 
 The bindings are not part of the library's interface. So an engine made of them is tried once, against known
-answers; where it is not as expected, one through the interface does the same work. `des_engine` and
-`aes_engine` each bring both.
+answers; where it is not as expected, one through the interface does the same work. `des_engine`,
+`aes_engine` and `gcm_engine` each bring both.
 """
 
 from __future__ import annotations

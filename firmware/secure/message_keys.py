@@ -48,13 +48,19 @@ class MessageKeys(Protocol):
 
 
 class WorkingKeys:
-    """The keys of the newest sign-in, enciphered under the TMK of `index`."""
+    """The keys of the newest sign-in, enciphered under the TMK of `index`.
 
-    __slots__ = ("_index", "_vault")
+    As the bank enciphered them they have crossed the line: so they are kept at hand, and what is opened for
+    each use is the TMK alone.
+    """
+
+    __slots__ = ("_index", "_keys", "_record", "_vault")
 
     def __init__(self, vault: Vault, index: int) -> None:
         self._vault = vault
         self._index = index
+        self._record = b""  # the sealed record that `_keys` came out of
+        self._keys: dict[KeyUse, WrappedKey] = {}
 
     def are_there(self) -> bool:
         """True when there is a TMK and a bundle that came under it."""
@@ -83,15 +89,19 @@ class WorkingKeys:
         return b""
 
     def forget(self) -> None:
-        """Nothing is held."""
+        """Drop the enciphered keys."""
+        self._record, self._keys = b"", {}
 
     def _wrapped(self, use: KeyUse) -> WrappedKey:
-        with self._vault.opened(working_name(self._index), KeyUse.WORKING) as record:
-            layout = record[:_LAYOUT_CHARACTERS].decode("ascii")
-            keys = parse_bundle(bytes(record[_LAYOUT_CHARACTERS:]), layout)
-        if use not in keys:
-            raise KeyMissing(f"{use.value} is not among the working keys of layout {layout}")
-        return keys[use]
+        name = working_name(self._index)
+        if (record := self._vault.record(name)) != self._record:
+            with self._vault.opened(name, KeyUse.WORKING) as content:
+                layout = content[:_LAYOUT_CHARACTERS].decode("ascii")
+                self._keys = parse_bundle(bytes(content[_LAYOUT_CHARACTERS:]), layout)
+            self._record = record
+        if use not in self._keys:
+            raise KeyMissing(f"{use.value} is not among the working keys: sign in with a layout that has it")
+        return self._keys[use]
 
 
 class TransactionKeys:

@@ -18,8 +18,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from firmware.secure.errors import KeyMissing, KeyMisused, SealBroken, StoreOutdated
+from firmware.secure.gcm_engine import NONCE_BYTES, TAG_BYTES, engine
 from firmware.secure.key_use import KeyUse
-from firmware.secure.memory import SecretBytes, wipe
+from firmware.secure.memory import wipe
 from hal.api import Change, Delete, Put, Rng, Storage, Tamper
 
 TABLE = "keys"
@@ -27,8 +28,7 @@ TABLE = "keys"
 _GENERATION = "generation"
 _VERSION = 2
 _HEAD_BYTES = 2
-_NONCE_BYTES = 12
-_TAG_BYTES = 16
+_SEALED_AT = _HEAD_BYTES + NONCE_BYTES
 _COUNT_BYTES = 8
 
 
@@ -54,14 +54,9 @@ class Vault:
 
     def sealed(self, name: str, use: KeyUse, secret: bytes | bytearray) -> Put:
         """The change that stores `secret` as the record `name`; commit it. Raises Tampered."""
-        from Crypto.Cipher import AES
-
-        head = bytes([_VERSION, use.number])
-        nonce, bound = self._rng.token(_NONCE_BYTES), _bound_to(name, head)
-        cipher = AES.new(self._tamper.device_key(), AES.MODE_GCM, nonce=nonce, mac_len=_TAG_BYTES)
-        cipher.update(bound)
-        ciphertext, tag = cipher.encrypt_and_digest(secret)
-        return Put(TABLE, name, head + nonce + ciphertext + tag)
+        head, nonce = bytes([_VERSION, use.number]), self._rng.token(NONCE_BYTES)
+        seal = engine().seal(self._device_key(), nonce, _bound_to(name, head), secret)
+        return Put(TABLE, name, head + nonce + seal)
 
     def erased(self, name: str) -> Delete:
         """The change that removes the record `name`; commit it."""
@@ -125,7 +120,16 @@ class Vault:
 
     def use_of(self, name: str) -> KeyUse:
         """What the record's key is for. Raises KeyMissing, SealBroken (not of this format)."""
-        return KeyUse.numbered(self._record(name)[1])
+        return KeyUse.numbered(self.record(name)[1])
+
+    def record(self, name: str) -> bytes:
+        """A record as it is stored, sealed. Raises KeyMissing, SealBroken (not of this format)."""
+        record = self._storage.get(TABLE, name)
+        if record is None:
+            raise KeyMissing(f"there is no key record {name}: load the master key, then sign in")
+        if len(record) < _SEALED_AT + TAG_BYTES or record[0] != _VERSION:
+            raise SealBroken(f"the stored key {name} is not of format {_VERSION}: load the keys again")
+        return record
 
     def require_newest(self) -> None:
         """Raise StoreOutdated when the store is an old copy. Looked at once; Tampered once tripped."""
@@ -156,30 +160,17 @@ class Vault:
     def _records(self) -> Iterator[tuple[str, bytes]]:
         return ((name, record) for name, record in self._storage.scan(TABLE) if name != _GENERATION)
 
-    def _record(self, name: str) -> bytes:
-        record = self._storage.get(TABLE, name)
-        if record is None:
-            raise KeyMissing(f"there is no key record {name}: load the master key, then sign in")
-        if len(record) < _HEAD_BYTES + _NONCE_BYTES + _TAG_BYTES or record[0] != _VERSION:
-            raise SealBroken(f"the stored key {name} is not of format {_VERSION}: load the keys again")
-        return record
+    def _device_key(self) -> memoryview:
+        """A view, which does not print what it shows. Raises Tampered."""
+        return memoryview(self._tamper.device_key())
 
     def _open(self, name: str, use: KeyUse) -> bytearray:
-        from Crypto.Cipher import AES
-
-        self._tamper.device_key()  # first: "tampered with" explains why a record is missing
-        record = self._record(name)
-        head, sealed = record[:_HEAD_BYTES], record[_HEAD_BYTES:]
-        nonce, ciphertext, tag = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:-_TAG_BYTES], sealed[-_TAG_BYTES:]
-        bound = _bound_to(name, head)
-        cipher = AES.new(self._tamper.device_key(), AES.MODE_GCM, nonce=nonce, mac_len=_TAG_BYTES)
-        cipher.update(bound)
-        secret = SecretBytes(len(ciphertext))
+        device_key = self._device_key()  # first: "tampered with" explains why a record is missing
+        record = self.record(name)
+        head, nonce, sealed = record[:_HEAD_BYTES], record[_HEAD_BYTES:_SEALED_AT], record[_SEALED_AT:]
         try:
-            cipher.decrypt_and_verify(ciphertext, tag, output=secret)
+            secret = engine().open(device_key, nonce, _bound_to(name, head), sealed)
         except ValueError:
-            # The library deciphers before it checks: what it wrote is not to be looked at.
-            wipe(secret)
             raise SealBroken(
                 f"the stored key {name} does not open with this device's key: load the keys again"
             ) from None

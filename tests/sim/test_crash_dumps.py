@@ -42,6 +42,7 @@ EVERYWHERE = {  # what fails, from the screen down to the store of the keys
     "PIN block": "firmware.secure.pin_block._pin_field",
     "account field": "firmware.secure.module.account_field",
     "vault": "firmware.secure.vault._bound_to",
+    "seal": "firmware.secure.gcm_engine._stream",
 }
 CIPHERS = {  # and in the ciphers, where keys are at hand
     "master-session": {
