@@ -15,12 +15,11 @@ from datetime import datetime
 from typing import Final
 
 from bank.authoriser import Bank, Reply
-from bank.errors import FrameError, ListenError, StoreError
+from bank.connection import IDLE_TIMEOUT_S, Connection
+from bank.errors import ListenError
 from bank.faults import FaultKind
-from wire.iso8583 import CodecError, FrameSplitter
 
 LOOPBACK: Final = "127.0.0.1"
-IDLE_TIMEOUT_S: Final = 300.0
 READ_BYTES_MAX: Final = 16 * 1024
 
 logger = logging.getLogger("posterm.bank")
@@ -123,42 +122,33 @@ class BankServer(asyncio.AbstractServer):
             writer.close()
 
     async def _answer_all(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        splitter = FrameSplitter()
-        while True:
-            try:
+        """Serve one client until it or we hang up. One that says nothing, or reads nothing, is hung up on."""
+        connection = Connection(lambda message: self._bank.handle(message, now=self._clock()))
+        try:
+            while not connection.is_over:
                 async with asyncio.timeout(self._idle_timeout_s):
                     data = await reader.read(READ_BYTES_MAX)
-            except TimeoutError:
-                logger.info("connection idle, closed")
-                return
-            if not data:
-                return
-            try:
-                for message in splitter.feed(data):
-                    # Answered one by one: what was decided is told, even if the next message is nonsense.
-                    if not await self._send(writer, self._bank.handle(message, now=self._clock())):
-                        return
-            except (CodecError, FrameError, StoreError) as error:
-                logger.warning("connection dropped: %s", error)
-                return
+                if not data:
+                    return
+                for reply in connection.receive(data):
+                    async with asyncio.timeout(self._idle_timeout_s):
+                        await _send(writer, reply)
+        except TimeoutError:
+            logger.info("connection idle, closed")
 
-    async def _send(self, writer: asyncio.StreamWriter, replies: Sequence[Reply]) -> bool:
-        """Send what is due, put off what is delayed; whether the connection stays open."""
-        loop = asyncio.get_running_loop()
-        for reply in replies:
-            if reply.message and reply.delay_ms:
-                loop.call_later(reply.delay_ms / 1000, _write_late, writer, reply)
-            elif reply.in_pieces:
-                for piece in reply.frame():
-                    writer.write(bytes([piece]))
-                    await writer.drain()
-                    await asyncio.sleep(0)
-            elif reply.message:
-                writer.write(reply.frame())
-            if reply.close:
-                return False
-        await writer.drain()
-        return True
+
+async def _send(writer: asyncio.StreamWriter, reply: Reply) -> None:
+    """Send what is due, put off what is delayed."""
+    if reply.message and reply.delay_ms:
+        asyncio.get_running_loop().call_later(reply.delay_ms / 1000, _write_late, writer, reply)
+    elif reply.in_pieces:
+        for piece in reply.frame():
+            writer.write(bytes([piece]))
+            await writer.drain()
+            await asyncio.sleep(0)
+    elif reply.message:
+        writer.write(reply.frame())
+    await writer.drain()
 
 
 def _write_late(writer: asyncio.StreamWriter, reply: Reply) -> None:

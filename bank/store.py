@@ -33,7 +33,7 @@ def clock_text(now: datetime) -> str:
 
 
 class BankStore:
-    """An open database. Made by `open`; not before its version is known to be right.
+    """An open database. Made by `open` or `over`; not before its version is known to be right.
 
     May be used from several threads: whoever is in a transaction has the store to himself.
     """
@@ -68,6 +68,15 @@ class BankStore:
             ) from None
         except sqlite3.Error as error:
             raise StoreError(f"cannot open the bank database {name}: {error}") from error
+        return cls.over(connection, name)
+
+    @classmethod
+    def over(cls, connection: sqlite3.Connection, name: str) -> BankStore:
+        """The database behind an open connection without a transaction (`isolation_level=None`).
+
+        It is laid out or brought forward as by `open`, and closed when that cannot be done. Every transaction
+        ends with a call of `connection.commit`: who passes a connection of their own sees each of them.
+        """
         store = cls(connection, name)
         try:
             store._prepare()
@@ -128,7 +137,7 @@ class BankStore:
                 self._connection.execute("BEGIN IMMEDIATE")
                 self._depth = 1
                 yield
-                self._connection.execute("COMMIT")
+                self._connection.commit()
             except BaseException as error:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")

@@ -11,12 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from host_link.errors import TlsUnusable
+from host_link.relay import KEEP_ALIVE_IDLE_S, KEEP_ALIVE_INTERVAL_S, KEEP_ALIVE_PROBES, UNANSWERED_MS
 
 _READ_BYTES = 65536
-KEEP_ALIVE_IDLE_S = 30
-KEEP_ALIVE_INTERVAL_S = 10
-KEEP_ALIVE_PROBES = 3
-_UNANSWERED_MS = 1000 * KEEP_ALIVE_INTERVAL_S * KEEP_ALIVE_PROBES
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +140,7 @@ def _keep_alive(writer: asyncio.StreamWriter) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEP_ALIVE_IDLE_S)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEP_ALIVE_INTERVAL_S)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEP_ALIVE_PROBES)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNANSWERED_MS)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNANSWERED_MS)
 
 
 def _reason(error: OSError) -> str:

@@ -27,6 +27,12 @@ from host_link.tpdu import TPDU_BYTES, TpduRouter
 from wire.iso8583 import CodecError, FrameSplitter, frame
 
 CONNECT_TIMEOUT_MS = 5_000
+KEEP_ALIVE_IDLE_S = 30
+KEEP_ALIVE_INTERVAL_S = 10
+KEEP_ALIVE_PROBES = 3
+"""How the owner's system is to notice that the bank is gone without a word: it asks after so long a silence,
+this often, so many times. What was sent and is not acknowledged for UNANSWERED_MS is given up."""
+UNANSWERED_MS = 1000 * KEEP_ALIVE_INTERVAL_S * KEEP_ALIVE_PROBES
 REQUESTS_KEPT_MAX = 32
 _LENGTH_MAX = 0xFFFF  # two bytes stand before a message on TCP
 

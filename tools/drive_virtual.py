@@ -1,21 +1,17 @@
 """Terminal, line, gateway and bank in one thread of virtual time.
 
 The firmware, the link, the relay and the bank are the real ones; only what joins them is simulated: a serial
-line at its true rate and a TCP connection with a fixed delay. Nothing here reads a clock or a random number
-that does not come from the board's clock or the seed.
+line at its true rate and a network (`tools.virtual_tcp`). Nothing here reads a clock or a random number that
+does not come from the board's clock or the seed.
 """
 
 from __future__ import annotations
 
-import heapq
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from itertools import count
 
-from bank.authoriser import Bank, Reply
-from bank.errors import BankError
-from bank.faults import FaultKind
+from bank.authoriser import Bank
 from firmware.app import Terminal
 from hal.virtual.clock import VirtualClock
 from hal.virtual.serial_port import VirtualSerialPort
@@ -27,91 +23,22 @@ from host_link.pairing import SALT_BYTES
 from host_link.relay import Action, CloseBank, Connect, Relay, SendToBank, SendToTerminal
 from host_link.session import Session
 from tools.drive import T, Tap
-from wire.iso8583 import FrameSplitter
-
-BANK_DELAY_MS = 5
-
-
-class _BankLine:
-    """The TCP connection between relay and bank: a queue of things that happen a little later."""
-
-    def __init__(self, bank: Bank, clock: VirtualClock, wall: Callable[[], datetime]) -> None:
-        self.bank = bank
-        self.is_up = True
-        self._clock = clock
-        self._wall = wall
-        self._order = count()
-        self._queue: list[tuple[int, int, Callable[[], list[Action]]]] = []
-        self._splitter = FrameSplitter()
-        self._generation = 0
-
-    def deadline_ms(self) -> int | None:
-        return self._queue[0][0] if self._queue else None
-
-    def due(self) -> list[Action]:
-        """The relay's answers to everything that has happened by now."""
-        actions: list[Action] = []
-        while self._queue and self._queue[0][0] <= self._clock.monotonic_ms():
-            actions += heapq.heappop(self._queue)[2]()
-        return actions
-
-    def connect(self, relay: Relay) -> None:
-        self._generation += 1
-        self._splitter = FrameSplitter()
-        refused = not self.is_up or self.bank.faults.take(FaultKind.REFUSE_CONNECTION) is not None
-        answer = relay.on_bank_refused if refused else relay.on_bank_connected
-        self._later(BANK_DELAY_MS, lambda: answer(now_ms=self._clock.monotonic_ms()))
-
-    def send(self, relay: Relay, data: bytes) -> None:
-        generation = self._generation
-        self._later(BANK_DELAY_MS, lambda: self._arrive(relay, data, generation))
-
-    def hang_up(self) -> None:
-        """Nothing that is still on its way arrives."""
-        self._generation += 1
-
-    def break_off(self, relay: Relay) -> None:
-        """The bank's side breaks the connection."""
-        self._generation += 1
-        self._later(0, lambda: relay.on_bank_closed(now_ms=self._clock.monotonic_ms()))
-
-    def _later(self, delay_ms: int, happen: Callable[[], list[Action]]) -> None:
-        heapq.heappush(self._queue, (self._clock.monotonic_ms() + delay_ms, next(self._order), happen))
-
-    def _arrive(self, relay: Relay, data: bytes, generation: int) -> list[Action]:
-        if generation != self._generation:
-            return []
-        for message in self._splitter.feed(data):
-            try:
-                replies = self.bank.handle(message, now=self._wall())
-            except BankError:
-                self.break_off(relay)
-                return []
-            for reply in replies:
-                self._answer(relay, reply, generation)
-        return []
-
-    def _answer(self, relay: Relay, reply: Reply, generation: int) -> None:
-        def deliver() -> list[Action]:
-            if generation != self._generation:
-                return []
-            if reply.close:
-                self.break_off(relay)
-            if reply.message:
-                return relay.on_bank_bytes(reply.frame(), now_ms=self._clock.monotonic_ms())
-            return []
-
-        self._later(BANK_DELAY_MS + reply.delay_ms, deliver)
+from tools.virtual_bank import BankMachine
+from tools.virtual_tcp import VirtualTcp
 
 
 class VirtualDrive:
-    """A `Drive` in virtual time. `port` and `clock` are the terminal board's own."""
+    """A `Drive` in virtual time. `port` and `clock` are the terminal board's own.
+
+    `bank` is a bank, or the machine on which one runs, which several drives may share. `network` has the
+    faults of the connection between gateway and bank.
+    """
 
     def __init__(
         self,
         port: VirtualSerialPort,
         clock: VirtualClock,
-        bank: Bank,
+        bank: Bank | BankMachine,
         *,
         seed: int = 1,
         line: DuplexLine | None = None,
@@ -129,7 +56,10 @@ class VirtualDrive:
         self.line = line or self._quiet_line()
         self._started = clock.wall() - timedelta(milliseconds=clock.monotonic_ms())
         self.pump_count = 0  # what is due does not change in between, unless somebody touches a part
-        self._bank_line = _BankLine(bank, clock, self._wall)
+        self.machine = bank if isinstance(bank, BankMachine) else BankMachine(bank)
+        self.machine.watchers.append(self)
+        self.network = VirtualTcp(self.machine, clock, self._wall, seed=seed)
+        self.gateway_has_power = True
         self._new_gateway()
 
     def _quiet_line(self) -> DuplexLine:
@@ -171,7 +101,7 @@ class VirtualDrive:
                 terminal.step()
             self._carry("terminal", self._port.take_output(), self.line.a_to_b)
             heard = self.line.a_to_b.read(now_ms)
-            if heard:
+            if heard and self.gateway_has_power:
                 self._session.receive(heard, now_ms=now_ms)
             gateway_has_news = self._turn_gateway() or bool(heard)
             said = self.line.b_to_a.read(now_ms)
@@ -188,13 +118,16 @@ class VirtualDrive:
 
     def deadline_ms(self, terminal: Terminal | None) -> int | None:
         """The next moment at which anything is due; None when nothing is."""
-        deadlines = [self._session.deadline_ms(), self._relay.deadline_ms(), self._bank_line.deadline_ms()]
-        deadlines += [self.line.deadline_ms(), terminal.deadline_ms() if terminal is not None else None]
+        deadlines = [self.network.deadline_ms(), self.line.deadline_ms()]
+        if self.gateway_has_power:
+            deadlines += [self._session.deadline_ms(), self._relay.deadline_ms()]
+        if terminal is not None:
+            deadlines.append(terminal.deadline_ms())
         return min((at_ms for at_ms in deadlines if at_ms is not None), default=None)
 
     def ask_bank(self, question: Callable[[Bank], T]) -> T:
         """Ask at once: there is only one thread."""
-        return question(self._bank_line.bank)
+        return question(self.machine.bank)
 
     def cut_line(self) -> None:
         """Both directions are out."""
@@ -206,21 +139,57 @@ class VirtualDrive:
 
     def stop_bank(self) -> None:
         """The server is down."""
-        self._bank_line.is_up = False
-        self._bank_line.break_off(self._relay)
+        self.machine.stop_server()
 
     def start_bank(self) -> None:
         """The server is up."""
-        self._bank_line.is_up = True
+        self.machine.start_server()
+
+    def cut_bank_power(self, off_ms: int) -> None:
+        """The bank forgets all but its database, and says nothing, for so long.
+
+        Raises ValueError for a bank that was not made by `BankMachine.on_disk`. `machine.cut_power_at` does
+        it at a commit.
+        """
+        self.machine.cut_power(self.now_ms(), off_ms)
+
+    def restore_bank_power(self) -> None:
+        """The power is there at once, and does not go at a commit any more."""
+        self.machine.restore_power()
 
     def restart_gateway(self) -> None:
         """A new session and a new relay; the connection to the bank is gone."""
-        self._bank_line.hang_up()
-        self._new_gateway()
+        self.cut_gateway_power()
+        self.restore_gateway_power()
+
+    def cut_gateway_power(self) -> None:
+        """The gateway's memory is gone, the line is silent, the bank does not know. May be called twice."""
+        self.network.hang_up()
+        self.gateway_has_power = False
+        self.pump_count += 1
+
+    def restore_gateway_power(self) -> None:
+        """It starts with an empty memory, if it had no power."""
+        if not self.gateway_has_power:
+            self.gateway_has_power = True
+            self._new_gateway()
+            self.pump_count += 1
 
     def close(self) -> None:
         """Close the bank's store."""
-        self._bank_line.bank.close()
+        self.machine.close()
+
+    # --- what the bank's machine tells --------------------------------------------------------------
+
+    def on_server_stopped(self) -> None:
+        """The bank's system hangs up."""
+        self.network.on_server_stopped()
+        self.pump_count += 1
+
+    def on_power_lost(self) -> None:
+        """The bank's machine is off."""
+        self.network.on_power_lost()
+        self.pump_count += 1
 
     # --- the gateway's crank ------------------------------------------------------------------------
 
@@ -231,6 +200,9 @@ class VirtualDrive:
         return bool(data)
 
     def _turn_gateway(self) -> bool:
+        if not self.gateway_has_power:
+            self._perform(self.network.due())  # what it has sent arrives, and changes nothing here
+            return False
         now_ms = self.now_ms()
         if _is_due(self._session.deadline_ms(), now_ms):
             self._session.on_deadline(now_ms=now_ms)
@@ -238,18 +210,18 @@ class VirtualDrive:
             self._perform(self._relay.on_deadline(now_ms=now_ms))
         while (event := self._session.next_event()) is not None:
             self._perform(self._relay.on_link_event(event, now_ms=now_ms))
-        self._perform(self._bank_line.due())
+        self._perform(self.network.due())
         return self._carry("gateway", self._session.bytes_to_send(now_ms=now_ms), self.line.b_to_a)
 
     def _perform(self, actions: list[Action]) -> None:
         for action in actions:
             match action:
                 case Connect():
-                    self._bank_line.connect(self._relay)
+                    self.network.connect(self._relay)
                 case SendToBank(data):
-                    self._bank_line.send(self._relay, data)
+                    self.network.send(data)
                 case CloseBank():
-                    self._bank_line.hang_up()
+                    self.network.hang_up()
                 case SendToTerminal(channel, payload):
                     self._session.send(channel, payload, now_ms=self.now_ms())
 

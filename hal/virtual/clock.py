@@ -10,15 +10,16 @@ _START = datetime.fromisoformat("2030-01-07 09:00:00")
 
 
 class VirtualClock(QuietDevice):
-    """Virtual time: starts at 0 ms and `start`, and both clocks move together.
+    """Virtual time: starts at 0 ms and `start`, and both clocks move together, unless the date's drifts.
 
-    Not modelled: drift, and clocks that stop while the power is off (advance it yourself).
+    Not modelled: clocks that stop while the power is off (advance it yourself).
     """
 
     def __init__(self, *, start: datetime = _START) -> None:
         super().__init__()
         self._monotonic_ms = 0
         self._wall_at_zero = start
+        self._drift_ppm = 0
 
     def monotonic_ms(self) -> int:
         """Milliseconds since the clock was made."""
@@ -26,11 +27,22 @@ class VirtualClock(QuietDevice):
 
     def wall(self) -> datetime:
         """The date and time, naive."""
-        return self._wall_at_zero + timedelta(milliseconds=self._monotonic_ms)
+        return self._wall_at_zero + self._run()
 
     def set_wall(self, now: datetime) -> None:
         """Set the date and time; `monotonic_ms` does not notice."""
-        self._wall_at_zero = now - timedelta(milliseconds=self._monotonic_ms)
+        self._wall_at_zero = now - self._run()
+
+    def drift(self, ppm: int) -> None:
+        """From now on let the date and time run fast by so many millionths, or slow (negative)."""
+        now = self.wall()
+        self._drift_ppm = ppm
+        self.set_wall(now)
+
+    def _run(self) -> timedelta:
+        """How far the clock face has moved by now."""
+        drift_us = self._monotonic_ms * self._drift_ppm // 1000
+        return timedelta(milliseconds=self._monotonic_ms, microseconds=drift_us)
 
     def advance(self, duration_ms: int) -> None:
         """Let `duration_ms` pass. Raises ValueError when negative."""

@@ -32,6 +32,20 @@ def test_a_set_wall_goes_on_from_there() -> None:
     assert clock.monotonic_ms() == 2_000
 
 
+@pytest.mark.parametrize(("ppm", "gained_ms"), [(100, 360), (-20_000, -72_000)])
+def test_a_date_that_drifts_gains_or_loses_and_timers_do_not(ppm: int, gained_ms: int) -> None:
+    clock = VirtualClock(start=START)
+    clock.advance(5_000)
+    before = clock.wall()
+    clock.drift(ppm)
+    assert clock.wall() == before, "what was gained before stays"
+    clock.advance(3_600_000)
+    assert clock.wall() - before == timedelta(hours=1, milliseconds=gained_ms)
+    assert clock.monotonic_ms() == 3_605_000
+    clock.set_wall(START)
+    assert clock.wall() == START
+
+
 def test_does_not_run_backwards() -> None:
     clock = VirtualClock()
     clock.advance(10)

@@ -94,7 +94,9 @@ def _request(kind: FaultKind, *, delay_ms: int = 0) -> Arm:
 FAULTS: Mapping[tuple[str, str], Arm] = {
     ("rule", "power cut"): _rule("cut_power"),
     ("rule", "gateway restarts"): _rule("restart_gateway"),
+    ("rule", "gateway off"): _rule("cut_gateway_power"),
     ("rule", "bank restarts"): _rule("restart_bank"),
+    ("rule", "bank off"): _rule("cut_bank_power"),
     ("commit", "power cut before"): lambda stage, number: stage.cut_at_commit(number, "before"),
     ("commit", "power cut after"): lambda stage, number: stage.cut_at_commit(number, "after"),
     ("commit", "fails"): lambda stage, number: stage.fail_commit(number),
@@ -106,6 +108,8 @@ FAULTS: Mapping[tuple[str, str], Arm] = {
     ("request", "answer lost"): _request(FaultKind.SILENT_AFTER_POSTING),
     ("request", "bank cut before"): _request(FaultKind.CLOSE_BEFORE_POSTING),
     ("request", "bank cut after"): _request(FaultKind.CLOSE_AFTER_POSTING),
+    ("request", "bank off before"): lambda stage, number: stage.cut_bank_at_request(number, "before"),
+    ("request", "bank off after"): lambda stage, number: stage.cut_bank_at_request(number, "after"),
     ("request", "answer doubled"): _request(FaultKind.DUPLICATE),
     ("request", "answer late"): _request(FaultKind.DELAY, delay_ms=LATE_MS),
     ("request", "wrong MAC"): _request(FaultKind.WRONG_MAC),

@@ -14,13 +14,15 @@ class Trouble(Enum):
 
     NOISE = "noise"  # bit errors, lost and inserted bytes, missed start bits on the serial line
     OUTAGE = "outage"  # the serial line is cut for a while
-    GATEWAY = "gateway"  # the gateway loses its power
+    GATEWAY = "gateway"  # the gateway loses its power, for a moment or for a while
     BANK = "bank"  # answers lost, late, doubled, wrong, declined; work demanded in the header
     BANK_DOWN = "bank-down"  # the bank's server is away for a while
     PRINTER = "printer"  # paper out, jams, heat, an open cover
     STORAGE = "storage"  # commits of the terminal fail
     POWER = "power"  # the terminal loses its power, at any moment and around commits
-    CLOCK = "clock"  # the terminal's clock jumps
+    CLOCK = "clock"  # the terminal's clock jumps, and runs fast or slow
+    TCP = "tcp"  # the network to the bank stalls, resets, splits, delays, loses or doubles connections
+    BANK_POWER = "bank-power"  # the bank's machine loses its power, at any moment and around commits
 
 
 ALL = frozenset(Trouble)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
 from typing import Literal
 
-from bank.authoriser import Reply
 from bank.faults import Fault
 from firmware.app import Transition
 from firmware.records import Flow, Payment
@@ -18,6 +16,7 @@ from tools.simulate.options import Options
 from tools.simulate.people import Intent
 from tools.simulate.world import World
 
+OFF_MS = 2_500  # how long gateway or bank have no power
 LOST_MS = 200  # how long the line is out, so that one burst is lost
 SEED = 1
 PATIENCE_MS = 400_000
@@ -36,14 +35,13 @@ class Stage:
         self._first_commit = 0
         self.till.station.observers.append(self._on_rule)
         self.till.on_bytes = self._on_bytes
-        self._handle = self.world.bank.handle
-        self.world.bank.handle = self._on_request  # type: ignore[method-assign]
+        self.world.machine.on_request = lambda _message: self._reach("request")
         self.till.start()
         self._rest()
 
     def close(self) -> None:
         """End the world."""
-        self.world.bank.close()
+        self.world.machine.close()
 
     # --- playing ------------------------------------------------------------------------------------
 
@@ -116,6 +114,9 @@ class Stage:
         self.world.bank.faults.clear()
         self.till.storage.forget_script()
         self.till.drive.start_bank()
+        self.till.drive.restore_bank_power()
+        self.till.drive.network.calm()
+        self.till.drive.restore_gateway_power()
         self.till.drive.mend_line()
         self._rest()
 
@@ -137,10 +138,6 @@ class Stage:
     def _on_bytes(self, side: str) -> None:
         self._reach(f"{side} bytes")
 
-    def _on_request(self, message: bytes, *, now: datetime) -> list[Reply]:
-        self._reach("request")
-        return self._handle(message, now=now)
-
     def at_rule(self, number: int, strike: Callable[[], None]) -> None:
         """When the rule of that number is taken."""
         self._strikes["rule", number] = strike
@@ -152,6 +149,10 @@ class Stage:
     def at_request(self, number: int, fault: Fault) -> None:
         """When the bank gets the request of that number."""
         self._strikes["request", number] = lambda: self.world.bank.faults.add(fault)
+
+    def cut_bank_at_request(self, number: int, when: Literal["before", "after"]) -> None:
+        """The bank's power goes at the commit of the request of that number: it is lost, or not answered."""
+        self._strikes["request", number] = lambda: self.world.machine.cut_power_at(1, when, OFF_MS)
 
     def cut_at_commit(self, number: int, when: Literal["before", "after"]) -> None:
         """The power goes at that commit."""
@@ -169,10 +170,20 @@ class Stage:
         """The gateway's memory is gone, at the end of this moment."""
         self.world.soon(self.till.drive.restart_gateway)
 
+    def cut_gateway_power(self) -> None:
+        """The gateway is off for a while: the terminal sees a silent line."""
+        self.world.soon(self.till.drive.cut_gateway_power)
+        back_ms = self.world.now_ms + OFF_MS
+        self.world.soon(lambda: self.world.at(back_ms, self.till.drive.restore_gateway_power))
+
     def restart_bank(self) -> None:
-        """The bank's connections break, and it is back at once."""
+        """The bank's process ends: its memory is gone, its connections break, and it is back at once."""
         self.world.soon(self.till.drive.stop_bank)
         self.world.soon(self.till.drive.start_bank)
+
+    def cut_bank_power(self) -> None:
+        """The bank is off for a while, and remembers what it has committed."""
+        self.world.soon(lambda: self.till.drive.cut_bank_power(OFF_MS))
 
     def lose_bytes(self) -> None:
         """The line is out for a moment: what was just sent does not arrive."""

@@ -6,7 +6,6 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from bank.authoriser import Bank
 from bank.provision import Provision, TerminalSpec
 from firmware.app import Terminal, Transition
 from firmware.records import Flow
@@ -23,6 +22,7 @@ from tools.drive_virtual import VirtualDrive
 from tools.runtime import StationPlan, build_station, settings_of
 from tools.simulate.any_till import AnyTill
 from tools.simulate.trace import Trace
+from tools.virtual_bank import BankMachine
 
 PRINT_MM_PER_S = 300
 HURRIED = TerminalSettings(
@@ -49,7 +49,13 @@ class Till(AnyTill):
     storage: MemoryStorage
 
     def __init__(
-        self, number: int, spec: TerminalSpec, provision: Provision, bank: Bank, seed: int, trace: Trace
+        self,
+        number: int,
+        spec: TerminalSpec,
+        provision: Provision,
+        bank: BankMachine,
+        seed: int,
+        trace: Trace,
     ) -> None:
         self._trace = trace
         rng = random.Random(f"till {seed} {number}")

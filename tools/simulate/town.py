@@ -6,13 +6,23 @@ import random
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bank.provision import CardSpec, Provision, load_provision
+from bank.authoriser import Bank
+from bank.entropy import SeededEntropy
+from bank.faults import BankFaults
+from bank.provision import DEMO_MASTER_KEY, CardSpec, Provision, load_provision
+from tools.virtual_bank import BankMachine
 
 PIN = "907351"  # no part of a terminal number: it can be searched for
 WRONG_PIN = "418266"
 RICH_CARDS = 12
 BALANCE_MINOR = 5_000_000
 TID_FIRST = 20_000_001
+
+
+def bank_machine(seed: int) -> BankMachine:
+    """An empty bank on a machine of its own. Chance and armed faults are the world's: they outlive it."""
+    entropy, faults = SeededEntropy(seed), BankFaults()
+    return BankMachine.on_disk(lambda store: Bank(store, DEMO_MASTER_KEY, entropy=entropy, faults=faults))
 
 
 def provision_for(seed: int, terminals: int) -> Provision:

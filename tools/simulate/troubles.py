@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bank.authoriser import Bank
 from bank.faults import Fault, FaultKind
 from host_link.line import DuplexLine, Line
 from tools.simulate.options import Options, Trouble
 from tools.simulate.till import HURRIED, Till
 from tools.simulate.trace import Trace
+from tools.virtual_bank import BankMachine
+from tools.virtual_tcp import Toward
 
 MEAN_MS: Mapping[Trouble, int] = {
     Trouble.OUTAGE: 60_000,
@@ -23,6 +24,8 @@ MEAN_MS: Mapping[Trouble, int] = {
     Trouble.STORAGE: 120_000,
     Trouble.POWER: 30_000,
     Trouble.CLOCK: 120_000,
+    Trouble.TCP: 20_000,
+    Trouble.BANK_POWER: 40_000,
 }
 """How long it is quiet between two strikes of a class, on average; noise is there all the time."""
 BANK_KINDS = (
@@ -38,6 +41,8 @@ BANK_KINDS = (
     FaultKind.HEADER_DIGIT,
     FaultKind.REFUSE_CONNECTION,
 )
+REQUEST_BYTES = 250
+"""About as long as a request and its answer: a reset after fewer bytes is one in the middle of a message."""
 
 
 @dataclass(order=True)
@@ -50,9 +55,9 @@ class _Later:
 class Troubles:
     """The faults of one run."""
 
-    def __init__(self, options: Options, tills: Sequence[Till], bank: Bank, trace: Trace) -> None:
+    def __init__(self, options: Options, tills: Sequence[Till], machine: BankMachine, trace: Trace) -> None:
         self._tills = tills
-        self._bank = bank
+        self._machine = machine
         self._trace = trace
         self._active = options.active
         self._rng = {trouble: random.Random(f"{trouble.value} {options.seed}") for trouble in Trouble}
@@ -68,9 +73,13 @@ class Troubles:
             Trouble.STORAGE: self._storage,
             Trouble.POWER: self._power,
             Trouble.CLOCK: self._clock,
+            Trouble.TCP: self._tcp,
+            Trouble.BANK_POWER: self._bank_power,
         }
         if Trouble.NOISE in self._active:
             self._noise()
+        if Trouble.CLOCK in self._active:
+            self._drift()
         for trouble, strike in strikes.items():
             if trouble in self._active:
                 self._schedule(trouble, strike, 0)
@@ -91,9 +100,12 @@ class Troubles:
     def end(self) -> None:
         """Nothing goes wrong any more, and what is wrong is put right."""
         self._later.clear()
-        self._bank.faults.clear()
+        self._machine.bank.faults.clear()
+        self._machine.start_server()
+        self._machine.restore_power()
         for till in self._tills:
-            till.drive.start_bank()
+            till.drive.network.calm()
+            till.drive.restore_gateway_power()
             till.drive.mend_line()
             till.storage.forget_script()
 
@@ -142,9 +154,14 @@ class Troubles:
         self._at(till.clock.monotonic_ms() + duration_ms, till.drive.mend_line)
         return f"the line is out for {duration_ms} ms"
 
-    def _gateway(self, _rng: random.Random, till: Till) -> str:
-        till.drive.restart_gateway()
-        return "the gateway starts again"
+    def _gateway(self, rng: random.Random, till: Till) -> str:
+        if rng.random() < 0.5:
+            till.drive.restart_gateway()
+            return "the gateway starts again"
+        duration_ms = int(10 ** rng.uniform(2, 4.5))
+        till.drive.cut_gateway_power()
+        self._at(till.clock.monotonic_ms() + duration_ms, till.drive.restore_gateway_power)
+        return f"the gateway is off for {duration_ms} ms"
 
     def _bank_fault(self, rng: random.Random, _till: Till) -> str:
         kind = rng.choice(BANK_KINDS)
@@ -154,21 +171,40 @@ class Troubles:
         }
         patience_ms = HURRIED.response_timeout_ms
         delay_ms = rng.choice([200, patience_ms - 10, patience_ms + 2_000])
-        self._bank.faults.add(
+        self._machine.bank.faults.add(
             Fault(kind, value=value.get(kind, ""), delay_ms=delay_ms, skip=rng.randrange(3))
         )
         return kind.value
 
     def _bank_down(self, rng: random.Random, _till: Till) -> str:
         duration_ms = int(10 ** rng.uniform(2, 4.3))
-        for till in self._tills:
-            till.drive.stop_bank()
-        self._at(self._tills[0].clock.monotonic_ms() + duration_ms, self._bank_up)
+        self._machine.stop_server()
+        self._at(self._tills[0].clock.monotonic_ms() + duration_ms, self._machine.start_server)
         return f"the bank is away for {duration_ms} ms"
 
-    def _bank_up(self) -> None:
-        for till in self._tills:
-            till.drive.start_bank()
+    def _bank_power(self, rng: random.Random, till: Till) -> str:
+        off_ms = int(10 ** rng.uniform(1, 4.3))
+        if rng.random() < 0.3:
+            self._machine.cut_power(till.clock.monotonic_ms(), off_ms)
+            return f"the bank has no power for {off_ms} ms"
+        commit, when = rng.randint(1, 4), rng.choice(("before", "after"))
+        self._machine.cut_power_at(commit, "before" if when == "before" else "after", off_ms)
+        return f"the bank will have no power for {off_ms} ms, {when} its commit {commit} from now"
+
+    def _tcp(self, rng: random.Random, till: Till) -> str:
+        network, duration_ms = till.drive.network, int(10 ** rng.uniform(2, 4.3))
+        kind = rng.choice(["stalls", "resets", "is rough", "parts", "swallows"])
+        if kind == "stalls":
+            network.stall(duration_ms)
+        elif kind == "resets":
+            network.reset_after(rng.choice(list(Toward)), rng.randrange(2 * REQUEST_BYTES))
+        elif kind == "is rough":
+            network.roughen(3 * duration_ms, piece_bytes_max=rng.choice([1, 7, 100]), delay_ms_max=40)
+        elif kind == "parts":
+            network.part_at_next_request(duration_ms)
+        else:
+            network.swallow()
+        return f"the network {kind} ({duration_ms} ms)"
 
     def _printer(self, rng: random.Random, till: Till) -> str:
         printer = till.station.devices.printer
@@ -188,6 +224,13 @@ class Troubles:
         number, when = till.storage.commits + 1 + rng.randrange(4), rng.choice(("before", "after"))
         till.storage.power_cut_at(number, "before" if when == "before" else "after")
         return f"the power will go {when} commit {number}"
+
+    def _drift(self) -> None:
+        rng = self._rng[Trouble.CLOCK]
+        for till in self._tills:
+            ppm = int(rng.choice([1, -1]) * 10 ** rng.uniform(1, 4.5))
+            till.clock.drift(ppm)
+            self._trace.note(0, till.name, f"trouble: clock: it runs {ppm} ppm fast")
 
     def _clock(self, rng: random.Random, till: Till) -> str:
         jump = timedelta(seconds=int(rng.choice([1, -1]) * 10 ** rng.uniform(1, 5.5)))

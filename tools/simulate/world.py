@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bank.authoriser import Bank
-from bank.entropy import SeededEntropy
-from bank.provision import DEMO_MASTER_KEY, fill
+from bank.provision import fill
 from firmware.kernel import WatchdogExpired
 from firmware.records import Outcome, OutgoingState, Settlement, SettlementStep
 from host_link.transport import earliest
@@ -17,7 +16,7 @@ from tools.simulate.checkers import Finding
 from tools.simulate.options import Options, Trouble
 from tools.simulate.people import People, mend_printer
 from tools.simulate.till import Till
-from tools.simulate.town import names_by_mask, provision_for
+from tools.simulate.town import bank_machine, names_by_mask, provision_for
 from tools.simulate.trace import Trace
 from tools.simulate.troubles import Troubles
 
@@ -68,22 +67,27 @@ class World:
         self.trace = Trace()
         self._watch = watch
         provision = provision_for(options.seed, options.terminals)
-        self.bank = Bank.open(":memory:", DEMO_MASTER_KEY, entropy=SeededEntropy(options.seed))
+        self.machine = bank_machine(options.seed)
         self.tills = [
-            Till(number, spec, provision, self.bank, options.seed, self.trace)
+            Till(number, spec, provision, self.machine, options.seed, self.trace)
             for number, spec in enumerate(provision.merchants[0].terminals)
         ]
         fill(self.bank, provision, now=self.tills[0].clock.wall())
         card_of = names_by_mask(provision)
         numbers = {card.name: card.plastic.pan.reveal() for card in provision.cards}
         self.people = [People(till, options.seed, card_of, numbers) for till in self.tills]
-        self.troubles = Troubles(options, self.tills, self.bank, self.trace)
+        self.troubles = Troubles(options, self.tills, self.machine, self.trace)
         self._turns = 0
         self._settled_before: dict[str, Settlement | None] = {}
         self._stirred = True  # something was done to the tills from outside
         self._soon: list[Callable[[], object]] = []
         self._planned: list[tuple[int, Callable[[], object]]] = []
         self._clerk_ms = CLERK_EVERY_MS
+
+    @property
+    def bank(self) -> Bank:
+        """The bank: after a power cut it is another object."""
+        return self.machine.bank
 
     def run(self) -> Report:
         """Open the shop, let it trade, end the troubles, settle, and look at everything."""
@@ -98,7 +102,7 @@ class World:
             findings.append(Finding("crash", f"{type(error).__name__}: {error}"))
         finally:
             report = self._report(findings)
-            self.bank.close()
+            self.machine.close()
         return report
 
     # --- the course of a run ------------------------------------------------------------------------
@@ -217,7 +221,7 @@ class World:
         if self.now_ms < self._clerk_ms:
             return
         self._clerk_ms = self.now_ms + CLERK_EVERY_MS
-        with self.bank.store.transaction():
+        with self.machine.working(self.now_ms), self.bank.store.transaction():
             for card in self.bank.cards.cards():
                 self.bank.cards.set_pin_tries_used(card, 0)
 
