@@ -33,6 +33,7 @@ from firmware.waking import wake
 from firmware.work import Parts, Signal, is_known_already
 from hal import api
 from hal.board import Board
+from host_link.transport import earliest
 
 IDLE_KEYS = {
     api.Key.F1: "sale_key",
@@ -106,7 +107,7 @@ class Terminal:
             Section(settlement.TABLE, settling := SettlementWork(parts), SettlementGuards(settling)),
         )
         self._sections = {section.name: section for section in sections}
-        self._terminal = self._sections[TERMINAL]
+        self._active = self._terminal = self._sections[TERMINAL]
         self._intake = Intake(parts, self._payment, self._service)
         self._faceplate = Faceplate(parts, self._payment, self._service, self._floor)
 
@@ -146,13 +147,9 @@ class Terminal:
     def deadline_ms(self) -> int | None:
         """When to call `step` although nothing comes in."""
         parts = self.parts
-        deadlines = (
-            self._kernel.deadline_ms(),
-            parts.session.deadline_ms(),
-            parts.secure.pin_deadline_ms(),
-            self.board.deadline_ms(),
-        )
-        return min((at_ms for at_ms in deadlines if at_ms is not None), default=None)
+        of_link_ms = earliest(parts.session.deadline_ms(), self._kernel.deadline_ms())
+        of_hands_ms = earliest(parts.secure.pin_deadline_ms(), self.board.deadline_ms())
+        return earliest(of_link_ms, of_hands_ms)
 
     def start(self, kind: str) -> None:
         """Ask for a transaction by its type's name, as the sale key does for a purchase; then call `step`.
@@ -200,10 +197,6 @@ class Terminal:
             self.board.serial_port.write(data)
 
     # --- from signals to rules ----------------------------------------------------------------------
-
-    @property
-    def _active(self) -> Section:
-        return self._sections[DELEGATES.get(self._terminal.state, TERMINAL)]
 
     @property
     def _row(self) -> Row:
@@ -277,6 +270,7 @@ class Terminal:
         if not section.knows(signal):
             return  # another table's business
         rule = section.fire(signal)
+        self._active = self._sections[DELEGATES.get(self._terminal.state, TERMINAL)]
         if rule is not None:
             self._carry_out(section, rule, signal.data)
         elif signal.name == "outbox_due":

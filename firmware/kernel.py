@@ -26,6 +26,7 @@ class Kernel(Generic[Signal]):
     def __init__(self) -> None:
         self._queue: deque[tuple[str, Signal]] = deque()  # with the timer that posted it, "" for none
         self._timers: dict[str, tuple[int, Signal]] = {}
+        self._first_ms: int | None = None  # the earliest of them: asked for at every step
 
     def post(self, signal: Signal) -> None:
         """Queue a signal behind those that wait."""
@@ -39,23 +40,26 @@ class Kernel(Generic[Signal]):
         """At `at_ms`, post `signal`. A timer of that name that was armed before is forgotten (`disarm`)."""
         self.disarm(name)
         self._timers[name] = (at_ms, signal)
+        self._find_first()
 
     def disarm(self, name: str) -> None:
         """Forget a timer, also one that has rung and waits in the queue; no error when there is none."""
-        self._timers.pop(name, None)
-        if any(timer == name for timer, _ in self._queue):
+        if self._timers.pop(name, None) is not None:
+            self._find_first()
+        if self._queue:
             self._queue = deque(entry for entry in self._queue if entry[0] != name)
 
     def deadline_ms(self) -> int | None:
         """The earliest timer."""
-        return min((at_ms for at_ms, _ in self._timers.values()), default=None)
+        return self._first_ms
 
     def run(self, handle: Callable[[Signal], None], *, now_ms: int) -> bool:
         """Post what is due and handle every signal, those included that are posted meanwhile.
 
         Returns whether there was any. Raises WatchdogExpired when it does not come to rest.
         """
-        self._post_due(now_ms)
+        if self._first_ms is not None and self._first_ms <= now_ms:
+            self._post_due(now_ms)
         handled = 0
         while self._queue:
             if (handled := handled + 1) > SIGNALS_PER_RUN_MAX:
@@ -67,3 +71,7 @@ class Kernel(Generic[Signal]):
         due = sorted((at_ms, name) for name, (at_ms, _) in self._timers.items() if at_ms <= now_ms)
         for _, name in due:
             self._queue.append((name, self._timers.pop(name)[1]))
+        self._find_first()
+
+    def _find_first(self) -> None:
+        self._first_ms = min((at_ms for at_ms, _ in self._timers.values()), default=None)

@@ -47,16 +47,8 @@ class Section:
             **resolve(table, "effects", work),
         }
         self._events = {event.value: event for event in table.events}
-
-    @property
-    def state(self) -> Enum:
-        """The state now."""
-        return self.machine.state
-
-    @property
-    def row(self) -> Row:
-        """The row of the state now."""
-        return self.machine.table.by_state[self.machine.state]
+        self.state: Enum = self.machine.state
+        self.row: Row = table.by_state[self.state]  # kept: it is asked for at every step
 
     def knows(self, signal: Signal) -> bool:
         """Whether the table has an event of that name."""
@@ -65,15 +57,19 @@ class Section:
     def begin(self) -> None:
         """Start the table anew, with its work ready for it."""
         self.machine.reset()
-        self.work.state = self.machine.state
+        self._follow()
         self.work.begin()
 
     def fire(self, signal: Signal) -> Rule | None:
         """Take the rule for a signal that the table knows; None when it is ignored here."""
         self.guards.data = signal.data
         rule = self.machine.fire(self._events[signal.name])
-        self.work.state = self.machine.state
+        self._follow()
         return rule
+
+    def _follow(self) -> None:
+        self.state = self.work.state = self.machine.state
+        self.row = self.machine.table.by_state[self.state]
 
     def commit(self, rule: Rule, data: object, journal: Journal) -> None:
         """Make durable what the rule says. Raises StorageFailed: nothing changed."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
+from functools import cached_property
 from operator import attrgetter
 
 from hal import api
+from hal.device import QuietDevice
 from hal.smart_card import SmartCardSlot
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Board:
     """Every device of one terminal. The field's name is the device's kind in profiles."""
 
@@ -26,6 +28,16 @@ class Board:
     smart_card: SmartCardSlot
     printer: api.Printer
     serial_port: api.LinkPort
+
+    @cached_property
+    def _polled(self) -> tuple[api.Device, ...]:
+        """The devices that may have something to tell: a board is asked at every step of the firmware."""
+        return _with_own("poll", _all_of(self))
+
+    @cached_property
+    def _timed(self) -> tuple[api.Device, ...]:
+        """The devices that may want to be polled at some moment."""
+        return _with_own("deadline_ms", _all_of(self))
 
     def devices(self) -> Iterator[tuple[str, api.Device]]:
         """Every device with its kind, in the order in which they are opened."""
@@ -50,13 +62,26 @@ class Board:
 
     def poll(self) -> list[api.DeviceEvent]:
         """What happened on any device since the last call, device by device."""
-        return [event for device in _all_of(self) for event in device.poll()]
+        events: list[api.DeviceEvent] = []
+        for device in self._polled:
+            events += device.poll()
+        return events
 
     def deadline_ms(self) -> int | None:
         """The earliest moment at which some device wants to be polled."""
-        deadlines = [at_ms for device in _all_of(self) if (at_ms := device.deadline_ms()) is not None]
-        return min(deadlines, default=None)
+        soonest_ms: int | None = None
+        for device in self._timed:
+            at_ms = device.deadline_ms()
+            if at_ms is not None and (soonest_ms is None or at_ms < soonest_ms):
+                soonest_ms = at_ms
+        return soonest_ms
 
 
 _KINDS = tuple(item.name for item in fields(Board))
 _all_of: Callable[[Board], tuple[api.Device, ...]] = attrgetter(*_KINDS)
+
+
+def _with_own(method: str, devices: tuple[api.Device, ...]) -> tuple[api.Device, ...]:
+    """Those that do not leave the method as quiet devices have it."""
+    quiet = getattr(QuietDevice, method)
+    return tuple(device for device in devices if getattr(type(device), method) is not quiet)

@@ -22,6 +22,7 @@ from host_link.line import DuplexLine, Line
 from host_link.pairing import SALT_BYTES
 from host_link.relay import Action, CloseBank, Connect, Relay, SendToBank, SendToTerminal
 from host_link.session import Session
+from host_link.transport import earliest
 from tools.drive import T, Tap
 from tools.virtual_bank import BankMachine
 from tools.virtual_tcp import VirtualTcp
@@ -56,6 +57,8 @@ class VirtualDrive:
         self.line = line or self._quiet_line()
         self._started = clock.wall() - timedelta(milliseconds=clock.monotonic_ms())
         self.pump_count = 0  # what is due does not change in between, unless somebody touches a part
+        self._terminal_due_ms: int | None = None  # when it was last asked for
+        self._gateway_due_ms: int | None = None  # None without power
         self.machine = bank if isinstance(bank, BankMachine) else BankMachine(bank)
         self.machine.watchers.append(self)
         self.network = VirtualTcp(self.machine, clock, self._wall, seed=seed)
@@ -84,6 +87,7 @@ class VirtualDrive:
         )
         self._session.open(now_ms=self.now_ms())
         self._relay = Relay(backoff=Backoff(self._jitter.random))
+        self._gateway_due_ms = self.now_ms()
 
     # --- Drive --------------------------------------------------------------------------------------
 
@@ -93,18 +97,27 @@ class VirtualDrive:
 
     def pump(self, terminal: Terminal | None) -> None:
         """Do everything that can be done at this moment."""
-        now_ms = self.now_ms()
+        self._turn(terminal, terminal_has_news=True)
+
+    def pump_due(self, terminal: Terminal | None) -> None:
+        """As `pump`, when nobody has touched the terminal or a device since `deadline_ms` was asked."""
+        self._turn(terminal, terminal_has_news=_is_due(self._terminal_due_ms, self.now_ms()))
+
+    def _turn(self, terminal: Terminal | None, *, terminal_has_news: bool) -> None:
+        now_ms, there, back = self.now_ms(), self.line.a_to_b, self.line.b_to_a
         self.pump_count += 1
-        terminal_has_news = gateway_has_news = True
+        gateway_has_news = True
         while terminal_has_news or gateway_has_news:
             if terminal_has_news and terminal is not None:
                 terminal.step()
-            self._carry("terminal", self._port.take_output(), self.line.a_to_b)
-            heard = self.line.a_to_b.read(now_ms)
+            self._carry("terminal", self._port.take_output(), there)
+            heard = there.read(now_ms)
             if heard and self.gateway_has_power:
                 self._session.receive(heard, now_ms=now_ms)
-            gateway_has_news = self._turn_gateway() or bool(heard)
-            said = self.line.b_to_a.read(now_ms)
+            gateway_has_news = bool(heard)
+            if heard or _is_due(self._gateway_due_ms, now_ms) or _is_due(self.network.deadline_ms(), now_ms):
+                gateway_has_news |= self._turn_gateway()
+            said = back.read(now_ms)
             if said:
                 self._port.feed(said)
             terminal_has_news = bool(said)
@@ -118,12 +131,9 @@ class VirtualDrive:
 
     def deadline_ms(self, terminal: Terminal | None) -> int | None:
         """The next moment at which anything is due; None when nothing is."""
-        deadlines = [self.network.deadline_ms(), self.line.deadline_ms()]
-        if self.gateway_has_power:
-            deadlines += [self._session.deadline_ms(), self._relay.deadline_ms()]
-        if terminal is not None:
-            deadlines.append(terminal.deadline_ms())
-        return min((at_ms for at_ms in deadlines if at_ms is not None), default=None)
+        self._terminal_due_ms = terminal.deadline_ms() if terminal is not None else None
+        of_ends_ms = earliest(self._terminal_due_ms, self._gateway_due_ms)
+        return earliest(of_ends_ms, earliest(self.line.deadline_ms(), self.network.deadline_ms()))
 
     def ask_bank(self, question: Callable[[Bank], T]) -> T:
         """Ask at once: there is only one thread."""
@@ -166,6 +176,7 @@ class VirtualDrive:
         """The gateway's memory is gone, the line is silent, the bank does not know. May be called twice."""
         self.network.hang_up()
         self.gateway_has_power = False
+        self._gateway_due_ms = None
         self.pump_count += 1
 
     def restore_gateway_power(self) -> None:
@@ -211,7 +222,9 @@ class VirtualDrive:
         while (event := self._session.next_event()) is not None:
             self._perform(self._relay.on_link_event(event, now_ms=now_ms))
         self._perform(self.network.due())
-        return self._carry("gateway", self._session.bytes_to_send(now_ms=now_ms), self.line.b_to_a)
+        has_sent = self._carry("gateway", self._session.bytes_to_send(now_ms=now_ms), self.line.b_to_a)
+        self._gateway_due_ms = earliest(self._session.deadline_ms(), self._relay.deadline_ms())
+        return has_sent
 
     def _perform(self, actions: list[Action]) -> None:
         for action in actions:

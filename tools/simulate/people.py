@@ -62,7 +62,7 @@ class People:
         self._rng = random.Random(f"people {seed} {till.number}")
         self._card_of = card_of  # masked number -> name
         self._numbers = numbers  # name -> number
-        self._seen = (-1, "")
+        self._seen = (-1, False)
         self._answered: Counter[str] = Counter()  # how often what was asked in a state was answered
         self._intent = Intent("purchase")
         self.act_ms: int | None = None
@@ -82,7 +82,7 @@ class People:
 
     def turn(self, now_ms: int) -> bool:
         """Look at the till, and act when it is time. True when something was done."""
-        seen = (self._till.transitions, self._till.state)
+        seen = self._looks()
         if seen != self._seen:
             self._seen = seen
             self.act_ms = self._when(now_ms)
@@ -90,9 +90,13 @@ class People:
             return False
         self.act_ms = None
         self._act()
-        if (self._till.transitions, self._till.state) == self._seen and not self._rests_now():
+        if self._looks() == self._seen and not self._rests_now():
             self.act_ms = self._when(now_ms)  # it did not help: try again, perhaps
         return True
+
+    def _looks(self) -> tuple[int, bool]:
+        """What changes whenever the till's state does."""
+        return self._till.transitions, self._till.station.is_on
 
     def deadline_ms(self) -> int | None:
         """When they act; None when they wait for the till, or for its power."""

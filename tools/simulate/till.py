@@ -25,6 +25,7 @@ from tools.simulate.trace import Trace
 from tools.virtual_bank import BankMachine
 
 PRINT_MM_PER_S = 300
+BACK_AFTER_MS = 2_000
 HURRIED = TerminalSettings(
     # A tenth of the real waits: their order is what matters, and a virtual second costs real time too.
     operator_timeout_ms=8_000,
@@ -113,12 +114,22 @@ class Till(AnyTill):
         self.station.settle()
         self._note_power()
 
+    def turn_due(self) -> None:
+        """As `turn`, where nobody has touched anything since `deadline_ms` was asked: only what is due."""
+        if self.station.terminal is None:
+            self.turn()
+            return
+        try:
+            self.drive.pump_due(self.station.terminal)
+        except PowerCut:
+            self.cut_power(BACK_AFTER_MS)
+
     def cut_power(self, back_after_ms: int) -> None:
         """The plug is pulled, and put back a while later."""
         self.station.cut_power()
         self._note_power(back_after_ms)
 
-    def _note_power(self, back_after_ms: int = 2_000) -> None:
+    def _note_power(self, back_after_ms: int = BACK_AFTER_MS) -> None:
         if self.station.terminal is None and self.power_back_ms is None:
             self.power_back_ms = self.clock.monotonic_ms() + back_after_ms
             self._trace.note(self.clock.monotonic_ms(), self.name, "power is off")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ class Troubles:
         self._trace = trace
         self._active = options.active
         self._rng = {trouble: random.Random(f"{trouble.value} {options.seed}") for trouble in Trouble}
-        self._later: list[_Later] = []
+        self._later: list[_Later] = []  # a heap
         self._number = 0
         self.struck = dict.fromkeys(Trouble, 0)
         strikes = {
@@ -86,14 +87,13 @@ class Troubles:
 
     def deadline_ms(self) -> int | None:
         """When the next thing goes wrong, or right again."""
-        return min(self._later).at_ms if self._later else None
+        return self._later[0].at_ms if self._later else None
 
     def turn(self, now_ms: int) -> bool:
         """Let happen what is due; whether anything was."""
         happened = False
-        while self._later and (first := min(self._later)).at_ms <= now_ms:
-            self._later.remove(first)
-            first.do()
+        while self._later and self._later[0].at_ms <= now_ms:
+            heapq.heappop(self._later).do()
             happened = True
         return happened
 
@@ -123,7 +123,7 @@ class Troubles:
 
     def _at(self, at_ms: int, do: Callable[[], None]) -> None:
         self._number += 1
-        self._later.append(_Later(at_ms, self._number, do))
+        heapq.heappush(self._later, _Later(at_ms, self._number, do))
 
     # --- the strikes --------------------------------------------------------------------------------
 

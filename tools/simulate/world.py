@@ -177,8 +177,10 @@ class World:
         for till, people in zip(self.tills, self.people, strict=True):
             # To turn, and to look into, a till at which nothing is due would cost most of a run's time.
             is_turned = stirred or _is_due(till.deadline_ms(), self.now_ms)
-            if is_turned:
+            if stirred:
                 till.turn()
+            elif is_turned:
+                till.turn_due()
             while people.turn(self.now_ms):
                 till.turn()
                 is_turned = True
