@@ -54,6 +54,8 @@ class RoundTrip:
         self.smoothed_us = initial_us
         self._deviation_us = initial_us // 2
         self.sample_count = 0
+        self.timeout_us = self._timeout_us()
+        """How long after the end of a frame its acknowledgement is overdue."""
 
     def sample(self, round_trip_us: int) -> None:
         """Take a measurement: from the end of a frame's transmission to its acknowledgement."""
@@ -64,10 +66,9 @@ class RoundTrip:
             self._deviation_us += (error_us - self._deviation_us) // 4
             self.smoothed_us += (round_trip_us - self.smoothed_us) // 8
         self.sample_count += 1
+        self.timeout_us = self._timeout_us()
 
-    @property
-    def timeout_us(self) -> int:
-        """How long after the end of a frame its acknowledgement is overdue."""
+    def _timeout_us(self) -> int:
         timeout_us = self.smoothed_us + max(4 * self._deviation_us, VARIANCE_FLOOR_US)
         return min(timeout_us, max(TIMEOUT_CAP_US, 3 * self.smoothed_us))
 

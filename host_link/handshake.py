@@ -172,9 +172,9 @@ class Handshake:
         """The tag of the frames that `sender` sends in this session."""
         if not self.peer_nonce:
             return NO_SESSION_TAG
-        nonces = (self.nonce, self.peer_nonce)
-        terminal, gateway = nonces if self.role is Role.TERMINAL else reversed(nonces)
-        return session_tag(sender.value, terminal, gateway)
+        if self.role is Role.TERMINAL:
+            return session_tag(sender.value, self.nonce, self.peer_nonce)
+        return session_tag(sender.value, self.peer_nonce, self.nonce)
 
 
 def agree(hello: Hello, capabilities: int = 0) -> Agreement | None:

@@ -22,12 +22,13 @@ class Inbox:
         self._events: deque[LinkEvent] = deque()
         self._paused: dict[int, deque[MessageReceived]] = {}
         self._resumed: deque[MessageReceived] = deque()
-        self._waiting_bytes: Counter[int] = Counter()
+        self.waiting_bytes: Counter[int] = Counter()
+        """How much the messages take that were not taken yet, of each channel that has any."""
 
     def put(self, event: LinkEvent) -> None:
         """Queue an event."""
         if isinstance(event, MessageReceived):
-            self._waiting_bytes[event.channel] += _cost(event)
+            self.waiting_bytes[event.channel] += _cost(event)
         self._events.append(event)
 
     def extend(self, events: Iterable[LinkEvent]) -> None:
@@ -58,12 +59,10 @@ class Inbox:
         """Give the channel's messages again, those that were kept back first."""
         self._resumed.extend(self._paused.pop(channel, ()))
 
-    def waiting_bytes(self, channel: int) -> int:
-        """How much the channel's messages take that were not taken yet."""
-        return self._waiting_bytes[channel]
-
     def _taken(self, event: MessageReceived) -> MessageReceived:
-        self._waiting_bytes[event.channel] -= _cost(event)
+        self.waiting_bytes[event.channel] -= _cost(event)
+        if not self.waiting_bytes[event.channel]:
+            del self.waiting_bytes[event.channel]
         return event
 
 

@@ -55,7 +55,7 @@ class RateState(Enum):
     RETURNING = "returning"  # CLOSE is leaving
 
 
-_QUIET = frozenset({RateState.ASKING, RateState.LEAVING, RateState.TRYING, RateState.RETURNING})
+_QUIET = (RateState.ASKING, RateState.LEAVING, RateState.TRYING, RateState.RETURNING)
 
 
 class RateControl:
@@ -188,13 +188,14 @@ class RateControl:
 
     def deadline_us(self, timeout_us: int) -> int | None:
         """When to call `on_deadline`. `timeout_us`: how long an answer may take on this line."""
-        moments = [self._due_us]
+        due_us = self._due_us
         if self.state is RateState.TRYING:
-            moments.append(self._test_due_us)
+            due_us = self._test_due_us if due_us is None else min(due_us, self._test_due_us)
         if self._disturbed_us is not None:
             lost_us = _lost_us(timeout_us)
-            moments.append(self._disturbed_us + (lost_us if self._has_asked else lost_us // 2))
-        return min((moment for moment in moments if moment is not None), default=None)
+            look_us = self._disturbed_us + (lost_us if self._has_asked else lost_us // 2)
+            due_us = look_us if due_us is None else min(due_us, look_us)
+        return due_us
 
     def on_deadline(self, now_us: int, timeout_us: int) -> bool:
         """Do what has become due by now; returns whether to ask the peer with a PING if it is there."""

@@ -382,11 +382,12 @@ class Session:
         return self._rest_ends_ms if self._at_rest else self._soonest_ms()
 
     def _soonest_ms(self) -> int | None:
-        first_us = earliest(self._greetings.due_us, self._rates.deadline_us(self._transport.timeout_us))
+        transport, liveness = self._transport, self._liveness
+        first_us = earliest(self._greetings.due_us, self._rates.deadline_us(transport.timeout_us))
         if self._in_session:
-            first_us = earliest(first_us, self._liveness.silent_us if self.is_up else self._liveness.ask_us)
+            first_us = earliest(first_us, liveness.silent_us if self.is_up else liveness.ask_us)
             if not self._rates.is_quiet:
-                first_us = earliest(first_us, earliest(self._transport.deadline_us(), self._keep_alive_us()))
+                first_us = earliest(first_us, transport.deadline_us(liveness.keep_alive_us))
         return None if first_us is None else -(-first_us // 1000)
 
     def on_deadline(self, *, now_ms: int) -> None:
@@ -402,9 +403,8 @@ class Session:
     def _on_session_deadline(self, now_us: int) -> None:
         if not self._rates.is_quiet:
             self._transport.on_deadline(now_us=now_us)
-            keep_alive_us = self._keep_alive_us()
-            if keep_alive_us is not None and keep_alive_us <= now_us:
-                self._transport.ping_wanted = True
+            if self._liveness.keep_alive_us <= now_us and not self._transport.awaits_answer:
+                self._transport.ping_wanted = True  # whether the peer is still there
         if self.is_up and self._liveness.silent_us <= now_us:
             self._counters.outages += 1
             self._go_down(DownReason.SILENCE)
@@ -412,10 +412,6 @@ class Session:
         if not self.is_up and self._liveness.ask_us <= now_us:
             self._liveness.asked(now_us)
             self._greetings.ask(now_us)
-
-    def _keep_alive_us(self) -> int | None:
-        """When to ask whether the peer is still there; None while an answer is awaited anyway."""
-        return None if self._transport.awaits_answer else self._liveness.keep_alive_us
 
     # --- bytes out ---
 
@@ -439,5 +435,6 @@ class Session:
             self._rates.sent(rate, self._pace.free_us, self._transport.timeout_us)
         if not self._rates.is_quiet:
             self._transport.regulate(self._inbox.waiting_bytes)
-            while frame := self._transport.next_frame(self._handshake.own_tag, now_us=now_us):
+            tag = self._handshake.own_tag
+            while frame := self._transport.next_frame(tag, now_us=now_us):
                 yield frame

@@ -111,8 +111,7 @@ class SendStream:
     @property
     def has_sendable(self) -> bool:
         """Whether `take` would give something."""
-        to_send = self._to_send
-        return bool(to_send) and to_send.first[0] < self._limit
+        return bool(self._to_send) and self._to_send.first[0] < self._limit
 
     @property
     def backlog_bytes(self) -> int:

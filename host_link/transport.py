@@ -10,7 +10,7 @@ A Transport lives as long as a session. It decides which frame goes out next:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 
 from host_link.arq import PINGS_REMEMBERED, Fates, Flight, FrameSizer, Receipts, SentFrame
 from host_link.credit import HOLD_BYTES, LINK_CHANNEL, Go, Hold, decode_credit, encode_credit
@@ -84,6 +84,8 @@ class Transport:
         self._incoming = {channel: ReceiveStream() for channel in self._outgoing}
         self._receipts = Receipts()
         self._echo = 0
+        self._holds = False  # some sender was stopped
+        self._has_nothing = False  # no stream has anything that may go out; to be looked at again when False
         self._ping_seals: dict[int, int] = {}  # token -> number of the seal
         self.limit(Agreement())
 
@@ -103,6 +105,7 @@ class Transport:
         )
         for stream in self._outgoing.values():
             stream.window_bytes = agreement.window_bytes
+        self._has_nothing = False
 
     @property
     def _payload_bytes_max(self) -> int:
@@ -141,24 +144,28 @@ class Transport:
     def queue(self, channel: int, message_id: int, payload: bytes) -> None:
         """Take a message to be sent."""
         self._outgoing[channel].append(message_id, payload)
+        self._has_nothing = False
 
     def backlog_bytes(self, channel: int) -> int:
         """How many bytes of the channel's stream are not confirmed."""
         return self._outgoing[channel].backlog_bytes
 
-    def regulate(self, waiting_bytes: Callable[[int], int]) -> None:
+    def regulate(self, waiting_bytes: Mapping[int, int]) -> None:
         """Stop the senders of channels on which too much waits for the user, let others go on.
 
-        `waiting_bytes` tells how much waits on a channel.
+        `waiting_bytes` tells how much waits on each channel on which anything does.
         """
+        if not waiting_bytes and not self._holds:
+            return
         for channel, stream in self._incoming.items():
-            waiting = waiting_bytes(channel)
+            waiting = waiting_bytes.get(channel, 0)
             if stream.limit is None:
                 if waiting >= HOLD_BYTES:
                     self._tell(Hold(channel, stream.hold() & 0xFFFF))
             elif not waiting:
                 stream.limit = None
                 self._tell(Go(channel))
+        self._holds = any(stream.limit is not None for stream in self._incoming.values())
 
     def _tell(self, credit: Hold | Go) -> None:
         self.queue(LINK_CHANNEL, _OWN_MESSAGE_ID, encode_credit(credit))
@@ -186,6 +193,7 @@ class Transport:
         stream = self._outgoing.get(credit.channel)
         if stream is None or credit.channel == LINK_CHANNEL:
             raise ProtocolViolation(f"the peer holds channel {credit.channel}, which does not exist")
+        self._has_nothing = False
         if isinstance(credit, Hold):
             stream.hold(credit.limit)
         else:
@@ -206,6 +214,7 @@ class Transport:
         self._echo = ping.token
 
     def _settle(self, fates: Fates) -> list[int]:
+        self._has_nothing = False
         delivered = []
         for frame in fates.arrived:
             delivered += self._outgoing[frame.channel].confirm(frame.start, frame.end)
@@ -216,16 +225,25 @@ class Transport:
 
     def _give_back(self, frame: SentFrame) -> None:
         self.ranges_resent += 1
+        self._has_nothing = False
         self._outgoing[frame.channel].give_back(frame.start, frame.end)
 
     # --- timers ---
 
-    def deadline_us(self) -> int | None:
-        """When to call `on_deadline` and `next_frame` again; a moment that has passed means at once."""
+    def deadline_us(self, keep_alive_us: int) -> int:
+        """When to call `on_deadline` and `next_frame` again; a moment that has passed means at once.
+
+        `keep_alive_us`: when to ask whether the peer is there, unless an answer is awaited anyway.
+        """
         if self.ping_wanted:
             return 0
-        sendable_us = self._pace.free_us - AHEAD_US if self._next_stream() else None
-        return earliest(earliest(self._receipts.ack_due_us, self.flight.deadline_us()), sendable_us)
+        due_us = self.flight.deadline_us()
+        if due_us is None:
+            due_us = keep_alive_us
+        ack_due_us = self._receipts.ack_due_us
+        if ack_due_us is not None and ack_due_us < due_us:
+            due_us = ack_due_us
+        return min(due_us, self._pace.free_us - AHEAD_US) if self._next_stream() else due_us
 
     def on_deadline(self, *, now_us: int) -> None:
         """Send again, or ask, what has been waiting too long for an answer."""
@@ -253,11 +271,12 @@ class Transport:
         return self._data_frame(*stream, tag, now_us) if stream else None
 
     def _next_stream(self) -> tuple[int, SendStream] | None:
-        if not self.flight.may_send:
+        if self._has_nothing or not self.flight.may_send:
             return None
         for number, stream in self._outgoing.items():
             if stream.has_sendable:
                 return number, stream
+        self._has_nothing = True
         return None
 
     def _ack(self) -> Ack:

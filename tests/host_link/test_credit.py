@@ -54,7 +54,7 @@ def test_a_channel_that_nobody_reads_stops_and_the_others_go_on(bit_error_rate: 
     sender, receiver = link.sessions["a"], link.sessions["b"]
     link.run_until(1000)
     stuck_bytes = sender.backlog_bytes(Channel.FILE)
-    held_bytes = receiver._inbox.waiting_bytes(Channel.FILE)
+    held_bytes = receiver._inbox.waiting_bytes[Channel.FILE]
     assert HOLD_BYTES <= held_bytes <= HOLD_BYTES + 2 * (WINDOW_BYTES_MAX + 1000)
     assert stuck_bytes >= 100_000 - held_bytes
     link.run_until(20_000)
@@ -85,14 +85,14 @@ def test_a_hold_outlives_a_restart_of_the_peer() -> None:
     """What waits for the user still takes memory, whichever session it came in."""
     link, _ = held_link()
     link.run_until(1000)
-    held_bytes = link.sessions["b"]._inbox.waiting_bytes(Channel.FILE)
+    held_bytes = link.sessions["b"]._inbox.waiting_bytes[Channel.FILE]
     link.boot("a")
     link.run_until(1500)
     later = [link.rng.randbytes(1000) for _ in range(100)]
     for message in later:
         link.sessions["a"].send(Channel.FILE, message, now_ms=link.now_ms)
     link.run_until(3000)
-    assert link.sessions["b"]._inbox.waiting_bytes(Channel.FILE) <= held_bytes + 2 * WINDOW_BYTES_MAX
+    assert link.sessions["b"]._inbox.waiting_bytes[Channel.FILE] <= held_bytes + 2 * WINDOW_BYTES_MAX
     link.sessions["b"].resume(Channel.FILE)
     link.run_until(6000)
     assert received(link, "b", Channel.FILE)[-100:] == later
@@ -103,7 +103,7 @@ def test_a_peer_that_does_not_stop_gets_nothing_more_taken() -> None:
     link, _ = held_link()
     link.run_until(1000)
     receiver = link.sessions["b"]
-    waiting = receiver._inbox.waiting_bytes(Channel.FILE)
+    waiting = receiver._inbox.waiting_bytes[Channel.FILE]
     tag = receiver._decoder.tag
     expected = receiver._transport._incoming[Channel.FILE]._expected
     limit = receiver._transport._incoming[Channel.FILE].limit
@@ -112,7 +112,7 @@ def test_a_peer_that_does_not_stop_gets_nothing_more_taken() -> None:
         at = (limit - 10 + step * 500) & 0xFFFF
         body = encode_body(Data(Channel.FILE, step & 0xFF, at, bytes(500)))
         receiver.receive(encode_frame(body, tag), now_ms=link.now_ms)
-    assert receiver._inbox.waiting_bytes(Channel.FILE) == waiting
+    assert receiver._inbox.waiting_bytes[Channel.FILE] == waiting
     assert receiver._transport._incoming[Channel.FILE]._expected == expected
 
 
@@ -180,7 +180,7 @@ def test_an_inbox_gives_each_channel_in_order_and_nothing_of_one_that_is_paused(
                 assert event.channel in ready
                 assert waiting[event.channel].pop(0) == int.from_bytes(event.payload, "big")
         for channel in range(3):
-            assert inbox.waiting_bytes(channel) == len(waiting[channel]) * (2 + MESSAGE_COST_BYTES)
+            assert inbox.waiting_bytes[channel] == len(waiting[channel]) * (2 + MESSAGE_COST_BYTES)
 
 
 @pytest.mark.parametrize("seed", range(4))
