@@ -5,11 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tools.simulate.many import Summary, Tally
     from tools.simulate.options import Options
     from tools.simulate.world import Report
 
@@ -17,13 +22,15 @@ if TYPE_CHECKING:
 
 EXAMPLES = """examples:
   posterm simulate --seed 7                                 two tills, 100 transactions, every fault class
-  posterm simulate --seed 1 --runs 50 --transactions 40     fifty seeds, one after the other
+  posterm simulate --runs 50 --transactions 40 --jobs 4     fifty seeds, four at once
+  posterm simulate --total 1000000 --jobs 4                 as many seeds as a million transactions take
   posterm simulate --seed 7 --faults power,storage          these two classes only
   posterm simulate --replay violation.json --step           the same again, moment by moment
   posterm simulate --matrix                                 every point of every type, and every fault there
 
 Each fault class is off in half of the seeds. The same seed and options give the same run, to the last byte:
-the digest says so. A violation prints the smallest run found that still shows it, and is kept in a file.
+the digest says so. A violation ends everything, prints the smallest run found that still shows it, and is
+kept in a file. --jobs changes nothing but the time: runs are told in the order of their seeds.
 """
 
 
@@ -37,7 +44,14 @@ def register(subparsers: Subparsers) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--seed", type=int, default=1, help="of the first run; default: %(default)s")
-    parser.add_argument("--runs", type=_at_least_one, default=1, help="so many seeds; default: %(default)s")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--runs", type=_at_least_one, default=1, help="so many seeds; default: %(default)s")
+    length.add_argument(
+        "--total", type=_at_least_one, metavar="N", help="seeds until N transactions were made, then the sum"
+    )
+    parser.add_argument(
+        "--jobs", type=_at_least_one, default=1, metavar="N", help="seeds at once; default: %(default)s"
+    )
     parser.add_argument("--transactions", type=_at_least_one, default=100, help="a run; default: %(default)s")
     parser.add_argument("--terminals", type=_at_least_one, default=2, help="default: %(default)s")
     parser.add_argument("--faults", default="all", metavar="LIST", help="all, none, or names with commas")
@@ -52,7 +66,7 @@ def register(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--keep", type=Path, default=Path("violation.json"), metavar="FILE", help="default: %(default)s"
     )
-    parser.add_argument("--json", action="store_true", help="one JSON object a run")
+    parser.add_argument("--json", action="store_true", help="one JSON object a run; the sum of --total last")
     parser.set_defaults(run=run)
 
 
@@ -76,8 +90,16 @@ def run(options: argparse.Namespace) -> int:
         from tools.simulate.replay import replay
 
         return _verdict(replay(chosen, step=options.step), options)
-    reports = _run_all(chosen, options.runs, as_json=options.json)
-    return _conclude(list(reports), options)
+    tally, last, seconds = _run_all(chosen, options)
+    if options.hits is not None:
+        _write_hits(tally, options.hits)
+    if not last.ok:
+        return _violation(last, options)
+    if options.json and options.total is not None:
+        print(json.dumps({"total": {**tally.to_json(), "seconds": round(seconds, 1)}}))
+    elif tally.seeds > 1 and not options.json:
+        print(_sum(tally, seconds))
+    return 0
 
 
 def _chosen(options: argparse.Namespace) -> Options:
@@ -98,40 +120,57 @@ def _chosen(options: argparse.Namespace) -> Options:
     )
 
 
-def _run_all(first: Options, runs: int, *, as_json: bool) -> Iterator[Report]:
-    """Each seed's report, until one has a finding."""
-    from dataclasses import replace
+def _run_all(first: Options, options: argparse.Namespace) -> tuple[Tally, Summary, float]:
+    """Run and tell seed after seed, to the end or to the first finding: sum, last run, seconds."""
+    from tools.simulate.many import Tally, simulated
+    from tools.simulate.progress import Bar
 
-    from tools.simulate.world import run as simulate
+    seeds = range(first.seed, first.seed + options.runs) if options.total is None else count(first.seed)
+    runs = (replace(first, seed=seed) for seed in seeds)
+    tally, began_s = Tally(), time.monotonic()
+    goal = options.runs * first.transactions if options.total is None else options.total
+    with (
+        Bar(goal, "transactions") as bar,
+        closing(
+            simulated(runs, options.jobs, begun=lambda begun: bar.show(tally.transactions + begun))
+        ) as summaries,
+    ):
+        for summary in summaries:
+            tally.add(summary)
+            print(json.dumps(summary.told) if options.json else _line(summary.told), flush=True)
+            bar.show(tally.transactions)
+            if not summary.ok or (options.total is not None and tally.transactions >= options.total):
+                break
+    return tally, summary, time.monotonic() - began_s
 
-    for number in range(runs):
-        report = simulate(replace(first, seed=first.seed + number))
-        print(json.dumps(report.to_json()) if as_json else _line(report), flush=True)
-        yield report
-        if not report.ok:
-            return
 
-
-def _line(report: Report) -> str:
-    struck = ", ".join(f"{name} {count}" for name, count in report.struck.items() if count)
-    ends = ", ".join(f"{count} {name}" for name, count in report.outcomes.items() if count)
-    verdict = "ok" if report.ok else f"BROKEN {report.findings[0]}"
-    took = f"{report.transactions} transactions ({ends}) in {report.virtual_ms // 1000} s"
+def _line(told: Mapping[str, Any]) -> str:
+    verdict = "ok" if told["ok"] else f"BROKEN {told['findings'][0]}"
+    took = f"{told['transactions']} transactions ({_list(told['outcomes'])}) in {told['virtual_s']} s"
     return (
-        f"seed {report.options.seed}: {took}; faults: {struck or 'none'}; "
-        f"digest {report.digest[:16]}; {verdict}"
+        f"seed {told['options']['seed']}: {took}; faults: {_list(told['troubles'])}; "
+        f"digest {told['digest'][:16]}; {verdict}"
     )
 
 
-def _conclude(reports: list[Report], options: argparse.Namespace) -> int:
-    if options.hits is not None:
-        _write_hits(reports, options.hits)
-    if reports[-1].ok:
-        total = sum(report.transactions for report in reports)
-        if len(reports) > 1 and not options.json:
-            print(f"{len(reports)} seeds, {total} transactions, no promise broken")
-        return 0
-    return _verdict(reports[-1], options)
+def _sum(tally: Tally, seconds: float) -> str:
+    made = f"{tally.seeds} seeds, {tally.transactions} transactions ({_list(tally.outcomes)})"
+    took = f"{tally.virtual_s} s, simulated in {seconds:.0f} s"
+    return f"{made} in {took}; faults: {_list(tally.troubles)}; no promise broken"
+
+
+def _list(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items() if count) or "none"
+
+
+def _violation(run: Summary, options: argparse.Namespace) -> int:
+    """Make the run once more, for its trace; a seed that is not the same again is a mistake too."""
+    from tools.simulate.world import run as simulate
+
+    report = simulate(run.options)
+    if report.ok:
+        print(f"BROKEN {run.told['findings'][0]}, but not again: {run.options.command}", file=sys.stderr)
+    return _verdict(report, options) or 1
 
 
 def _verdict(report: Report, options: argparse.Namespace) -> int:
@@ -154,12 +193,9 @@ def _verdict(report: Report, options: argparse.Namespace) -> int:
     return 1
 
 
-def _write_hits(reports: list[Report], path: Path) -> None:
-    total: dict[str, int] = {}
-    for report in reports:
-        for key, count in report.trace.hits.items():
-            total[" ".join(key)] = total.get(" ".join(key), 0) + count
-    path.write_text(json.dumps(dict(sorted(total.items())), indent=1) + "\n", encoding="utf-8")
+def _write_hits(tally: Tally, path: Path) -> None:
+    total = {" ".join(hit): count for hit, count in sorted(tally.hits.items())}
+    path.write_text(json.dumps(total, indent=1) + "\n", encoding="utf-8")
 
 
 def _matrix(*, as_json: bool) -> int:

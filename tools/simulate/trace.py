@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from firmware.app import Transition
 
+Hit = tuple[str, str, str, str, str]
+"""A rule: machine, source, event, target, guard."""
 KEPT_MAX = 400
 """Lines that are kept to be shown; the hash knows all."""
 
@@ -16,7 +18,7 @@ KEPT_MAX = 400
 class Trace:
     """The growing trace of one run."""
 
-    hits: Counter[tuple[str, str, str, str, str]] = field(default_factory=Counter)
+    hits: Counter[Hit] = field(default_factory=Counter)
     newest: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_MAX))
     lines: int = 0
 
