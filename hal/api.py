@@ -476,12 +476,15 @@ class PrinterStatus(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ItemPrinted:
-    """The item submitted last is on paper; the next one may be submitted."""
+    """The next of the items submitted is on paper."""
 
 
 @dataclass(frozen=True, slots=True)
 class PrintStopped:
-    """The item submitted last is not on paper. Submit it again once PrinterReady has come."""
+    """The next of the items submitted is not on paper, nor is any after it.
+
+    All is forgotten: submit them again once PrinterReady has come.
+    """
 
     status: PrinterStatus
 
@@ -492,15 +495,25 @@ class PrinterReady:
 
 
 class Printer(Device, Protocol):
-    """A slip printer that takes one item at a time, so that a slip can go on where it stopped."""
+    """A slip printer that answers for every item, so that a slip can go on where it stopped."""
 
     columns: int
     """Half-width characters in a line: 32 on 58 mm paper, 48 on 80 mm."""
 
-    def submit(self, item: PrintItem) -> None:
-        """Start printing `item`; ItemPrinted or PrintStopped follows from `poll`.
+    def submit(self, *items: PrintItem) -> None:
+        """Start printing `items`, one after the other, without a pause between them.
 
-        Raises DeviceFault when the item before it is still being printed: a caller's mistake.
+        From `poll` follows ItemPrinted for each, in their order, or PrintStopped in the place of the first
+        that is not on paper. `deadline_ms` may wait for the end of them all: who polls earlier hears of those
+        printed by then.
+
+        Raises DeviceFault when items before them are still being printed: a caller's mistake.
+        """
+
+    def cancel(self) -> int:
+        """Forget the items that are not begun; the one that the printer is at work on is printed to its end.
+
+        Returns how many answers to items submitted before will still come from `poll`.
         """
 
     @property

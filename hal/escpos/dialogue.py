@@ -1,8 +1,9 @@
 """The talk with one printer: what is sent when, and what its answers mean. No I/O, no clock of its own.
 
-The plan of this file. An item is sent in pieces, each followed by GS r 1, which the printer answers when what
-stood before it is printed. So ItemPrinted is said when the item is on paper; a printer's buffer is never
-full, whatever the flow control; and a lost answer is asked for again, not printed again.
+The plan of this file. Items go out one after the other, each in pieces that are followed by GS r 1, which the
+printer answers when what stood before it is printed. So ItemPrinted is said when the item is on paper; a
+printer's buffer is never full, whatever the flow control; and a lost answer is asked for again, not printed
+again.
 
 What the sensors say comes from DLE EOT 1 to 4, asked one after the other: a round. Rounds are asked after
 connecting, when the printer reports a change by itself (GS a), when an answer is late, and every
@@ -16,6 +17,7 @@ printed later: the caller sends the item again. A printer that does not know tha
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from enum import Enum, auto
 
 from hal.api import (
@@ -74,8 +76,8 @@ class Dialogue:
         self._is_connected = False
         self._phase = _Phase.UNKNOWN
         self._told_trouble = False
-        self._pieces: deque[bytes] = deque()
-        self._is_printing = False
+        self._items: deque[PrintItem] = deque()  # not begun yet
+        self._pieces: deque[bytes] = deque()  # of the item that is being printed
         self._line_free_at_ms = 0
         self._checkpoint_due_ms: int | None = None
         self._checkpoint_tries = 0
@@ -120,17 +122,22 @@ class Dialogue:
         self._round_due_ms = self._next_round_ms = None
         self._stop(PrinterStatus.OFFLINE)
 
-    def submit(self, item: PrintItem, now_ms: int) -> None:
-        """Start printing. Raises DeviceFault while another item is being printed."""
-        if self._is_printing:
-            raise DeviceFault("an item is still being printed; wait for ItemPrinted before the next one")
+    def submit(self, items: Sequence[PrintItem], now_ms: int) -> None:
+        """Start printing. Raises DeviceFault while other items are being printed."""
+        if self._pieces:
+            raise DeviceFault("items are still being printed; wait for their end, or cancel them")
         if self._phase is not _Phase.READY:
             self._told_trouble = True
             self._events.append(PrintStopped(self.status))
             return
-        self._is_printing = True
-        self._pieces = deque(self._commands.pieces(item))
-        self._send_piece(now_ms)
+        self._items = deque(items)
+        self._begin_item(now_ms)
+
+    def cancel(self) -> int:
+        """Forget the items that are not begun; returns how many answers will still come."""
+        self._items.clear()
+        answers = sum(isinstance(event, ItemPrinted | PrintStopped) for event in self._events)
+        return answers + bool(self._pieces)
 
     def receive(self, data: bytes, now_ms: int) -> None:
         """Take what the printer said."""
@@ -178,6 +185,11 @@ class Dialogue:
 
     # --- printing ------------------------------------------------------------------------------------
 
+    def _begin_item(self, now_ms: int) -> None:
+        if self._items:
+            self._pieces = deque(self._commands.pieces(self._items.popleft()))
+            self._send_piece(now_ms)
+
     def _send_piece(self, now_ms: int) -> None:
         self._send(self._pieces[0] + _ASK_PRINTED, now_ms)
         self._checkpoint_tries = 0
@@ -194,19 +206,19 @@ class Dialogue:
             self._go_on(now_ms)
 
     def _go_on(self, now_ms: int) -> None:
-        """The next piece, or the end of the item."""
+        """The next piece, or the end of the item and the next one."""
         if self._phase is _Phase.PREPARING:
             self._phase = _Phase.READY
             if self._told_trouble:
                 self._told_trouble = False
                 self._events.append(PrinterReady())
-        elif self._is_printing:
+        elif self._pieces:
             self._pieces.popleft()
             if self._pieces:
                 self._send_piece(now_ms)
             else:
-                self._is_printing = False
                 self._events.append(ItemPrinted())
+                self._begin_item(now_ms)
 
     def _on_late_checkpoint(self, now_ms: int) -> None:
         """It prints slowly, or the answer was lost, or it is in trouble: ask how it is, and ask again."""
@@ -222,12 +234,12 @@ class Dialogue:
     def _stop(self, status: PrinterStatus) -> None:
         """What is being printed is lost; say so."""
         self._told_trouble = True
+        if self._pieces:
+            self._events.append(PrintStopped(status))
         self._pieces.clear()
+        self._items.clear()
         self._output.clear()
         self._checkpoint_due_ms = self._settled_at_ms = None
-        if self._is_printing:
-            self._is_printing = False
-            self._events.append(PrintStopped(status))
 
     # --- how it is -----------------------------------------------------------------------------------
 

@@ -106,14 +106,18 @@ class EscposPrinter(QuietDevice):
         """The port's descriptors."""
         return self._port.filenos()
 
-    def submit(self, item: PrintItem) -> None:
-        """Start printing an item; ItemPrinted or PrintStopped follows from `poll`.
+    def submit(self, *items: PrintItem) -> None:
+        """Start printing items; ItemPrinted for each, or PrintStopped, follows from `poll`.
 
-        Raises DeviceFault while another item is being printed; that one goes on.
+        Raises DeviceFault while other items are being printed; those go on.
         """
         self._work()
-        self._dialogue.submit(item, self._now_ms())
+        self._dialogue.submit(items, self._now_ms())
         self._flush()
+
+    def cancel(self) -> int:
+        """Forget the items that are not begun; returns how many answers will still come."""
+        return self._dialogue.cancel()
 
     @property
     def status(self) -> PrinterStatus:

@@ -41,6 +41,11 @@ class PrintHead:
         if celsius >= OVERHEATED_CELSIUS:
             self._resting = True
 
+    def may_overheat(self, black_dots: int) -> bool:
+        """Whether so many dots could overheat it, if they came so fast that it did not cool between them."""
+        warmest = ROOM_CELSIUS + self._rise_celsius + black_dots * _CELSIUS_PER_DOT
+        return self._resting or warmest >= OVERHEATED_CELSIUS
+
     def is_resting(self, now_ms: int) -> bool:
         """True from overheating until the head has cooled to `READY_CELSIUS`."""
         if self._resting and now_ms >= self.rested_at_ms():

@@ -9,9 +9,10 @@ picture is asked for.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 from hal.api import (
@@ -73,10 +74,12 @@ class Slip:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
+    """An item laid out for the printer: the paper it takes, the dots it blackens, how long that lasts."""
+
     item: PrintItem
     height_dots: int
     black_dots: int
-    done_at_ms: int
+    duration_ms: int
 
 
 class VirtualPrinter(QuietDevice):
@@ -104,7 +107,8 @@ class VirtualPrinter(QuietDevice):
         self._jammed = False
         self._unplugged = False
         self._head = PrintHead()
-        self._job: _Job | None = None
+        self._jobs: deque[_Job] = deque()  # the first is being printed
+        self._done_at_ms = 0  # when it will be on paper
         self._events: list[DeviceEvent] = []
         self._was_ready = True
         self._scripted: tuple[int, PrinterStatus] | None = None
@@ -125,7 +129,7 @@ class VirtualPrinter(QuietDevice):
     def close(self) -> None:
         """Give the hardware back; as with its power gone, an item being printed is lost."""
         self._catch_up()
-        self._job = None
+        self._jobs.clear()
         self._events.clear()
         super().close()
 
@@ -136,52 +140,38 @@ class VirtualPrinter(QuietDevice):
         return events
 
     def deadline_ms(self) -> int | None:
-        """When the item is on paper, or the head is cool again."""
-        if self._job is not None and not self._events:
-            return self._job.done_at_ms
+        """When all items are on paper, or the printer stops by itself, or the head is cool again."""
+        if self._jobs and not self._events:
+            return self._done_at_ms if self._may_stop() else self._done_at_ms + self._waiting_ms()
         now_ms = self._clock.monotonic_ms()
         if self._events or (not self._was_ready and self.status is PrinterStatus.READY):
             return now_ms
         return self._head.rested_at_ms() if self._head.is_resting(now_ms) else None
 
-    def submit(self, item: PrintItem) -> None:
-        """Start printing an item; ItemPrinted or PrintStopped follows from `poll`.
+    def submit(self, *items: PrintItem) -> None:
+        """Start printing items; ItemPrinted for each, or PrintStopped, follows from `poll`.
 
-        Raises DeviceFault while another item is being printed; that one goes on.
+        Raises DeviceFault while other items are being printed; those go on.
         """
         self._catch_up()
-        if self._job is not None:
-            raise DeviceFault("an item is still being printed; wait for ItemPrinted before the next one")
-        if self._scripted is not None and self._scripted[0] == 0:
-            _, status = self._scripted
-            self._scripted = None
-            self._break(status)
-        rows = raster.lay_out(item, self.columns)
-        height_dots = raster.height_dots(rows)
-        if height_dots > self._paper_dots:
-            self._paper_out = True
-        if (status := self.status) is not PrinterStatus.READY:
-            self._was_ready = False
-            self._events.append(PrintStopped(status))
-            return
-        done_at_ms = self._clock.monotonic_ms() + self._duration_ms(height_dots)
-        self._job = _Job(item, height_dots, raster.black_dots(rows), done_at_ms)
+        if self._jobs:
+            raise DeviceFault("items are still being printed; wait for their end, or cancel them")
+        self._jobs.extend(self._job_of(item) for item in items)
+        self._begin(self._clock.monotonic_ms())
         self._catch_up()
+
+    def cancel(self) -> int:
+        """Forget the items that are not begun; returns how many answers will still come."""
+        self._catch_up()
+        while len(self._jobs) > 1:
+            self._jobs.pop()
+        answers = sum(isinstance(event, ItemPrinted | PrintStopped) for event in self._events)
+        return answers + len(self._jobs)
 
     @property
     def status(self) -> PrinterStatus:
         """The printer's state now; of several troubles the one that must be seen to first."""
-        if self._unplugged:
-            return PrinterStatus.OFFLINE
-        if self._cover_open:
-            return PrinterStatus.COVER_OPEN
-        if self._jammed:
-            return PrinterStatus.JAM
-        if self._paper_out or not self._paper_dots:
-            return PrinterStatus.PAPER_OUT
-        if self._head.is_resting(self._clock.monotonic_ms()):
-            return PrinterStatus.OVERHEATED
-        return PrinterStatus.READY
+        return self._status_at(self._clock.monotonic_ms())
 
     @property
     def paper_low(self) -> bool:
@@ -296,17 +286,61 @@ class VirtualPrinter(QuietDevice):
 
     # --- inside --------------------------------------------------------------------------------------
 
+    def _status_at(self, now_ms: int) -> PrinterStatus:
+        if self._unplugged:
+            return PrinterStatus.OFFLINE
+        if self._cover_open:
+            return PrinterStatus.COVER_OPEN
+        if self._jammed:
+            return PrinterStatus.JAM
+        if self._paper_out or not self._paper_dots:
+            return PrinterStatus.PAPER_OUT
+        if self._head.is_resting(now_ms):
+            return PrinterStatus.OVERHEATED
+        return PrinterStatus.READY
+
+    def _job_of(self, item: PrintItem) -> _Job:
+        rows = raster.lay_out(item, self.columns)
+        height_dots = raster.height_dots(rows)
+        return _Job(item, height_dots, raster.black_dots(rows), self._duration_ms(height_dots))
+
     def _duration_ms(self, height_dots: int) -> int:
         if not self._speed_mm_per_s:
             return 0
         return -(-height_dots * 1000 // (raster.DOTS_PER_MM * self._speed_mm_per_s))
 
+    def _waiting_ms(self) -> int:
+        return sum(job.duration_ms for job in islice(self._jobs, 1, None))
+
+    def _may_stop(self) -> bool:
+        """Whether the printer may stop by itself before the last item: a script, paper, heat."""
+        if self._scripted is not None or sum(job.height_dots for job in self._jobs) > self._paper_dots:
+            return True
+        return self._head.may_overheat(sum(job.black_dots for job in self._jobs))
+
+    def _begin(self, now_ms: int) -> None:
+        """Begin the first of the items that wait, or stop."""
+        if not self._jobs:
+            return
+        job = self._jobs[0]
+        scripted = self._scripted
+        if scripted is not None and scripted[0] == 0:
+            self._scripted = None
+            self._bring_about(scripted[1])
+        if job.height_dots > self._paper_dots:
+            self._paper_out = True
+        if (status := self._status_at(now_ms)) is not PrinterStatus.READY:
+            self._stop(status)
+        else:
+            self._done_at_ms = now_ms + job.duration_ms
+
     def _catch_up(self) -> None:
         """Let everything happen that was due by now."""
-        if self._job is not None and self._clock.monotonic_ms() >= self._job.done_at_ms:
-            job, self._job = self._job, None
-            self._put_on_paper(job)
-        is_ready = self.status is PrinterStatus.READY
+        now_ms = self._clock.monotonic_ms()
+        while self._jobs and now_ms >= self._done_at_ms:
+            self._put_on_paper(self._jobs.popleft())
+            self._begin(self._done_at_ms)
+        is_ready = self._status_at(now_ms) is PrinterStatus.READY
         if is_ready and not self._was_ready:
             self._events.append(PrinterReady())
         self._was_ready = is_ready
@@ -314,7 +348,7 @@ class VirtualPrinter(QuietDevice):
     def _put_on_paper(self, job: _Job) -> None:
         self._paper_dots -= job.height_dots
         if self._speed_mm_per_s:
-            self._head.warm(job.black_dots, job.done_at_ms)
+            self._head.warm(job.black_dots, self._done_at_ms)
         if self._scripted is not None:
             self._scripted = (self._scripted[0] - 1, self._scripted[1])
         is_cut = isinstance(job.item, PrintCut)
@@ -327,6 +361,11 @@ class VirtualPrinter(QuietDevice):
     def _break(self, status: PrinterStatus) -> None:
         """Bring the trouble about; an item being printed is lost."""
         self._catch_up()
+        self._bring_about(status)
+        self._interrupt(status)
+        self._catch_up()
+
+    def _bring_about(self, status: PrinterStatus) -> None:
         match status:
             case PrinterStatus.COVER_OPEN:
                 self._cover_open = True
@@ -340,14 +379,16 @@ class VirtualPrinter(QuietDevice):
                 self._unplugged = True
             case PrinterStatus.READY:
                 raise ValueError("READY is not a trouble")
-        self._interrupt(status)
-        self._catch_up()
 
     def _interrupt(self, status: PrinterStatus) -> None:
-        if self._job is not None:
-            self._job = None
-            self._was_ready = False
-            self._events.append(PrintStopped(status))
+        if self._jobs:
+            self._stop(status)
+
+    def _stop(self, status: PrinterStatus) -> None:
+        """What is being printed and what waits is lost; say so."""
+        self._jobs.clear()
+        self._was_ready = False
+        self._events.append(PrintStopped(status))
 
     def _slip(self, *, complete: bool) -> Slip:
         return Slip(tuple(self._items), self.columns, complete, tuple(self._roll_changes))

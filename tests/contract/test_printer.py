@@ -214,12 +214,53 @@ def test_answers_every_item_with_item_printed(rig: Rig, item: PrintItem) -> None
     assert run(rig) == [ItemPrinted()]
 
 
-@pytest.mark.parametrize("rig", [name for name in RIGS if name != "virtual-instant"], indirect=True)
-def test_takes_one_item_at_a_time(rig: Rig) -> None:
+TAKES_TIME = pytest.mark.parametrize(
+    "rig", [name for name in RIGS if name != "virtual-instant"], indirect=True
+)
+SLIP = (PrintText("one"), PrintPair("label", "value"), PrintRule(), PrintFeed(2), PrintCut())
+
+
+def test_answers_for_every_item_of_several(rig: Rig) -> None:
+    rig.printer.submit(*SLIP)
+    assert run(rig) == [ItemPrinted()] * len(SLIP)
+    rig.printer.submit(PrintText("next"))
+    assert run(rig) == [ItemPrinted()]
+
+
+@TAKES_TIME
+def test_takes_nothing_while_it_prints(rig: Rig) -> None:
     rig.printer.submit(PrintText("one"))
     with pytest.raises(DeviceFault, match="still being printed"):
         rig.printer.submit(PrintText("two"))
     assert run(rig) == [ItemPrinted()]
+
+
+@TAKES_TIME
+def test_finishes_no_more_than_the_item_at_hand_once_it_is_told_to_stop(rig: Rig) -> None:
+    rig.printer.submit(*SLIP)
+    assert rig.printer.cancel() == 1
+    assert run(rig) == [ItemPrinted()]
+    assert rig.printer.cancel() == 0
+    rig.printer.submit(PrintText("next"))
+    assert run(rig) == [ItemPrinted()]
+
+
+def test_tells_how_many_answers_are_still_to_come(rig: Rig) -> None:
+    rig.printer.submit(*SLIP)
+    heard = list(rig.printer.poll())
+    answers = rig.printer.cancel()
+    assert heard + run(rig) == [ItemPrinted()] * (len(heard) + answers)
+
+
+def test_trouble_ends_all_that_was_submitted(rig: Rig) -> None:
+    rig.stop[PrinterStatus.COVER_OPEN]()
+    rig.printer.submit(*SLIP)
+    assert list(rig.printer.poll()) == [PrintStopped(PrinterStatus.COVER_OPEN)]
+    assert rig.printer.cancel() == 0
+    rig.mend[PrinterStatus.COVER_OPEN]()
+    assert run(rig) == [PrinterReady()]
+    rig.printer.submit(*SLIP)
+    assert run(rig) == [ItemPrinted()] * len(SLIP)
 
 
 def test_says_when_the_roll_is_near_its_end_and_prints_on(rig: Rig) -> None:

@@ -10,6 +10,7 @@ from hal.virtual.clock import VirtualClock
 from hal.virtual.printer import VirtualPrinter
 
 CONTINUED = PrintText("CONTINUED")
+LINE_MS = 13  # a line of 3.75 mm at 300 mm/s
 
 
 def lines(*texts: str) -> list[PrintItem]:
@@ -24,6 +25,12 @@ class Desk:
         self.printer = VirtualPrinter(clock=self.clock)
         self.printer.open()
         self.slips = SlipPrinter(self.printer)
+
+    def go_on(self, items: int) -> None:
+        """Let so many items come out, and poll after each."""
+        for _ in range(items):
+            self.clock.advance(LINE_MS)
+            assert self.poll() == []
 
     def poll(self) -> list[PrintEvent]:
         """Hand on what the printer says now."""
@@ -124,8 +131,35 @@ def test_a_new_slip_after_a_stopped_one_starts_at_its_beginning(desk: Desk) -> N
     assert desk.paper()[-1] == "new1"
 
 
-def test_resuming_what_runs_disturbs_nothing(desk: Desk) -> None:
-    desk.slips.start(lines("one", "two"))
+@pytest.mark.parametrize("printed", [0, 1, 2])
+def test_resuming_what_runs_disturbs_nothing(desk: Desk, printed: int) -> None:
+    desk.slips.start(lines("one", "two", "three"), continued=[CONTINUED])
+    desk.go_on(printed)
     desk.slips.resume()
     assert desk.run() == [PrintEvent.PRINTED]
-    assert desk.paper() == ["one", "two"]
+    assert desk.paper() == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_slip_given_up_in_its_middle_ends_with_the_item_at_hand(desk: Desk, *, heard: bool) -> None:
+    desk.slips.start(lines("old1", "old2", "old3", "old4"))
+    if heard:
+        desk.go_on(2)
+    else:
+        desk.clock.advance(2 * LINE_MS)
+    desk.slips.start(lines("new1", "new2"))
+    assert desk.run() == [PrintEvent.PRINTED]
+    assert desk.paper() == ["old1", "old2", "old3", "new1", "new2"]
+    assert [slip.complete for slip in desk.printer.slips] == [True, False], "a cut lies between them"
+
+
+def test_trouble_in_a_slip_given_up_is_the_new_ones_trouble(desk: Desk) -> None:
+    desk.slips.start(lines("old1", "old2"))
+    desk.slips.start(lines("new1"), continued=[CONTINUED])
+    desk.printer.jam()
+    assert desk.poll() == [PrintEvent.STOPPED]
+    desk.printer.clear_jam()
+    assert desk.poll() == [PrintEvent.READY]
+    desk.slips.resume()
+    assert desk.run() == [PrintEvent.PRINTED]
+    assert desk.paper() == ["new1"]

@@ -280,7 +280,7 @@ def test_a_dialogue_with_any_answers_never_floods_the_line_or_asks_to_be_called_
         under_way -= sum(type(event).__name__ != "PrinterReady" for event in dialogue.take_events())
         assert under_way in {0, 1}
         if submits and not under_way:
-            dialogue.submit(PrintText("one"), now_ms)
+            dialogue.submit([PrintText("one")], now_ms)
             under_way = 1
         assert len(dialogue.take_output()) < 400
 
@@ -295,7 +295,7 @@ def test_xoff_holds_what_is_printed_and_lets_questions_pass() -> None:
     dialogue.receive(b"\x00", 0)
     assert dialogue.status is PrinterStatus.READY
     dialogue.receive(b"\x13", 0)
-    dialogue.submit(PrintText("held"), 0)
+    dialogue.submit([PrintText("held")], 0)
     assert dialogue.take_output() == b""
     dialogue.receive(b"\x10\x00\x00\x00", 0)  # a report: it is asked how it is
     assert dialogue.take_output() == b"\x10\x04\x01"

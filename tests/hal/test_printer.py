@@ -207,6 +207,44 @@ def test_printing_takes_time_and_paper() -> None:
     assert printer.deadline_ms() is None
 
 
+def test_several_items_are_heard_of_as_they_come_out_and_waited_for_together() -> None:
+    clock = VirtualClock()
+    printer = VirtualPrinter(clock=clock, speed_mm_per_s=100)
+    printer.submit(PrintFeed(2), PrintFeed(4), PrintFeed(2))  # 75, 150 and 75 ms
+    assert printer.deadline_ms() == 300
+    clock.advance(230)
+    assert list(printer.poll()) == [ItemPrinted()] * 2
+    assert printer.deadline_ms() == 300
+    clock.advance(70)
+    assert list(printer.poll()) == [ItemPrinted()]
+
+
+TROUBLES_BY_ITSELF = {
+    "paper": lambda printer: printer.load_paper(8),
+    "script": lambda printer: printer.fail_after_items(2, PrinterStatus.JAM),
+    "heat": lambda printer: printer._head.set_celsius(64.99, 0),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES_BY_ITSELF)
+def test_trouble_by_itself_is_heard_of_when_it_comes(trouble: str) -> None:
+    """Waiting from deadline to deadline meets it in the very millisecond in which item by item would."""
+    stopped_at_ms = []
+    for together in (True, False):
+        clock = VirtualClock()
+        printer = VirtualPrinter(clock=clock)
+        TROUBLES_BY_ITSELF[trouble](printer)
+        left = [PrintText("x" * 32, bold=True)] * 6
+        printer.submit(*left if together else left[:1])
+        while PrintStopped not in map(type, events := printer.poll()):
+            if not together and events:
+                del left[0]
+                printer.submit(left[0])
+            clock.advance_to(printer.deadline_ms() or 0)
+        stopped_at_ms.append(clock.monotonic_ms())
+    assert stopped_at_ms[0] == stopped_at_ms[1] > 0
+
+
 def test_paper_ends_within_a_slip_and_the_slip_goes_on() -> None:
     printer = instant(paper_mm=10)
     events = print_all(printer, PrintText("one"), PrintText("two"), PrintText("three"))

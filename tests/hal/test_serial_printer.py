@@ -237,7 +237,7 @@ def is_whole(printed: list[str], wanted: list[str]) -> bool:
     before, after = printed[:mark], printed[mark + 1 :]
     return (
         before == wanted[: len(before)]
-        and after == wanted[-len(after) :]
+        and after == wanted[len(wanted) - len(after) :]
         and len(before) + len(after) >= len(wanted)
     )
 
