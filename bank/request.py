@@ -192,13 +192,15 @@ def read_request(message: IsoMessage, now: datetime) -> Request | None:
 def read_card(request: Request, track2: str) -> CardData | None:
     """The card that track 2 (clear nibbles, "" when not sent) or field 2 names; None if neither names one.
 
-    The track wins over field 2, as the stripe was really there.
+    The track wins over field 2, as the stripe was really there. An expiry that is no date names no card.
     """
     try:
         if track2:
             track = Track2.parse(track2.upper().replace("D", "="))
             return CardData(track.pan, track.expiry_yymm, track.service_code, track.discretionary)
-        return CardData(Pan(request.text(2)), request.text(14), "")
+        expiry_yymm = request.text(14)
+        is_date = _is_digits(expiry_yymm, 4) and "01" <= expiry_yymm[2:] <= "12"
+        return CardData(Pan(request.text(2)), expiry_yymm, "") if is_date or not expiry_yymm else None
     except (TrackError, WireError):
         return None
 

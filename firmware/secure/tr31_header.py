@@ -116,6 +116,7 @@ def _parse_optional_blocks(text: str, count: int) -> tuple[dict[str, str], int]:
             raise BadInput("truncated", f"the key block ends inside optional block {name}")
         if name in blocks:
             raise BadInput("bad_format", f"optional block {name} stands twice in the header")
+        _require_printable(name, data)
         blocks[name] = data
         position += length
     blocks.pop(PADDING_BLOCK, None)
@@ -142,10 +143,7 @@ def _hex_number(text: str, digits: int, name: str) -> int:
 def _optional_block(name: str, data: str) -> str:
     if len(name) != 2 or not _is_alphanumeric(name):
         raise BadInput("bad_format", "the identifier of an optional block is not two letters or digits")
-    if not (data.isascii() and data.isprintable()):
-        raise BadInput(
-            "bad_character", f"optional block {name} holds a character that is not printable ASCII"
-        )
+    _require_printable(name, data)
     length = _OPTIONAL_HEAD + len(data)
     if length <= 0xFF:
         return f"{name}{length:02X}{data}"
@@ -153,6 +151,13 @@ def _optional_block(name: str, data: str) -> str:
     if length > LENGTH_MAX:
         raise BadInput("bad_length", f"optional block {name} is longer than a key block can be")
     return f"{name}0002{length:04X}{data}"
+
+
+def _require_printable(name: str, data: str) -> None:
+    if not (data.isascii() and data.isprintable()):
+        raise BadInput(
+            "bad_character", f"optional block {name} holds a character that is not printable ASCII"
+        )
 
 
 def _is_alphanumeric(text: str) -> bool:

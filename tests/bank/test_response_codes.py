@@ -208,3 +208,10 @@ def test_a_code_by_an_amount(clerk: Clerk, code: str) -> None:
     moved = 0 if code not in SUCCESSES else 7777 if code != "10" else 3888
     assert before - clerk.balance_minor() == moved
     assert code != "10" or answer.text(4) == "000000003888"
+
+
+@pytest.mark.parametrize("expiry_yymm", ["0000", "3000", "3013", "9999"])
+def test_a_typed_expiry_that_is_no_date_names_no_card(clerk: Clerk, expiry_yymm: str) -> None:
+    """Once it ended the connection: F14 is YYMM (ISO 8583), and only a person makes it a date."""
+    answer = clerk.ask("0220", clerk.offline_fields() | {14: expiry_yymm})
+    assert answer.text(39) == "14"

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tools.bench import (
+    bank_socket,
     catalogue,
     journal,
     keys,
@@ -27,6 +28,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(payments, "ROUND_PAYMENTS", 1)
     monkeypatch.setattr(payments, "_HOUR_MS", 1)
     monkeypatch.setattr(terminal, "TERMINALS", 2)
+    monkeypatch.setattr(bank_socket, "CONNECTIONS", 60)
+    monkeypatch.setattr(bank_socket, "WARM", 10)
     monkeypatch.setattr(journal, "PAYMENTS", 8)
     monkeypatch.setattr(journal, "KINDS", ["approved"])
     monkeypatch.setattr(link, "GOODPUT_S", 0.5)

@@ -21,6 +21,7 @@ BENCHES: Mapping[str, str] = {
     "terminal": "tools.bench.terminal",
     "journal": "tools.bench.journal",
     "simulation": "tools.bench.simulation",
+    "bank-socket": "tools.bench.bank_socket",
     "codec": "tools.bench.codec",
     "link": "tools.bench.link",
 }

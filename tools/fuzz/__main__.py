@@ -4,23 +4,28 @@
 
 Each target runs in a process of its own, for N seconds, with libFuzzer by way of atheris (not part of the
 project's own needs: `pip install 'atheris>=3'`). It begins with the inputs in tests/fuzz/corpus/TARGET and
-with what earlier runs have learnt, which is in out/fuzz/TARGET. An input that breaks a target, takes longer
-than INPUT_SECONDS_MAX or makes the process larger than MEMORY_MB_MAX is written to
-tests/fuzz/corpus/TARGET/found-*, where the tests replay it from then on. `--keep` adds to the corpus the
-smallest of what was learnt that reach more of the code than it does.
+with what earlier runs have learnt, which is in out/fuzz/TARGET. An input that breaks a target, needs more
+memory than `bounds` allows for its size, or takes longer than INPUT_SECONDS_MAX is written to
+tests/fuzz/corpus/TARGET/found-*, where the tests replay it from then on, and count its lines besides.
+`--keep` adds to the corpus the smallest of what was learnt that reach more of the code than it does.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import logging
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
+
+from tools.fuzz.bounds import require_memory
 
 if TYPE_CHECKING:
     from _typeshed import TraceFunction
@@ -29,7 +34,7 @@ ROOT = Path(__file__).parents[2]
 CORPUS = ROOT / "tests" / "fuzz" / "corpus"
 LEARNT = ROOT / "out" / "fuzz"
 INPUT_BYTES_MAX = 4096
-INPUT_SECONDS_MAX = 5
+INPUT_SECONDS_MAX = 2
 MEMORY_MB_MAX = 1024
 KEPT_BYTES_MAX = 256
 FOUND = "found-"
@@ -122,10 +127,23 @@ def _libfuzzer(target: str, options: Iterable[str], output: int) -> int:
 def fuzz(target: str, options: Iterable[str]) -> None:
     """Run one target in this process until libFuzzer ends it."""
     atheris = import_module("atheris")
-    with atheris.instrument_imports(include=["wire", "hal", "host_link", "bank", "tools", "tomllib"]):
-        targets = import_module("tools.fuzz.targets").TARGETS
-    atheris.Setup([target, *options], targets[target])
+    logging.disable()
+    rooms = ["wire", "hal", "host_link", "bank", "firmware", "tools", "tomllib"]
+    with atheris.instrument_imports(include=rooms):
+        function = import_module("tools.fuzz.targets").TARGETS[target]
+    function(b"")  # what is made once is not counted
+    tracemalloc.start()
+    atheris.Setup([target, *options], lambda data: _try(target, function, data))
     atheris.Fuzz()
+
+
+def _try(target: str, function: Callable[[bytes], None], data: bytes) -> None:
+    """One input; what breaks the target is kept (libFuzzer itself keeps only what hangs)."""
+    try:
+        require_memory(target, function, data)
+    except Exception:
+        (CORPUS / target / f"{FOUND}{hashlib.sha256(data).hexdigest()[:16]}").write_bytes(data)
+        raise
 
 
 if __name__ == "__main__":

@@ -7,16 +7,16 @@ is a second way to the same result (whole or byte by byte, decode and encode aga
 
 from __future__ import annotations
 
+import contextlib
 import io
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 
-from bank.errors import RecordError
+from firmware.secure import tr31
+from firmware.secure.errors import BadInput
+from firmware.secure.tr31_header import KeyBlockHeader, parse_header
 from hal.cores.swipe import Swipe, SwipeFormat, SwipeStream, outcome
 from hal.peripherals.printer import OUTPUT_BYTES_MAX, SoftwarePrinter
 from hal.peripherals.vfd import Vfd
-from hal.profile import ProfileError, parse_profile
 from host_link.control import BankReport
 from host_link.diagnostics import answer_to, read_report
 from host_link.errors import RecordingUnusable
@@ -24,10 +24,9 @@ from host_link.framing import FrameDecoder, FrameReceived, encode_frame, session
 from host_link.handshake import Role
 from host_link.recording import read_header, read_records
 from host_link.session import Channel, LinkCounters, Session
-from tools.config import load_config
+from tools.fuzz.bank_targets import bank_request, bank_socket
 from tools.fuzz.card_targets import card_link, card_reader, card_slot, smart_card
-from tools.scenario import load_scenario
-from tools.toml_table import ConfigError
+from tools.fuzz.file_targets import bank_data, config, profile, scenario
 from tools.wire_log import WireLog
 from wire import emv_qr, tlv
 from wire.errors import CodecError, QrError, TlvError, TrackError
@@ -272,39 +271,28 @@ def _printed(data: bytes, size: int) -> SoftwarePrinter:
     return printer
 
 
-# --- files that people write -------------------------------------------------------------------------
+# --- keys ---------------------------------------------------------------------------------------------
+
+_PROTECTION_KEY = bytes(range(16))
 
 
-def profile(data: bytes) -> None:
-    """A profile of devices."""
-    try:
-        parse_profile("fuzz", data.decode("utf-8", "replace"))
-    except ProfileError as error:
-        _require_one_line(error)
+def key_block(data: bytes) -> None:
+    """A key in a TR-31 block, as a custodian brings it: what can be opened can be closed and opened again.
+
+    A header that can be read goes through the same with some key, because nobody guesses a block's code.
+    """
+    text = data.decode("latin-1")
+    with contextlib.suppress(BadInput):
+        _closed_and_opened(parse_header(text).header, data[-16:])
+    with contextlib.suppress(BadInput):
+        opened = tr31.unwrap(_PROTECTION_KEY, text)
+        _closed_and_opened(opened.header, opened.key)
 
 
-def config(data: bytes) -> None:
-    """A config file."""
-    _load(load_config, data)
-
-
-def scenario(data: bytes) -> None:
-    """A scenario."""
-    _load(load_scenario, data)
-
-
-def _load(load: Callable[[Path], object], data: bytes) -> None:
-    with tempfile.NamedTemporaryFile(suffix=".toml") as file:
-        file.write(data)
-        file.flush()
-        try:
-            load(Path(file.name))
-        except (ConfigError, RecordError, ProfileError) as error:
-            _require_one_line(error)
-
-
-def _require_one_line(error: Exception) -> None:
-    assert "\n" not in str(error), "an error is one line"
+def _closed_and_opened(header: KeyBlockHeader, key: bytes | bytearray) -> None:
+    block = tr31.wrap(_PROTECTION_KEY, header, key, bytes)
+    again = tr31.unwrap(_PROTECTION_KEY, block)
+    assert (again.header, again.key) == (header, key)
 
 
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
@@ -328,8 +316,12 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
         swipes,
         customer_display,
         escpos,
+        key_block,
+        bank_socket,
+        bank_request,
         profile,
         config,
         scenario,
+        bank_data,
     )
 }

@@ -69,6 +69,14 @@ def test_headers_that_cannot_be(header: KeyBlockHeader, reason: str) -> None:
     assert caught.value.reason == reason
 
 
+@pytest.mark.parametrize("character", ["é", "密", "\x00", "\n"])
+def test_a_character_that_no_key_block_has_is_refused_in_an_optional_block(character: str) -> None:
+    """X9.143: printable ASCII. Once such a block, pasted into a terminal, ended the program."""
+    with pytest.raises(BadInput) as caught:
+        tr31.unwrap(KBPK, block("D").replace("00604B", f"0{character}604B"[:6], 1))
+    assert caught.value.reason == "bad_character"
+
+
 def test_no_key_to_wrap_and_a_wrong_protection_key() -> None:
     header = KeyBlockHeader("B", "P0", "T", "E")
     for kbpk, key in ((KBPK, b""), (bytes(8), KEY), (bytes(32), KEY)):
