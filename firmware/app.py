@@ -151,6 +151,10 @@ class Terminal:
         of_hands_ms = earliest(parts.secure.pin_deadline_ms(), self.board.deadline_ms())
         return earliest(of_link_ms, of_hands_ms)
 
+    def state_deadline_ms(self) -> int | None:
+        """When the time of the state at hand is over; None when it has no end of its own."""
+        return self._kernel.timer_ms("state")
+
     def start(self, kind: str) -> None:
         """Ask for a transaction by its type's name, as the sale key does for a purchase; then call `step`.
 

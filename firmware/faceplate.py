@@ -16,7 +16,7 @@ from firmware.screens import render
 from firmware.settings import TerminalSettings
 from firmware.terminal_work import TerminalWork
 from firmware.txn import floor, terminal, transaction
-from firmware.txn.schema import Recovery, Row
+from firmware.txn.schema import Keys, Recovery, Row
 from firmware.upkeep import heads_due
 from firmware.work import Parts, nobody_logged_on
 from hal.api import HalError, Led, PrinterStatus, Screen, StorageFailed
@@ -88,7 +88,7 @@ class Faceplate:
         parts, payment, failure = self._parts, self._parts.journal.payment, self._payment.read_failure
         entry = self._payment.entry if in_transaction else None
         return ScreenValues(
-            amount_minor=self._amount(payment),
+            amount_minor=self._amount(row, payment),
             currency=parts.settings.currency,
             pin_digits=self._payment.pin_digits,
             tries_left=self._payment.pin_tries_left if payment else 0,
@@ -133,9 +133,11 @@ class Faceplate:
         settings = self._parts.settings
         return settings.merchant_name_zh if self._parts.display_language == "zh" else settings.merchant_name
 
-    def _amount(self, payment: Payment | None) -> int | None:
+    def _amount(self, row: Row, payment: Payment | None) -> int | None:
         if payment is None:
             return None
+        if row.keys is Keys.AMOUNT:  # a tip is typed where the original's amount is known already
+            return self._payment.amount.amount_minor
         return payment.amount_minor or self._payment.amount.amount_minor
 
     def _reason(self, payment: Payment | None) -> Reason:

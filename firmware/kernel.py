@@ -53,6 +53,11 @@ class Kernel(Generic[Signal]):
         """The earliest timer."""
         return self._first_ms
 
+    def timer_ms(self, name: str) -> int | None:
+        """When this timer rings; None when it is not armed."""
+        timer = self._timers.get(name)
+        return None if timer is None else timer[0]
+
     def run(self, handle: Callable[[Signal], None], *, now_ms: int) -> bool:
         """Post what is due and handle every signal, those included that are posted meanwhile.
 

@@ -21,11 +21,13 @@ from host_link.handshake import Role
 from host_link.line import DuplexLine, Line
 from host_link.pairing import SALT_BYTES
 from host_link.relay import Action, CloseBank, Connect, Relay, SendToBank, SendToTerminal
-from host_link.session import Session
+from host_link.session import Channel, Session
 from host_link.transport import earliest
 from tools.drive import T, Tap
 from tools.virtual_bank import BankMachine
 from tools.virtual_tcp import VirtualTcp
+
+LENGTH_BYTES = 2  # before each message on TCP (iso8583-pos section 1)
 
 
 class VirtualDrive:
@@ -33,6 +35,8 @@ class VirtualDrive:
 
     `bank` is a bank, or the machine on which one runs, which several drives may share. `network` has the
     faults of the connection between gateway and bank.
+    `tap` is told what crosses the serial line; `message_tap` each message that the gateway sends the bank
+    (side "gateway") and each that it passes on from there (side "bank"), without its length.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class VirtualDrive:
         seed: int = 1,
         line: DuplexLine | None = None,
         tap: Tap = lambda _at_ms, _side, _data: None,
+        message_tap: Tap = lambda _at_ms, _side, _message: None,
         pairing_key: bytes | None = None,
         half_duplex: bool = False,
     ) -> None:
@@ -52,6 +57,7 @@ class VirtualDrive:
         self._port = port
         self._clock = clock
         self._tap = tap
+        self._message_tap = message_tap
         self._rng = random.Random(seed)
         self._jitter = random.Random(seed)  # its own: the line's luck shall not depend on the bank's
         self.line = line or self._quiet_line()
@@ -88,6 +94,11 @@ class VirtualDrive:
         self._session.open(now_ms=self.now_ms())
         self._relay = Relay(backoff=Backoff(self._jitter.random))
         self._gateway_due_ms = self.now_ms()
+
+    @property
+    def session(self) -> Session:
+        """The gateway's end of the link, as it is now."""
+        return self._session
 
     # --- Drive --------------------------------------------------------------------------------------
 
@@ -232,10 +243,13 @@ class VirtualDrive:
                 case Connect():
                     self.network.connect(self._relay)
                 case SendToBank(data):
+                    self._message_tap(self.now_ms(), "gateway", data[LENGTH_BYTES:])
                     self.network.send(data)
                 case CloseBank():
                     self.network.hang_up()
                 case SendToTerminal(channel, payload):
+                    if channel is Channel.HOST:
+                        self._message_tap(self.now_ms(), "bank", payload)
                     self._session.send(channel, payload, now_ms=self.now_ms())
 
 

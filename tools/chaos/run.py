@@ -23,8 +23,8 @@ from tools.chaos.line import null_modem
 from tools.chaos.parts import Part
 from tools.chaos.till import RealTill, open_till, slips_in
 from tools.chaos.town import forgive_wrong_pins, make_bank, open_books, plan_of
-from tools.simulate import checkers
-from tools.simulate.checkers import Finding
+from tools.simulate.checkers.finding import Finding
+from tools.simulate.checkers.in_the_end import of_one_till
 from tools.station import StationError
 
 TERMINAL, GATEWAY, BANK = "terminal", "gateway", "bank"
@@ -246,7 +246,7 @@ class Chaos:
     def _compare(self, till: RealTill) -> None:
         bank = open_books(self.db)
         try:
-            self.report.findings += checkers.at_the_end([till], bank)
+            self.report.findings += of_one_till(till, bank)
         finally:
             bank.close()
         self.report.outcomes = Counter(

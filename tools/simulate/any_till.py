@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from firmware.app import Transition
-from firmware.records import Payment
+from firmware.records import Payment, Settlement
+from firmware.txn import settlement
 from hal.virtual.storage import Snapshot
 from tools.station import Station
 
@@ -15,6 +17,14 @@ class Memory(Protocol):
 
     def snapshot(self) -> Snapshot:
         """A copy of everything, as {(table, key): value}."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A batch that was settled, and its transactions, as the journal has them before the batch is cleared."""
+
+    settlement: Settlement
+    payments: tuple[Payment, ...]
 
 
 class AnyTill:
@@ -27,6 +37,7 @@ class AnyTill:
         self.station = station
         self.storage = storage
         self.payments: dict[int, Payment] = {}  # as last seen, also those that the journal has dropped
+        self.settled: dict[str, Settled] = {}  # by the batch's number
         station.observers.append(self._observe)
 
     @property
@@ -57,5 +68,16 @@ class AnyTill:
         if self.station.terminal is not None:
             self.payments |= {one.number: one for one in self.station.terminal.journal.payments()}
 
-    def _observe(self, _transition: Transition) -> None:
+    def _observe(self, transition: Transition) -> None:
         self.transitions += 1
+        if transition.rule.target is settlement.State.PRINTING:
+            self._remember_batch()
+
+    def _remember_batch(self) -> None:
+        """What is settled, before the journal may forget it."""
+        self.remember_payments()
+        terminal = self.station.terminal
+        settled = terminal.journal.settlement if terminal is not None else None
+        if settled is not None:
+            payments = tuple(one for one in self.batch_payments if one.batch == settled.batch)
+            self.settled[settled.batch] = Settled(settled, payments)

@@ -11,7 +11,6 @@ from firmware.app import Transition
 from firmware.records import Flow, Payment
 from firmware.txn.plans import PLANS
 from hal.virtual.power import PowerCut
-from tools.simulate import checkers
 from tools.simulate.options import Options
 from tools.simulate.people import Intent
 from tools.simulate.world import World
@@ -72,8 +71,7 @@ class Stage:
         terminal.settle()
         self.till.station.settle()
         self._rest()
-        self.till.remember_payments()
-        findings = list(checkers.at_the_end([self.till], self.world.bank))
+        findings = list(self.world.verdict())
         return str(findings[0]) if findings else ""
 
     def _prepared(self, kind: str) -> Intent:

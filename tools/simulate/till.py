@@ -10,7 +10,6 @@ from bank.provision import Provision, TerminalSpec
 from firmware.app import Terminal, Transition
 from firmware.records import Flow
 from firmware.settings import TerminalSettings
-from firmware.txn import settlement
 from hal.profile import load_profile
 from hal.virtual.clock import VirtualClock
 from hal.virtual.power import PowerCut
@@ -18,6 +17,7 @@ from hal.virtual.serial_port import VirtualSerialPort
 from hal.virtual.storage import MemoryStorage
 from host_link.line import DuplexLine
 from host_link.transport import earliest
+from tools.drive import Tap
 from tools.drive_virtual import VirtualDrive
 from tools.runtime import StationPlan, build_station, settings_of
 from tools.simulate.any_till import AnyTill
@@ -75,10 +75,17 @@ class Till(AnyTill):
         self.power_back_ms: int | None = None
         self._due_ms: int | None = None
         self._due_after_pump = -1  # the drive's count when that was asked
+        self.taps: list[Tap] = []  # told what crosses the serial line, and from which side
+        self.message_taps: list[Tap] = []  # and what passes between gateway and bank, message by message
         self.on_bytes: Callable[[str], None] = lambda _side: None  # told which side has sent something
         self.clock = board.clock
         self.drive = VirtualDrive(
-            board.serial_port, board.clock, bank, seed=rng.getrandbits(32), tap=self._tap
+            board.serial_port,
+            board.clock,
+            bank,
+            seed=rng.getrandbits(32),
+            tap=self._tap,
+            message_tap=self._message_tap,
         )
         self.station.drive = self.drive
 
@@ -155,9 +162,13 @@ class Till(AnyTill):
     def _observe(self, transition: Transition) -> None:
         super()._observe(transition)
         self._trace.took(self.name, transition)
-        if transition.rule.target is settlement.State.PRINTING:
-            self.remember_payments()
 
     def _tap(self, at_ms: int, side: str, data: bytes) -> None:
         self._trace.crossed(at_ms, self.name, side, data)
+        for tap in self.taps:
+            tap(at_ms, side, data)
         self.on_bytes(side)
+
+    def _message_tap(self, at_ms: int, side: str, message: bytes) -> None:
+        for tap in self.message_taps:
+            tap(at_ms, side, message)

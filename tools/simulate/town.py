@@ -12,8 +12,8 @@ from bank.faults import BankFaults
 from bank.provision import DEMO_MASTER_KEY, CardSpec, Provision, load_provision
 from tools.virtual_bank import BankMachine
 
-PIN = "907351"  # no part of a terminal number: it can be searched for
-WRONG_PIN = "418266"
+PIN = "90735182"  # too long to be met by chance: it can be searched for
+WRONG_PIN = "41826607"
 RICH_CARDS = 12
 BALANCE_MINOR = 5_000_000
 TID_FIRST = 20_000_001

@@ -11,8 +11,9 @@ from bank.provision import fill
 from firmware.kernel import WatchdogExpired
 from firmware.records import Outcome, OutgoingState, Settlement, SettlementStep
 from host_link.transport import earliest
-from tools.simulate import checkers
-from tools.simulate.checkers import Finding
+from tools.simulate.checkers.books import HOLD_DAYS_MAX
+from tools.simulate.checkers.finding import Finding
+from tools.simulate.checkers.watch import Watch
 from tools.simulate.options import Options, Trouble
 from tools.simulate.people import People, mend_printer
 from tools.simulate.till import Till
@@ -22,7 +23,7 @@ from tools.simulate.troubles import Troubles
 
 CALM_MAX_MS = 300_000
 """How long a healed world may take to come to rest; longer, and something waits for ever."""
-LOOK_EVERY_TURNS = 500
+MONTH_MS = (HOLD_DAYS_MAX + 1) * 86_400_000
 CLERK_EVERY_MS = 300_000  # a clerk of the bank forgives wrong PINs
 
 
@@ -77,7 +78,7 @@ class World:
         numbers = {card.name: card.plastic.pan.reveal() for card in provision.cards}
         self.people = [People(till, options.seed, card_of, numbers) for till in self.tills]
         self.troubles = Troubles(options, self.tills, self.machine, self.trace)
-        self._turns = 0
+        self._checkers = Watch(self.tills, provision.merchants[0].terminals, self.machine, self.trace)
         self._settled_before: dict[str, Settlement | None] = {}
         self._stirred = True  # something was done to the tills from outside
         self._soon: list[Callable[[], object]] = []
@@ -129,9 +130,25 @@ class World:
                 till.station.terminal.settle()
         self._stirred = True
         yield from self._calm("settle", self._all_settled)
+        yield from self.verdict()
+        yield from self._a_month_later()
+
+    def _a_month_later(self) -> Iterable[Finding]:
+        """The shop is dark for longer than any hold may last; then a till asks the bank for an echo."""
         for till in self.tills:
-            till.remember_payments()
-        yield from checkers.at_the_end(self.tills, self.bank)
+            till.cut_power(MONTH_MS)
+        self.now_ms += MONTH_MS
+        for till in self.tills:
+            till.clock.advance_to(self.now_ms)
+        self._stirred = True
+        yield from self._calm("start after a month", self._at_rest)
+        for till in self.tills:
+            if till.station.terminal is not None:
+                till.station.terminal.manage("echo")
+                till.turn()
+        yield from self._calm("get an echo", self._at_rest)
+        if left := self.bank.open_holds():
+            yield Finding("holds", f"after a month {len(left)} holds are still open")
 
     def _calm(self, what: str, condition: Callable[[], bool]) -> Iterable[Finding]:
         findings = self._until(condition, self.now_ms + CALM_MAX_MS)
@@ -173,7 +190,7 @@ class World:
         self._advance()
         stirred, self._stirred = self._stirred or self.troubles.turn(self.now_ms), False
         self._forgive()
-        findings: list[Finding] = []
+        turned: list[Till] = []
         for till, people in zip(self.tills, self.people, strict=True):
             # To turn, and to look into, a till at which nothing is due would cost most of a run's time.
             is_turned = stirred or _is_due(till.deadline_ms(), self.now_ms)
@@ -185,10 +202,16 @@ class World:
                 till.turn()
                 is_turned = True
             if is_turned:
-                findings += checkers.while_running(till)
+                turned.append(till)
         self._do_soon()
         self._watch(self)
-        return findings + self._look()
+        return self._checkers.moment(turned)
+
+    def verdict(self) -> Iterable[Finding]:
+        """Every promise, looked at when all is sent and settled."""
+        for till in self.tills:
+            till.remember_payments()
+        yield from self._checkers.at_the_end()
 
     def soon(self, do: Callable[[], object]) -> None:
         """Do this when everything of the moment at hand is done."""
@@ -226,10 +249,6 @@ class World:
         with self.machine.working(self.now_ms), self.bank.store.transaction():
             for card in self.bank.cards.cards():
                 self.bank.cards.set_pin_tries_used(card, 0)
-
-    def _look(self) -> list[Finding]:
-        self._turns += 1
-        return [] if self._turns % LOOK_EVERY_TURNS else list(checkers.of_ledger(self.bank))
 
     def _report(self, findings: list[Finding]) -> Report:
         payments = [one for till in self.tills for one in till.payments.values()]

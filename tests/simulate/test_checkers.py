@@ -1,0 +1,284 @@
+"""Each checker is shown the very mistake that it is for: what has never found anything proves nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bank import settling, transactions
+from bank.answers import Outcome
+from bank.ledger import Ledger
+from bank.payments import Payments
+from bank.plans import Effect
+from bank.transactions import Case
+from firmware import batch_upload, messages, receipt, settlement_work
+from firmware.app import Terminal
+from firmware.batch_upload import UploadMessage
+from firmware.exchange import Answer, HostExchange
+from firmware.journal import Draft
+from firmware.kernel import Kernel
+from firmware.paper import Paper
+from firmware.payment_work import PaymentWork
+from firmware.records import OutgoingKind, OutgoingState, Payment, Reason, ReversalReason, Settlement
+from firmware.secure.card_vault import CardVault
+from firmware.totals import batch_totals
+from firmware.txn.schema import Row
+from firmware.txn.transaction import State
+from hal.api import PrintCut
+from host_link.session import Channel
+from tests.simulate.test_world import failing
+from tools.simulate import till as till_module
+from tools.simulate import town
+from tools.simulate.checkers import second_decoder
+from tools.simulate.options import Options
+from tools.simulate.world import run
+from wire.iso8583 import IsoMessage
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+# --- the bank's mistakes -----------------------------------------------------------------------------
+
+
+def _never_look_at_funds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(town, "BALANCE_MINOR", 10_000)
+    monkeypatch.setattr(transactions, "_with_funds", lambda case, **_: (case, ""))
+
+
+def _debit_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next account's owner pays."""
+    move = transactions._move
+
+    def moved(case: Case, *, debit: int, credit: int) -> None:
+        move(case, debit=debit + 1 if case.plan.effect is Effect.DEBIT else debit, credit=credit)
+
+    monkeypatch.setattr(transactions, "_move", moved)
+
+
+def _book_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    move = transactions._move
+
+    def moved(case: Case, *, debit: int, credit: int) -> None:
+        move(case, debit=debit, credit=credit)
+        move(case, debit=debit, credit=credit)
+
+    monkeypatch.setattr(transactions, "_move", moved)
+
+
+def _say_yes_and_book_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(transactions._EFFECTS, Effect.TIP, transactions._nothing)
+
+
+def _say_yes_and_take_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a transaction about another one, the bank's register says at once that it was reversed."""
+    finish = Payments.finish
+
+    def finished(self: Payments, payment_id: int, outcome: Outcome, **options: Any) -> None:
+        finish(self, payment_id, outcome, **options)
+        if outcome.approved and outcome.original_id is not None:
+            self.mark_reversed(payment_id, "98")
+
+    monkeypatch.setattr(Payments, "finish", finished)
+
+
+def _let_holds_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bank sweeps up no hold whose time is over."""
+    monkeypatch.setattr(Ledger, "expire_holds", lambda *_: 0)
+
+
+def _hold_for_a_year(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Ledger.place_hold
+
+    def placed(self: Ledger, *arguments: Any, expires_at: datetime, **options: Any) -> int:
+        return place(self, *arguments, expires_at=expires_at + timedelta(days=365), **options)
+
+    monkeypatch.setattr(Ledger, "place_hold", placed)
+
+
+def _call_right_totals_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settling, "_result", lambda *_: settling.NOT_BALANCED)
+
+
+# --- the terminal's mistakes -------------------------------------------------------------------------
+
+
+def _round_up_after_the_pin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the next yuan, where nobody sees it any more; message, journal, slip and bank agree."""
+    assign = PaymentWork.assign_stan
+
+    def assigned(self: PaymentWork, draft: Draft, data: object) -> None:
+        assign(self, draft, data)
+        if self.payment.kind == "purchase":
+            self._change(draft, amount_minor=self.payment.amount_minor // 100 * 100 + 100)
+
+    monkeypatch.setattr(PaymentWork, "assign_stan", assigned)
+
+
+def _show_the_original_while_a_tip_is_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the terminal did until the simulator looked."""
+    from firmware.faceplate import Faceplate
+
+    def shown(self: Faceplate, _row: Row, payment: Payment | None) -> int | None:
+        return payment.amount_minor or self._payment.amount.amount_minor if payment else None
+
+    monkeypatch.setattr(Faceplate, "_amount", shown)
+
+
+def _print_a_cent_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    amounts = receipt._amounts
+    monkeypatch.setattr(
+        receipt,
+        "_amounts",
+        lambda paper, payment: amounts(
+            paper, dataclasses.replace(payment, amount_minor=payment.amount_minor + 1)
+        ),
+    )
+
+
+def _print_before_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Declined transactions get a slip, too."""
+    decline = PaymentWork.note_decline
+
+    def noted(self: PaymentWork, draft: Draft, data: object) -> None:
+        decline(self, draft, data)
+        assert draft.payment is not None
+        items = self.parts.board.printer
+        text = Paper("en", items.columns, "slip").field("voucher_no", draft.payment.stan)
+        self.parts.slip_printer.start((*text, PrintCut()))
+
+    monkeypatch.setattr(PaymentWork, "note_decline", noted)
+
+
+def _drop_what_is_posted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An acknowledged completion is taken for a refused one."""
+    note = messages.note_posting
+
+    def noted(payment: Payment, answer: IsoMessage | None) -> Payment:
+        return dataclasses.replace(note(payment, answer), reason=Reason.COMPLETION_REFUSED)
+
+    monkeypatch.setattr(messages, "note_posting", noted)
+
+
+def _reverse_what_is_completed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reversal stays when the completion comes, and is sent in the end."""
+
+    def kept(_self: PaymentWork, draft: Draft, kind: OutgoingKind) -> None:
+        for number, entry in draft.outbox.items():
+            if entry.kind is kind is OutgoingKind.REVERSAL:
+                fields = messages.release(entry.fields, ReversalReason.UNFINISHED)
+                draft.outbox[number] = dataclasses.replace(entry, state=OutgoingState.DUE, fields=fields)
+
+    monkeypatch.setattr(PaymentWork, "_drop", kept)
+
+
+def _settle_without_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    totals = batch_totals
+    monkeypatch.setattr(
+        settlement_work, "batch_totals", lambda payments, batch: totals(list(payments)[:-3], batch)
+    )
+
+
+def _upload_without_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    _call_right_totals_wrong(monkeypatch)
+    upload = batch_upload.upload_messages
+
+    def uploaded(payments: list[Payment], settlement: Settlement, details_max: int) -> list[UploadMessage]:
+        return upload(payments, settlement, details_max)[:-1]
+
+    monkeypatch.setattr(batch_upload, "upload_messages", uploaded)
+
+
+def _wait_for_a_card_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    arm = Terminal._arm_timer
+    monkeypatch.setattr(
+        Terminal, "_arm_timer", lambda self, row: None if row.state is State.CARD else arm(self, row)
+    )
+    disarmed = Terminal._enter
+
+    def entered(self: Terminal, section: Any, rule: Any) -> None:
+        disarmed(self, section, rule)
+        if rule.target is State.CARD:
+            self._kernel.disarm("state")
+
+    monkeypatch.setattr(Terminal, "_enter", entered)
+
+
+def _let_no_timer_ring(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Kernel, "_post_due", lambda *_: None)
+
+
+def _keep_every_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CardVault, "erased", lambda _: [])
+
+
+def _whisper_the_pin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On another channel than the messages of the bank."""
+    send = HostExchange.send
+
+    def sent(self: HostExchange, mti: str, fields: Any, *, now_ms: int, **options: Any) -> Answer | None:
+        if self._session.is_up:
+            self._session.send(Channel.CONTROL, f"typed {town.PIN}".encode(), now_ms=now_ms)
+        return send(self, mti, fields, now_ms=now_ms, **options)
+
+    monkeypatch.setattr(HostExchange, "send", sent)
+
+
+def _print_whole_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        till_module, "HURRIED", dataclasses.replace(till_module.HURRIED, preauth_masks_pan=False)
+    )
+
+
+def _promise_tdk_and_send_in_clear(monkeypatch: pytest.MonkeyPatch) -> None:
+    from firmware import exchange
+
+    monkeypatch.setattr(till_module, "HURRIED", dataclasses.replace(till_module.HURRIED, encrypt_track="tdk"))
+    monkeypatch.setattr(exchange, "protected", lambda fields, _secure: dict(fields))
+
+
+def _read_field_22_from_the_other_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, spec = second_decoder._theirs()
+    entry = {name: value for name, value in spec["22"].items() if name != "right_pad"}
+    monkeypatch.setitem(spec, "22", entry | {"left_pad": "0"})
+
+
+MISTAKES: dict[str, tuple[Plant, str]] = {
+    "the bank never looks at funds": (_never_look_at_funds, "limit"),
+    "the bank debits somebody else": (_debit_somebody_else, "cardholder"),
+    "the bank books twice": (_book_twice, "books"),
+    "the bank says yes and books nothing": (_say_yes_and_book_nothing, "books"),
+    "the bank says yes and takes it back": (_say_yes_and_take_it_back, "posting"),
+    "a hold outlives its time": (_let_holds_live, "holds"),
+    "a hold is to last too long": (_hold_for_a_year, "holds"),
+    "right totals are called wrong": (_call_right_totals_wrong, "batch"),
+    "the amount is changed after the PIN": (_round_up_after_the_pin, "consent"),
+    "the amount typed is not shown": (_show_the_original_while_a_tip_is_typed, "consent"),
+    "the slip says another amount": (_print_a_cent_more, "slip"),
+    "a slip of what was declined": (_print_before_the_answer, "slip"),
+    "what was approved is dropped": (_drop_what_is_posted, "lost"),
+    "what is completed is reversed": (_reverse_what_is_completed, "reversal"),
+    "the totals leave something out": (_settle_without_the_last, "batch"),
+    "the upload leaves something out": (_upload_without_the_last, "batch"),
+    "a state waits for ever": (_wait_for_a_card_for_ever, "timer"),
+    "no timer rings": (_let_no_timer_ring, "timer"),
+    "cards outlive their batch": (_keep_every_card, "bounds"),
+    "the PIN is on the serial line": (_whisper_the_pin, "secret"),
+    "a card number is on paper": (_print_whole_numbers, "secret"),
+    "a track is on the line": (_promise_tdk_and_send_in_clear, "secret"),
+    "the two decoders differ": (_read_field_22_from_the_other_side, "decoder"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_found_by_its_checker(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And without it, the very same run keeps every promise."""
+    plant, checker = MISTAKES[name]
+    plant(monkeypatch)
+    found = failing(Options(1, 16, 1).with_troubles(()), range(3, 8))
+    assert checker in {finding.checker for finding in found.findings}, found.findings
+    monkeypatch.undo()
+    assert run(found.options).ok

@@ -1,0 +1,216 @@
+"""What must be nowhere: PINs, PIN blocks in clear, keys; card numbers where docs/threat-model.md bars them.
+
+On the line a track may be read while `encrypt_track` is off; with "tdk" the number at its beginning still
+may, with "dukpt" nothing of it. What is stored, shown, printed or told never has a whole number, whatever
+the settings. Content is gathered and searched by the piece: that costs least.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+
+from cobs import cobs
+from Crypto.Cipher import DES3
+
+from bank.provision import CardSpec
+from hal.virtual.storage import Snapshot
+from tools.simulate.any_till import AnyTill
+from tools.simulate.checkers.finding import Finding
+from tools.simulate.town import PIN, WRONG_PIN
+from wire.iso8583 import IsoMessage
+
+PIECE_BYTES = 65_536
+_PREFIX_BYTES = 4
+_BUNDLES_KEPT = 2  # working keys that may still be in use
+_BUNDLE_BYTES = frozenset({40, 60})  # of field 62: iso8583-pos section 6.2
+
+
+class Search:
+    """Names of secrets by the forms in which they could be written, found by their first four bytes."""
+
+    def __init__(self) -> None:
+        self._forms: dict[bytes, dict[bytes, str]] = {}
+
+    def add(self, name: str, forms: Iterable[bytes]) -> None:
+        """Forms of at least five bytes: shorter ones would be met by chance."""
+        for form in forms:
+            assert len(form) > _PREFIX_BYTES, name
+            self._forms.setdefault(form[:_PREFIX_BYTES], {})[form] = name
+
+    def found(self, content: bytes) -> set[str]:
+        """The names of what is in it."""
+        names = set()
+        for prefix, forms in self._forms.items():
+            at = content.find(prefix)
+            while at >= 0:
+                names |= {name for form, name in forms.items() if content.startswith(form, at)}
+                at = content.find(prefix, at + 1)
+        return names
+
+
+def written(digits: str) -> Iterator[bytes]:
+    """Hexadecimal digits as text and packed two to a byte, from the first or from the second of them."""
+    yield digits.upper().encode()
+    yield digits.lower().encode()
+    for start in (0, 1):
+        yield bytes.fromhex(digits[start : start + (len(digits) - start) // 2 * 2])
+
+
+def clear_pin_blocks(pin: str, pan: str) -> Iterator[str]:
+    """The PIN fields of ISO 9564-1 with a PIN, as hex, as far as they are not random fill."""
+    told = f"{len(pin):X}{pin}"
+    mixed = (1 + len(told)) // 2 * 2  # whole bytes of the PIN field
+    account = "0000" + pan[-13:-1]
+    yield _mixed(f"0{told}".ljust(16, "F"), account)
+    yield f"1{told}"[:mixed]
+    yield f"2{told}".ljust(16, "F")
+    yield _mixed(f"3{told}"[:mixed], account[:mixed])
+    yield f"4{told}".ljust(16, "A")
+
+
+def _mixed(field: str, account: str) -> str:
+    return f"{int(field, 16) ^ int(account, 16):0{len(field)}X}"
+
+
+def pins(search: Search, cards: Sequence[CardSpec]) -> None:
+    """The PINs: as text, as numbers, in a clear PIN block of each card."""
+    for pin in (PIN, WRONG_PIN):
+        search.add("PIN", [pin.encode(), bytes(map(int, pin))])
+        for card in cards:
+            for block in clear_pin_blocks(pin, card.plastic.pan.reveal()):
+                search.add("PIN block in clear", [bytes.fromhex(block), block.encode()])
+
+
+def tracks(search: Search, cards: Sequence[CardSpec]) -> None:
+    """Track 2 of each card, and what stands on it behind the number."""
+    for card in cards:
+        plastic = card.plastic
+        rest = f"{plastic.expiry_yymm}{plastic.service_code}{plastic.discretionary}"
+        number = plastic.pan.reveal()
+        search.add("track", [f"{number}={rest}".encode(), *written(f"{number}D{rest}")])
+
+
+def numbers(search: Search, cards: Sequence[CardSpec]) -> None:
+    """The number of each card."""
+    for card in cards:
+        search.add("card number", written(card.plastic.pan.reveal()))
+
+
+class Secrets:
+    """Everything that one till puts on a line, keeps, shows and prints."""
+
+    def __init__(self, till: AnyTill, tmk: bytes) -> None:
+        self._till = till
+        self._tmk = tmk
+        cards, protection = till.station.cards, till.station.settings.encrypt_track
+        self._line, self._inside = Search(), Search()
+        for search in (self._line, self._inside):
+            pins(search, cards)
+            search.add("master key", written(tmk.hex()))
+        tracks(self._inside, cards)
+        numbers(self._inside, cards)
+        if protection != "off":
+            tracks(self._line, cards)
+        if protection == "dukpt":
+            numbers(self._line, cards)
+        self._keys: deque[Search] = deque(maxlen=_BUNDLES_KEPT)
+        self._serial = {"terminal": bytearray(), "gateway": bytearray()}
+        self._messages = bytearray()
+        self._stored: Snapshot = {}
+        self._screens = self._slips = 0
+
+    # --- the lines ----------------------------------------------------------------------------------
+
+    def on_serial(self, side: str, data: bytes) -> Iterator[Finding]:
+        """Bytes of the serial line."""
+        self._serial[side] += data
+        if len(self._serial[side]) >= PIECE_BYTES:
+            yield from self._search_serial(side)
+
+    def on_message(self, message: bytes, iso: IsoMessage | None) -> Iterator[Finding]:
+        """A message between gateway and bank."""
+        if iso is not None:
+            self._note_keys(iso)
+        self._messages += message
+        if len(self._messages) >= PIECE_BYTES:
+            yield from self._search_messages()
+
+    def _note_keys(self, iso: IsoMessage) -> None:
+        """The working keys of a sign-in's answer, as they are in clear."""
+        bundle = iso.fields.get(62)
+        if not (iso.mti == "0810" and isinstance(bundle, bytes) and len(bundle) in _BUNDLE_BYTES):
+            return
+        cipher, search = DES3.new(self._tmk, DES3.MODE_ECB), Search()
+        search.add("PIN key", written(cipher.decrypt(bundle[:16]).hex()))
+        search.add("MAC key", written(cipher.decrypt(bundle[20:28]).hex()))
+        if len(bundle) == max(_BUNDLE_BYTES):
+            search.add("track key", written(cipher.decrypt(bundle[40:56]).hex()))
+        self._keys.append(search)
+
+    def _search_serial(self, side: str) -> Iterator[Finding]:
+        """Frame by frame, with the byte stuffing taken out; a frame that is not whole yet waits."""
+        *frames, rest = bytes(self._serial[side]).split(b"\0")
+        self._serial[side] = bytearray(rest)
+        yield from self._search(self._line, f"serial line from {side}", b"\n".join(map(_unstuffed, frames)))
+
+    def _search_messages(self) -> Iterator[Finding]:
+        yield from self._search(self._line, "line to the bank", bytes(self._messages))
+        self._messages.clear()
+
+    # --- inside -------------------------------------------------------------------------------------
+
+    def look(self, content: Snapshot) -> Iterator[Finding]:
+        """What has been stored, shown and printed since the last look."""
+        new = [value for key, value in content.items() if self._stored.get(key) != value]
+        self._stored = content
+        yield from self._search(self._inside, "storage", b"\n".join(new))
+        screens = self._till.station.devices.display.history
+        if self._screens > len(screens):  # the oldest were forgotten
+            self._screens = 0
+        shown = "\n".join(screen.text for _, screen in screens[self._screens :])
+        self._screens = len(screens)
+        yield from self._search(self._inside, "display", shown.encode())
+
+    def at_the_end(self, content: Snapshot) -> Iterator[Finding]:
+        """Everything that is left, and the paper."""
+        yield from self.look(content)
+        for side in self._serial:
+            yield from self._search_serial(side)
+        yield from self._search_messages()
+        yield from self._search(self._inside, "paper", "\n".join(self._till.slips).encode())
+
+    def told(self, place: str, text: str) -> Iterator[Finding]:
+        """Words for people: traces, errors."""
+        yield from self._search(self._inside, place, text.encode())
+
+    def _search(self, search: Search, place: str, content: bytes) -> Iterator[Finding]:
+        names = search.found(content)
+        for keys in self._keys:
+            names |= keys.found(content)
+        for name in sorted(names):
+            yield Finding("secret", f"{self._till.name}: a {name} is in the clear in: {place}")
+
+
+def _unstuffed(frame: bytes) -> bytes:
+    try:
+        return bytes(cobs.decode(frame))
+    except cobs.DecodeError:
+        return frame
+
+
+def left_behind(till: AnyTill) -> Iterator[Finding]:
+    """What a till has stored, shown and printed, searched once."""
+    search, cards = Search(), till.station.cards
+    pins(search, cards)
+    tracks(search, cards)
+    numbers(search, cards)
+    screens = till.station.devices.display.history
+    places = {
+        "storage": b"\n".join(till.storage.snapshot().values()),
+        "display": "\n".join(screen.text for _, screen in screens).encode(),
+        "paper": "\n".join(till.slips).encode(),
+    }
+    for place, content in places.items():
+        for name in sorted(search.found(content)):
+            yield Finding("secret", f"{till.name}: a {name} is in the clear in: {place}")
