@@ -90,6 +90,7 @@ def run(options: argparse.Namespace) -> int:
         from tools.simulate.replay import replay
 
         return _verdict(replay(chosen, step=options.step), options)
+    _tell_what_is_missing()
     tally, last, seconds = _run_all(chosen, options)
     if options.hits is not None:
         _write_hits(tally, options.hits)
@@ -100,6 +101,13 @@ def run(options: argparse.Namespace) -> int:
     elif tally.seeds > 1 and not options.json:
         print(_sum(tally, seconds))
     return 0
+
+
+def _tell_what_is_missing() -> None:
+    from tools.simulate.checkers import second_decoder
+
+    if not second_decoder.is_there():
+        print(f"posterm simulate: {second_decoder.MISSING}", file=sys.stderr)
 
 
 def _chosen(options: argparse.Namespace) -> Options:

@@ -175,6 +175,18 @@ def test_a_tip_is_added_within_its_limit() -> None:
     assert merchant_minor(shop) == 11_500
 
 
+def test_the_tip_is_shown_while_it_is_typed() -> None:
+    """Not the amount of the original, which the terminal knows already."""
+    shop = opened()
+    sale = done(shop, "purchase", amount="10000")
+    done(shop, "adjustment", typed=voucher(sale), amount="1500")
+    shown = [
+        screen.text for _, screen in shop.station.devices.display.history if "Enter amount" in screen.text
+    ]
+    assert "RMB 15.00" in shown[-1]
+    assert not any("RMB 100.00" in text for text in shown if "TIP" in text)
+
+
 def test_too_high_a_tip_is_refused_at_the_terminal() -> None:
     shop = opened()
     sale = done(shop, "purchase", amount="10000")

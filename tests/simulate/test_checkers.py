@@ -31,9 +31,12 @@ from firmware.txn.transaction import State
 from hal.api import PrintCut
 from host_link.session import Channel
 from tests.simulate.test_world import failing
+from tests.tools.test_cli import exit_code
 from tools.simulate import till as till_module
 from tools.simulate import town
 from tools.simulate.checkers import second_decoder
+from tools.simulate.checkers.paper import PaperSlip, slips_on
+from tools.simulate.checkers.secrets import Search, clear_pin_blocks, written
 from tools.simulate.options import Options
 from tools.simulate.world import run
 from wire.iso8583 import IsoMessage
@@ -282,3 +285,43 @@ def test_a_mistake_is_found_by_its_checker(name: str, monkeypatch: pytest.Monkey
     assert checker in {finding.checker for finding in found.findings}, found.findings
     monkeypatch.undo()
     assert run(found.options).ok
+
+
+# --- what they are made of -------------------------------------------------------------------------------
+
+
+def test_without_the_second_decoder_it_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(second_decoder, "is_there", lambda: False)
+    assert exit_code("simulate", "--seed", "3", "--runs", "2", "--transactions", "2") == 0
+    assert capsys.readouterr().err.count("pyiso8583 is not installed") == 1
+
+
+def test_a_clear_pin_block_of_each_format_is_known() -> None:
+    """The blocks of iso8583-pos section 6.5: PIN 1234, PAN 6225880123456783."""
+    known = list(clear_pin_blocks("1234", "6225880123456783"))
+    published = ("04126C7FEDCBA987", "141234A5B6C7D8E9", "241234FFFFFFFFFF", "34126C2CAFDBFDB5")
+    for block, prefix in zip(published, known, strict=False):
+        assert block.startswith(prefix)
+    assert known[4] == "441234AAAAAAAAAA"
+
+
+@pytest.mark.parametrize("digits", ["907351827364", "0123456789ABCDEFFEDCBA9876543210"])
+def test_every_form_of_a_secret_is_found_in_the_middle_of_something(digits: str) -> None:
+    search = Search()
+    search.add("secret", written(digits))
+    for form in written(digits):
+        assert search.found(b"\x90" + form[:4] + form + b"\x00") == {"secret"}
+    assert not search.found(b"622588******0100 5.00 000001")
+
+
+def test_a_slip_on_two_pieces_of_paper_is_one_transaction() -> None:
+    text = "BATCH NO.  000001\nVOUCHER NO.  000003\n(CONTINUED)\nVOUCHER NO.  000003\nAMOUNT  RMB 4.10"
+    assert list(slips_on(text)) == [PaperSlip("000001", "000003", None), PaperSlip("", "000003", 410)]
+
+
+def test_a_slip_in_chinese_is_read_and_its_original_is_not_taken_for_it() -> None:
+    text = "批次号 BATCH NO.   000001\n凭证号 VOUCHER NO.   000009\n金额 AMOUNT    RMB 12.00"
+    text += "\n原凭证号 ORIGINAL VOUCHER NO. 000003"
+    assert list(slips_on(text)) == [PaperSlip("000001", "000009", 1200)]
