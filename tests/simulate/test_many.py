@@ -22,7 +22,7 @@ import pytest
 
 from tests.tools.test_cli import exit_code
 from tools.simulate import many
-from tools.simulate.checkers import Finding
+from tools.simulate.checkers.finding import Finding
 from tools.simulate.many import Tally, WorkerFailed, simulated
 from tools.simulate.options import Options
 from tools.simulate.world import Report, World
