@@ -27,7 +27,7 @@ from bank.batches import Batch, Batches
 from bank.cards import Card, Cards
 from bank.demands import FULFILS
 from bank.entropy import Entropy
-from bank.errors import FrameError, HsmError
+from bank.errors import BankError, FrameError, HsmError
 from bank.faults import BankFaults, FaultKind
 from bank.hsm import Hsm, MessageKeys
 from bank.ledger import Account, Audit, Hold, HoldState, Ledger
@@ -107,14 +107,18 @@ class Bank:
         *,
         entropy: Entropy,
         create: bool = True,
+        check: bool = True,
         policy: BankPolicy | None = None,
         faults: BankFaults | None = None,
     ) -> Bank:
-        """A bank over the database at `path` (":memory:" for none). Raises StoreError, HsmError."""
-        store = BankStore.open(path, create=create)
+        """A bank over the database at `path` (":memory:" for none). Raises StoreError, HsmError.
+
+        `create` and `check` as for `BankStore.open`.
+        """
+        store = BankStore.open(path, create=create, check=check)
         try:
             return cls(store, master_key, entropy=entropy, policy=policy, faults=faults)
-        except HsmError:
+        except BankError:
             store.close()
             raise
 

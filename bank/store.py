@@ -13,16 +13,21 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
 from typing import Final
 
 from bank.errors import StoreError, StoreVersionError
+from bank.file_check import check_content, check_log
+from bank.seal import Seal
+from wire.sqlite_errors import advice_for, name_of
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 MEMORY: Final = ":memory:"
+
+_ADVICE: Final = {"SQLITE_BUSY": "another process is writing: try again, or stop it"}
 
 SqlValue = str | int | bytes | None
 
@@ -42,15 +47,16 @@ class BankStore:
         self._connection = connection
         self._lock = threading.RLock()
         self._depth = 0
+        self._seal: Seal | None = None  # of a database in a file; memory does not rot
         self.path = path
 
     @classmethod
-    def open(cls, path: Path | str, *, create: bool = True) -> BankStore:
+    def open(cls, path: Path | str, *, create: bool = True, check: bool = True) -> BankStore:
         """Open the database at `path`, or ":memory:"; lay out the tables in an empty one.
 
         A database of an earlier schema version is brought forward. Raises StoreError if there is no such
-        file (with `create=False`) or it is no database, and StoreVersionError if it has a later version or
-        cannot be brought forward; the file is then as it was.
+        file (with `create=False`), it is no database or damaged, and StoreVersionError if it has a later
+        version or cannot be brought forward; the file is then as it was.
         """
         name = str(path)
         if name != MEMORY and not create and not Path(name).is_file():
@@ -59,7 +65,10 @@ class BankStore:
             )
         try:
             if name != MEMORY:
-                os.close(os.open(name, os.O_RDWR | os.O_CREAT, 0o600))  # it holds cards: for its owner only
+                _make_private(Path(name))
+                check_log(Path(name), may_be_new=create)
+                if check:
+                    check_content(Path(name), SCHEMA_VERSION)
             connection = sqlite3.connect(name, isolation_level=None, check_same_thread=False)
         except OSError as error:
             raise StoreError(
@@ -67,7 +76,7 @@ class BankStore:
                 "there and writable"
             ) from None
         except sqlite3.Error as error:
-            raise StoreError(f"cannot open the bank database {name}: {error}") from error
+            raise _failed(f"cannot open the bank database {name}", error) from None
         return cls.over(connection, name)
 
     @classmethod
@@ -80,9 +89,9 @@ class BankStore:
         store = cls(connection, name)
         try:
             store._prepare()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             store.close()
-            raise StoreError(f"cannot use {name} as a bank database: {error}") from error
+            raise _failed(f"cannot use {name} as a bank database", error) from None
         except StoreError:
             store.close()
             raise
@@ -96,12 +105,24 @@ class BankStore:
                 f"{self.path} has schema version {version}, this program works with {SCHEMA_VERSION}: "
                 "use the program that wrote it, or start a new database with `posterm bank init`"
             )
-        self._connection.row_factory = sqlite3.Row
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
         for step in range(version + 1, SCHEMA_VERSION + 1):
             self._bring_forward_to(step)
         self._connection.execute("PRAGMA foreign_keys = ON")
+        if self.path != MEMORY and self._connection.execute("PRAGMA database_list").fetchone()[2]:
+            self._watch(is_new=version < SCHEMA_VERSION)
+        self._connection.row_factory = sqlite3.Row
+
+    def _watch(self, *, is_new: bool) -> None:
+        """Seal the rows as they are, once; from now on with each transaction."""
+        seal = Seal(self._connection)
+        if is_new or self._connection.execute("SELECT count(*) FROM seal").fetchone() == (0,):
+            self._connection.execute("BEGIN IMMEDIATE")
+            seal.put_anew()
+            self._connection.execute("COMMIT")
+        seal.watch()
+        self._seal = seal
 
     def _bring_forward_to(self, step: int) -> None:
         """Carry out one step whole or not at all. References are checked at its end, not in between."""
@@ -136,16 +157,25 @@ class BankStore:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 self._depth = 1
+                if self._seal is not None:
+                    self._seal.begin()
                 yield
+                if self._seal is not None:
+                    self._seal.put()
                 self._connection.commit()
             except BaseException as error:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                if isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.IntegrityError):
-                    raise StoreError(f"the bank database {self.path} failed: {error}") from error
+                self._roll_back()
+                is_failure = isinstance(error, (sqlite3.Error, UnicodeDecodeError))
+                if is_failure and not isinstance(error, sqlite3.IntegrityError):
+                    raise _failed(f"the bank database {self.path} failed", error) from None
                 raise
             finally:
                 self._depth = 0
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:  # after some errors SQLite has done it on its own
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
 
     def execute(self, sql: str, values: Sequence[SqlValue] = ()) -> sqlite3.Cursor:
         """Run one statement of a transaction. Must be called inside `transaction()`."""
@@ -159,15 +189,22 @@ class BankStore:
         return row_id
 
     def rows(self, sql: str, values: Sequence[SqlValue] = ()) -> list[sqlite3.Row]:
-        """All rows of a query."""
-        with self._lock:
+        """All rows of a query. Raises StoreError."""
+        with self._lock, self._failures():
             return self._connection.execute(sql, values).fetchall()
 
     def row(self, sql: str, values: Sequence[SqlValue] = ()) -> sqlite3.Row | None:
-        """The first row of a query, or None."""
-        with self._lock:
+        """The first row of a query, or None. Raises StoreError."""
+        with self._lock, self._failures():
             row: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
             return row
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise _failed(f"the bank database {self.path} failed", error) from None
 
     def number(self, sql: str, values: Sequence[SqlValue] = ()) -> int:
         """The one number that a query such as `SELECT count(*)` or `sum(...)` gives; 0 for NULL."""
@@ -191,3 +228,22 @@ class BankStore:
     def set_setting(self, name: str, value: bytes) -> None:
         """Store a setting inside a transaction, over the old one."""
         self.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
+
+
+def _failed(what: str, error: BaseException) -> StoreError:
+    """SQLite's own text is left out: it may quote what was stored.
+
+    A UnicodeDecodeError is an error of SQLite's that quotes what is no text any more: its cause is damage.
+    """
+    name = name_of(error) if isinstance(error, sqlite3.Error) else "SQLITE_CORRUPT"
+    return StoreError(f"{what} ({name}): {advice_for(name, _ADVICE)}")
+
+
+def _make_private(path: Path) -> None:
+    """Make the file if it is not there: it holds cards, and is for its owner only. Raises OSError.
+
+    One that is there and may be used is not opened: closing it would take the locks away that this process
+    has on it.
+    """
+    if not path.exists() or not os.access(path, os.R_OK | os.W_OK):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))

@@ -64,8 +64,11 @@ def _key_for_new_bank(args: argparse.Namespace) -> bytes:
     return key
 
 
-def open_bank(args: argparse.Namespace, faults: BankFaults | None = None) -> Bank:
-    """The existing bank that `--db` names. A demo database needs no key file: its key is published."""
+def open_bank(args: argparse.Namespace, faults: BankFaults | None = None, *, check: bool = False) -> Bank:
+    """The existing bank that `--db` names. A demo database needs no key file: its key is published.
+
+    `check`: read all of it first; for a server, not for a look into it beside one.
+    """
     from bank.authoriser import Bank
     from bank.entropy import SystemEntropy
     from bank.errors import HsmError
@@ -76,7 +79,7 @@ def open_bank(args: argparse.Namespace, faults: BankFaults | None = None) -> Ban
     # A missing database is a better message than its missing key; so the key is read last.
     key = DEMO_MASTER_KEY if is_keyless or not Path(args.db).exists() else _read_key(path)
     try:
-        return Bank.open(args.db, key, entropy=SystemEntropy(), create=False, faults=faults)
+        return Bank.open(args.db, key, entropy=SystemEntropy(), create=False, check=check, faults=faults)
     except HsmError:
         if is_keyless:
             raise HsmError(f"{args.db} is no demo bank, and its master key {path} is missing") from None
@@ -170,7 +173,7 @@ def _bank_to_serve(args: argparse.Namespace, faults: BankFaults) -> Bank:
     if args.demo and not args.db:
         return demo_bank(now=wall_clock(), entropy=SystemEntropy(), faults=faults)
     if not args.demo:
-        return open_bank(args, faults)
+        return open_bank(args, faults, check=True)
     bank = Bank.open(args.db, _key_for_new_bank(args), entropy=SystemEntropy(), faults=faults)
     if bank.is_empty:
         fill(bank, load_provision(), now=wall_clock())

@@ -88,7 +88,7 @@ def check_memory(profile: Profile, folder: Path, *, keys_are_loaded_anew: bool =
         board.tamper.open()
         if not keys_are_loaded_anew:
             _check_key_file(board, key_file)
-        if memory is not None and memory.exists() and memory.stat().st_size:
+        if memory is not None and memory.exists() and _is_written(memory, board):
             board.storage.open()
             _rehearse(board.storage)
             if not keys_are_loaded_anew:
@@ -97,6 +97,18 @@ def check_memory(profile: Profile, folder: Path, *, keys_are_loaded_anew: bool =
         raise StationError(str(error)) from None
     finally:
         board.close()
+
+
+def _is_written(memory: Path, board: Board) -> bool:
+    """False for a file that a power cut left empty when it was made. Raises StationError: it has lost all."""
+    if memory.stat().st_size:
+        return True
+    if board.tamper.tripped or board.tamper.counter() == 0:
+        return False
+    raise StationError(
+        f"storage {memory} is damaged (it is empty, and this terminal has stored keys): restore it from a "
+        "copy, or remove it to begin anew, and settle by hand"
+    )
 
 
 def _rehearse(storage: Storage) -> None:

@@ -11,11 +11,10 @@ else's data) and StorageFailed; their texts name the file, never what is in it.
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -31,8 +30,12 @@ from hal.api import (
 )
 from hal.device import QuietDevice
 from hal.virtual.power import PowerCut
+from hal.virtual.sqlite_file import damage_in_log, forget_index, log_of, look_at, make_private
+from hal.virtual.sqlite_seal import as_stored, is_sealed, row_hash, sum_of
+from wire.sqlite_errors import RESTORE, advice_for, name_of
+from wire.sqlite_log import PAGE_BYTES_MIN
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1 had no seal
 VALUE_BYTES_MAX = 65_536
 LOG_PAGES_MAX = 256
 """So many pages of 4 KiB may the log beside the file hold; then they go to the file, and it begins anew."""
@@ -45,21 +48,15 @@ _SCHEMA = (
     'CREATE TABLE kv ("table" TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, '
     'PRIMARY KEY ("table", key)) WITHOUT ROWID'
 )
+_SEAL_SCHEMA = "CREATE TABLE seal (value BLOB NOT NULL)"
 _GET = 'SELECT value FROM kv WHERE "table" = ? AND key = ?'
 _SCAN = 'SELECT key, value FROM kv WHERE "table" = ? ORDER BY key'  # BINARY collation: code point order
 _PUT = 'INSERT OR REPLACE INTO kv ("table", key, value) VALUES (?, ?, ?)'
 _DELETE = 'DELETE FROM kv WHERE "table" = ? AND key = ?'
+_SEAL = "UPDATE seal SET value = ?"
 
-_ADVICE = {  # by the beginning of SQLite's error name; the first that fits
-    "SQLITE_BUSY": "another process uses it: stop the other terminal, or give this one its own state folder",
-    "SQLITE_LOCKED": "it is locked by this process: close the other storage on this file first",
-    "SQLITE_READONLY": "it is read-only: check the owner and mode of the file and its folder",
-    "SQLITE_PERM": "no permission: check the owner and mode of the file and its folder",
-    "SQLITE_FULL": "the disk is full: make room; nothing of this change was stored",
-    "SQLITE_CANTOPEN": "it cannot be opened: check that the folder exists and is writable",
-    "SQLITE_CORRUPT": "it is damaged: restore it from a copy, or put it aside and settle by hand",
-    "SQLITE_NOTADB": "it is not a database: another program's file, or damaged",
-    "SQLITE_IOERR": "reading or writing failed: check the disk or SD card",
+_ADVICE = {
+    "SQLITE_BUSY": "another process uses it: stop the other terminal, or give this one its own state folder"
 }
 _TROUBLES = {
     "SQLITE_FULL": StorageTrouble.FULL,
@@ -73,6 +70,9 @@ _TROUBLES = {
 class SqliteStorage(QuietDevice):
     """hal.api.Storage in one SQLite file (mode 0600, plus `-wal` beside it while open), or in memory.
 
+    A file is looked at before it is used: one that is damaged, or that has lost or changed a row
+    (`hal.virtual.sqlite_seal`), is refused as it is.
+
     After a failed commit whose sync to the disk failed, nothing of it is visible; whether a power cut right
     then could bring it back is beyond what SQLite tells.
     """
@@ -82,19 +82,23 @@ class SqliteStorage(QuietDevice):
         self._path = str(path)
         self._busy_timeout_s = busy_timeout_ms / 1000
         self._database: sqlite3.Connection | None = None
+        self._total = 0  # what the rows sum up to
 
     def open(self) -> None:
         """Open or create the file. Raises DeviceMissing, StorageFailed (damaged) or StorageVersion."""
         if self._database is not None:
             return
         if self._path != IN_MEMORY:
-            _create_private_file(Path(self._path))
+            make_private(Path(self._path))
+            self._look_before_use(Path(self._path))
         database = sqlite3.connect(self._path, timeout=self._busy_timeout_s, isolation_level=None)
         try:
             self._prepare(database)
         except BaseException:
             database.close()
             raise
+        if self._path != IN_MEMORY:
+            forget_index(Path(self._path))
         self._database = database
         self._is_open = True
 
@@ -106,13 +110,12 @@ class SqliteStorage(QuietDevice):
         super().close()
 
     def self_test(self) -> SelfTest:
-        """Let SQLite check the structure of the whole file, and write what stands there already."""
+        """Check the structure of the whole file and every row, and write what stands there already."""
         try:
             with self._failures("check"):
-                findings = self._connection().execute("PRAGMA quick_check(1)").fetchone()
-            if findings != ("ok",):
-                return SelfTest(ok=False, detail="storage is damaged", trouble=StorageTrouble.DAMAGED)
-            self._transaction([(f"PRAGMA user_version = {SCHEMA_VERSION}", ())])
+                self._check_content(self._connection())
+            with self._transaction() as database:
+                database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         except StorageFailed as error:
             return SelfTest(ok=False, detail=str(error), trouble=error.trouble)
         return SelfTest(ok=True)
@@ -132,15 +135,20 @@ class SqliteStorage(QuietDevice):
     def commit(self, changes: Sequence[Change]) -> None:
         """Make all of `changes` durable, or none. Raises StorageFailed; ValueError for too large a value."""
         _check_changes(changes)
-        self._transaction(map(_statement, changes))
+        total = self._total
+        with self._transaction() as database:
+            for change in changes:
+                total += _carry_out(database, change)
+            database.execute(_SEAL, (as_stored(total),))
+        self._total = total
 
-    def _transaction(self, statements: Iterable[tuple[str, tuple[object, ...]]]) -> None:
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._failures("write"):
             database = self._connection()
             database.execute("BEGIN IMMEDIATE")
             try:
-                for sql, values in statements:
-                    database.execute(sql, values)
+                yield database
                 database.execute("COMMIT")
             except BaseException:
                 _roll_back(database)
@@ -167,43 +175,78 @@ class SqliteStorage(QuietDevice):
             raise StorageFailed(f"storage {self._path} is not open")
         return self._database
 
+    def _look_before_use(self, path: Path) -> None:
+        """Refuse a file that is damaged, before SQLite may touch it: it would empty the log into it."""
+        try:
+            if lost := damage_in_log(path):
+                raise self._damaged(f"its log has lost commits: {lost}")
+            if path.stat().st_size == 0:
+                if log_of(path).exists() and log_of(path).stat().st_size:
+                    raise self._damaged("it is empty, and its log is not")
+                return
+            is_cut = path.stat().st_size % PAGE_BYTES_MIN != 0
+        except OSError as error:
+            raise DeviceMissing(f"storage {path}: {error.strerror}: check its owner and mode") from None
+        if path.with_name(f"{path.name}-journal").exists():
+            return  # a power cut while it was made; SQLite puts that right when it is opened
+        with self._failures("open"), contextlib.closing(look_at(path, self._busy_timeout_s)) as database:
+            if self._version_of(database):
+                self._check_content(database)
+        if is_cut:  # SQLite takes what is missing for zeros
+            raise self._damaged("it is cut short")
+
     def _prepare(self, database: sqlite3.Connection) -> None:
-        """Lock the file, check whose it is before anything is changed, and create the table in a new one."""
+        """Lock the file, check whose it is before anything is changed, and bring it to this version."""
         with self._failures("open"):
             database.execute("PRAGMA locking_mode = EXCLUSIVE")
-            is_new = self._check_schema(database)
+            version = self._version_of(database)
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = EXTRA")
             database.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES_MAX}")
             database.execute("BEGIN IMMEDIATE")  # takes the lock now, not at the first commit
-            if is_new:
+            if version == 0:
                 database.execute(_SCHEMA)
+            if version < SCHEMA_VERSION:
+                database.execute(_SEAL_SCHEMA)
+                database.execute("INSERT INTO seal VALUES (?)", (as_stored(sum_of(database)),))
                 database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            self._total = sum_of(database)
             database.execute("COMMIT")
 
-    def _check_schema(self, database: sqlite3.Connection) -> bool:
-        """Return True for a new file, False for ours. Raises StorageVersion for any other."""
+    def _version_of(self, database: sqlite3.Connection) -> int:
+        """The file's version, 0 for a new one. Raises StorageVersion for one of somebody else."""
         version = int(database.execute("PRAGMA user_version").fetchone()[0])
         tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if version == 0 and not tables:
-            return True
-        if version != SCHEMA_VERSION or "kv" not in tables:
+            return 0
+        if not 1 <= version <= SCHEMA_VERSION or "kv" not in tables:
             raise StorageVersion(
                 f"storage {self._path} is of another program or version (schema version {version}, not "
                 f"{SCHEMA_VERSION}): use the program that wrote it, or another state folder"
             )
-        return False
+        return version
+
+    def _check_content(self, database: sqlite3.Connection) -> None:
+        """Raises StorageFailed: the file is damaged."""
+        if database.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            raise self._damaged("its structure is broken")
+        if self._version_of(database) > 1 and not is_sealed(database):
+            raise self._damaged("what stands in it is not what was stored")
+
+    def _damaged(self, why: str) -> StorageFailed:
+        return StorageFailed(f"storage {self._path} is damaged ({why}): {RESTORE}", StorageTrouble.DAMAGED)
 
     @contextlib.contextmanager
     def _failures(self, action: str) -> Iterator[None]:
         """Turn SQLite's errors into ours. SQLite's own text is left out: it may quote what was stored."""
         try:
             yield
+        except UnicodeDecodeError:  # an error of SQLite's that quotes what is no text any more
+            raise self._damaged("its structure is broken") from None
         except sqlite3.Error as error:
-            name = getattr(error, "sqlite_errorname", type(error).__name__)
-            advice = next((text for prefix, text in _ADVICE.items() if name.startswith(prefix)), "unexpected")
+            name = name_of(error)
             trouble = next((why for prefix, why in _TROUBLES.items() if name.startswith(prefix)), None)
-            text = f"storage {self._path}: cannot {action} ({name}): {advice}"
+            text = f"storage {self._path}: cannot {action} ({name}): {advice_for(name, _ADVICE)}"
             raise StorageFailed(text, trouble or StorageTrouble.FAILED) from None
 
 
@@ -217,9 +260,8 @@ def read_snapshot(path: Path) -> Snapshot:
         storage = SqliteStorage(copy)
         try:
             shutil.copyfile(path, copy)
-            log = path.with_name(f"{path.name}-wal")
-            if log.exists():
-                shutil.copyfile(log, copy.with_name(log.name))
+            if log_of(path).exists():
+                shutil.copyfile(log_of(path), log_of(copy))
             storage.open()
             return storage.snapshot()
         except OSError as error:
@@ -360,28 +402,18 @@ def _check_changes(changes: Sequence[Change]) -> None:
             )
 
 
-def _statement(change: Change) -> tuple[str, tuple[object, ...]]:
+def _carry_out(database: sqlite3.Connection, change: Change) -> int:
+    """Make one change; by how much the sum of the rows changes."""
+    row = database.execute(_GET, (change.table, change.key)).fetchone()
+    delta = -row_hash(change.table, change.key, row[0]) if row is not None else 0
     if isinstance(change, Put):
-        return _PUT, (change.table, change.key, change.value)
-    return _DELETE, (change.table, change.key)
+        database.execute(_PUT, (change.table, change.key, change.value))
+        return delta + row_hash(change.table, change.key, change.value)
+    database.execute(_DELETE, (change.table, change.key))
+    return delta
 
 
 def _roll_back(database: sqlite3.Connection) -> None:
     if database.in_transaction:  # after a full disk SQLite may have rolled back on its own
         with contextlib.suppress(sqlite3.Error):
             database.execute("ROLLBACK")
-
-
-def _create_private_file(path: Path) -> None:
-    """Create the file for its owner only, and make its name in the folder durable."""
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise DeviceMissing(
-            f"storage {path}: {error.strerror}: check that the folder is there and writable"
-        ) from None

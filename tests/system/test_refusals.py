@@ -126,7 +126,7 @@ def test_a_database_of_another_version(capsys: pytest.CaptureFixture[str], tmp_p
     before = path.read_bytes()
     with null_modem() as (port, _):
         line = terminal(capsys, "--link", port, "--state", tmp_path)
-    assert "schema version 99, not 1" in line
+    assert "schema version 99, not 2" in line
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 

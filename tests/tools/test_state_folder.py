@@ -124,12 +124,12 @@ def _sql(path: Path, statement: str) -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (another_version, "terminal.db is of another program or version (schema version 99, not 1)"),
+        (another_version, "terminal.db is of another program or version (schema version 99, not 2)"),
         (no_database, "(SQLITE_NOTADB): it is not a database"),
         (another_banks_version, "bank.db has schema version 99"),
-        (no_bank, "bank.db as a bank database"),
+        (no_bank, "bank.db (SQLITE_NOTADB): it is not a database"),
         (counters_damaged, "the journal's record terminal/counters is damaged: restore"),
-        (value_is_text, "the value of terminal/counters is not what this program stores"),
+        (value_is_text, "terminal.db is damaged (what stands in it is not what was stored): restore"),
         (key_is_lost, "device-key.json is missing: restore it from a copy, or load the keys again with"),
         (key_is_foreign, "does not open with this device's key: load the keys again with"),
         (key_is_garbage, "device-key.json is damaged: restore it from a copy, or make a new one with"),

@@ -5,14 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from rich.progress import Progress
 
+from tools.durability.damage import Day, traded_day
 from tools.durability.day import AS_IT_IS, BANK, TERMINAL
 from tools.durability.recording import Operation, RecordingError
+from tools.durability.rot import Rot, rot
 from tools.durability.verdict import Verdict, judge, recorded_day
+
+_SECTIONS = ("cuts", "rot")
+ROT_PAYMENTS_MAX = 12
+"""Each page is damaged in turn, and each time the whole is read: it takes the square of a day's length."""
 
 _WEAKER = ("OFF", "NORMAL", "FULL")
 _EXAMPLES = """\
@@ -20,6 +26,7 @@ examples:
   python -m tools.durability                             forty payments, every power cut
   python -m tools.durability --payments 4 --json         a short day, for a program
   python -m tools.durability --synchronous NORMAL        see that too little is noticed: ends with 1
+  python -m tools.durability --only rot                  damaged pages and logs; needs no strace
 
 exit codes: 0 nothing was lost, 1 something was, 2 it cannot be recorded here
 """
@@ -29,26 +36,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Record a day, cut the power everywhere, and say what was lost."""
     parser = argparse.ArgumentParser(
         prog="make durability",
-        description="cut the power after every call that a day of terminal and bank makes to the disk",
+        description="cut the power after every call that a day of terminal and bank makes to the disk, "
+        "and damage their files everywhere",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--payments", type=int, default=40, metavar="N", help="how long a day; default: 40")
     parser.add_argument("--synchronous", choices=_WEAKER, help="weaken SQLite to this level first")
+    parser.add_argument("--only", choices=_SECTIONS, help="one section of the proof; default: all")
     parser.add_argument("--json", action="store_true", help="print JSON")
     chosen = parser.parse_args(arguments)
     if chosen.payments < 1:
         parser.error("--payments: a day has one payment at least")
+    found: dict[str, list[Verdict] | list[Rot]] = {}
     try:
-        day = recorded_day(chosen.payments, chosen.synchronous or AS_IT_IS)
+        if chosen.only in (None, "cuts"):
+            day = recorded_day(chosen.payments, chosen.synchronous or AS_IT_IS)
+            found["cuts"] = [_judged(day, name, quiet=chosen.json) for name in (TERMINAL, BANK)]
+        if chosen.only in (None, "rot"):
+            files = traded_day(min(chosen.payments, ROT_PAYMENTS_MAX))
+            found["rot"] = [_rotten(files, name, quiet=chosen.json) for name in (TERMINAL, BANK)]
     except RecordingError as error:
         print(f"durability: {error}", file=sys.stderr)
         return 2
-    verdicts = [_judged(day, name, quiet=chosen.json) for name in (TERMINAL, BANK)]
     if chosen.json:
-        json.dump([asdict(one) | {"ok": one.ok} for one in verdicts], sys.stdout, indent=2)
+        told = {name: [asdict(one) | {"ok": one.ok} for one in all_of] for name, all_of in found.items()}
+        json.dump(told, sys.stdout, indent=2)
         print()
-    return 0 if all(one.ok for one in verdicts) else 1
+    return 0 if all(one.ok for all_of in found.values() for one in all_of) else 1
 
 
 def _judged(day: Sequence[Operation], name: str, *, quiet: bool) -> Verdict:
@@ -64,6 +79,21 @@ def _judged(day: Sequence[Operation], name: str, *, quiet: bool) -> Verdict:
         for loss in verdict.losses:
             print(f"  {loss}")
     return verdict
+
+
+def _rotten(files: Day, name: str, *, quiet: bool) -> Rot:
+    with Progress(transient=True, disable=quiet) as bar:
+        task = bar.add_task(f"{name}, damaged", total=None)
+        found = rot(files, name, progress=lambda done: bar.update(task, completed=done))
+    if not quiet:
+        print(f"{name}: damaged in {found.total.total()} ways: {_list(found.total)}")
+        for loss in found.losses:
+            print(f"  {loss}")
+    return found
+
+
+def _list(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in sorted(counts.items()))
 
 
 if __name__ == "__main__":

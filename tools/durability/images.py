@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tools.durability.recording import (
     Create,
@@ -23,6 +24,7 @@ from tools.durability.recording import (
 )
 
 SECTOR_BYTES = 512
+MEMORY_DISK = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - images need no real disk
 
 Image = Mapping[str, bytes]
 """A folder's files: name -> content."""

@@ -21,11 +21,10 @@ from bank.store import BankStore
 from hal.api import HalError
 from hal.virtual.storage import SqliteStorage
 from tools.durability.day import AS_IT_IS, BANK, TERMINAL, content_of
-from tools.durability.images import Image, every_cut
+from tools.durability.images import MEMORY_DISK, Image, every_cut
 from tools.durability.recording import Mark, Operation, SyncFolder, record
 
 LOSSES_SHOWN_MAX = 10
-_MEMORY_DISK = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - images need no real disk
 
 
 @dataclass
@@ -69,7 +68,7 @@ def judge(
     acknowledged = list(itertools.accumulate((isinstance(one, Mark) for one in own), initial=0))
     verdict = Verdict(name, commits=len(contents) - 1, cuts=len(own) - len(contents) + 1)
     seen: set[tuple[str, int]] = set()
-    with tempfile.TemporaryDirectory(prefix="posterm-durability-", dir=_MEMORY_DISK) as place:
+    with tempfile.TemporaryDirectory(prefix="posterm-durability-", dir=MEMORY_DISK) as place:
         for count, image in every_cut(own):
             progress(count)
             known = (_digest(image), acknowledged[count])
@@ -93,7 +92,7 @@ def _look_at(image: Image, allowed: Sequence[str], verdict: Verdict, count: int,
     for file, left in image.items():
         (folder / file).write_bytes(left)
     try:
-        content = _OPENERS[verdict.name](folder / verdict.name)
+        content = OPENERS[verdict.name](folder / verdict.name)
     except (HalError, BankError, sqlite3.Error) as error:
         verdict.lose(f"after call {count}: does not open: {error}")
         return
@@ -119,7 +118,8 @@ def _bank_content(path: Path) -> str:
         store.close()
 
 
-_OPENERS: Mapping[str, Callable[[Path], str]] = {TERMINAL: _terminal_content, BANK: _bank_content}
+OPENERS: Mapping[str, Callable[[Path], str]] = {TERMINAL: _terminal_content, BANK: _bank_content}
+"""How each program opens its database; gives a digest of everything in it. Raises HalError, BankError."""
 
 
 def _digest(image: Image) -> str:
