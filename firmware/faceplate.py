@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from itertools import compress
 
 from firmware.boot import SECURE, first_failure
 from firmware.floor_view import view_of
@@ -12,7 +14,7 @@ from firmware.link_quality import LinkQuality
 from firmware.payment_work import PaymentWork
 from firmware.records import Payment, Reason, SlipCopy
 from firmware.screen_values import ScreenValues
-from firmware.screens import render
+from firmware.screens import layout_of, render
 from firmware.settings import TerminalSettings
 from firmware.terminal_work import TerminalWork
 from firmware.txn import floor, terminal, transaction
@@ -23,7 +25,7 @@ from hal.api import HalError, Led, PrinterStatus, Screen, StorageFailed
 from hal.board import Board
 
 OUT_OF_SERVICE = frozenset({terminal.State.OUT_OF_SERVICE, terminal.State.TAMPERED, terminal.State.NO_KEYS})
-NOT_IN_SERVICE_YET = frozenset({terminal.State.STARTING})
+LIGHTS = (Led.POWER, Led.LINK, Led.CARD, Led.ALARM)
 
 
 class Faceplate:
@@ -39,7 +41,7 @@ class Faceplate:
         self._link = LinkQuality()
         self._said: tuple[str, ScreenValues, str] | None = None  # what the screen was made of
         self._screen: Screen | None = None
-        self._lit: frozenset[Led] | None = None
+        self._lit: tuple[bool, ...] | None = None  # of each of LIGHTS, whether it is on
         self._seen: tuple[object, ...] = ()  # what changes without a signal, as it was then
 
     def is_outdated(self) -> bool:
@@ -56,7 +58,8 @@ class Faceplate:
         board = self._parts.board
         self._seen = self._unannounced()
         language = self._parts.display_language
-        name, values = self._screen_name(row), self._values(row, in_transaction=in_transaction)
+        name = self._screen_name(row)
+        values = self._values(row, layout_of(name).lines, in_transaction=in_transaction)
         said = (name, values, language)
         if said != self._said:  # laying out a screen takes longer than the rest of a turn
             self._said = said
@@ -64,7 +67,7 @@ class Faceplate:
             self._show(render(name, values, columns=columns, rows=rows, language=language))
         if (lit := self._lights(row)) != self._lit:
             self._lit = lit
-            board.leds.set(lit)
+            board.leds.set(frozenset(compress(LIGHTS, lit)))
 
     def _show(self, screen: Screen) -> None:
         if screen != self._screen:
@@ -84,7 +87,8 @@ class Faceplate:
             return "logged_off"
         return "idle" if self._parts.journal.counters.signed_in else "not_signed_in"
 
-    def _values(self, row: Row, *, in_transaction: bool) -> ScreenValues:
+    def _values(self, row: Row, elements: Sequence[str], *, in_transaction: bool) -> ScreenValues:
+        """What the screen's elements may tell; what takes longer to find out only where one of them asks."""
         parts, payment, failure = self._parts, self._parts.journal.payment, self._payment.read_failure
         entry = self._payment.entry if in_transaction else None
         return ScreenValues(
@@ -97,7 +101,7 @@ class Faceplate:
             authorisation_code=payment.authorisation_code if payment else "",
             pan_masked=payment.pan_masked if payment else "",
             reason=self._reason(payment),
-            detail=self._detail(),
+            detail=self._detail() if "detail" in elements else "",
             storage_trouble=self._service.storage_trouble,
             now=self._minute(parts.board.clock.wall()),
             signed_in=parts.journal.counters.signed_in,
@@ -120,8 +124,8 @@ class Faceplate:
             balance_minor=self._payment.balance_minor,
             check_value=self._service.check_digits.digits or self._service.shown_check_value,
             operator=parts.settings.operator,
-            link_bars=self._link_bars(),
-            cleaning=heads_due(parts.upkeep.wear, parts.settings),
+            link_bars=self._link_bars() if "status" in elements else None,
+            cleaning=heads_due(parts.upkeep.wear, parts.settings) if "cleaning" in elements else (),
             floor=view_of(self._floor, row.state) if row.state in floor.TABLE.by_state else None,
         )
 
@@ -158,19 +162,16 @@ class Faceplate:
         """The clock of the idle screen has no seconds: it would change the screen at every step."""
         return now.replace(second=0, microsecond=0)
 
-    def _lights(self, row: Row) -> frozenset[Led]:
+    def _lights(self, row: Row) -> tuple[bool, ...]:
         if self._floor.lights_are_tested:
-            return frozenset(Led)
-        lit = set()
-        if row.state not in OUT_OF_SERVICE | NOT_IN_SERVICE_YET:
-            lit.add(Led.POWER)
-        if self._parts.session.is_up:
-            lit.add(Led.LINK)
-        if row.state is transaction.State.CARD:
-            lit.add(Led.CARD)
-        if row.state in OUT_OF_SERVICE or self._parts.board.printer.status is not PrinterStatus.READY:
-            lit.add(Led.ALARM)
-        return frozenset(lit)
+            return (True,) * len(LIGHTS)
+        is_out = row.state in OUT_OF_SERVICE
+        return (
+            not is_out and row.state is not terminal.State.STARTING,
+            self._parts.session.is_up,
+            row.state is transaction.State.CARD,
+            is_out or self._parts.board.printer.status is not PrinterStatus.READY,
+        )
 
 
 def show_refusal(board: Board, settings: TerminalSettings, error: HalError) -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
-from firmware.records import Outgoing, OutgoingKind, OutgoingState, Payment, Settlement
+from firmware.records import Outgoing, OutgoingKind, OutgoingState, Payment, Settlement, plain_values
 from firmware.txn.plans import PLANS
 from firmware.txn.transaction import State
 from hal.api import Change, Delete, Put, Storage, StorageFailed, StorageTrouble, StorageVersion
@@ -135,9 +135,15 @@ class Journal:
         return sorted(entries, key=lambda entry: (_SENDING_ORDER[entry.kind], entry.number))
 
     def payment_of(self, *, batch: str, stan: str) -> Payment | None:
-        """The newest payment of a voucher number in a batch, or None. Raises JournalDamaged."""
-        found = [payment for payment in self.payments() if (payment.batch, payment.stan) == (batch, stan)]
-        return found[-1] if found else None
+        """The newest payment of a voucher number in a batch, or None. Raises JournalDamaged.
+
+        What is asked for is most often one of the last: the search begins with the newest.
+        """
+        for number in range(self.counters.payment_number, self.counters.oldest_payment - 1, -1):
+            payment = self.read_payment(number)
+            if payment is not None and (payment.batch, payment.stan) == (batch, stan):
+                return payment
+        return None
 
     def draft(self) -> Draft:
         """A copy to change."""
@@ -154,21 +160,21 @@ class Journal:
 
     def _changes(self, draft: Draft) -> Iterator[Change]:
         if draft.payment is not None and draft.payment != self.payment:
-            yield Put("payment", _key(draft.payment.number), _pack(draft.payment.to_json()))
+            yield Put("payment", _key(draft.payment.number), _pack(draft.payment))
         for number, payment in draft.older.items():
-            yield Put("payment", _key(number), _pack(payment.to_json()))
+            yield Put("payment", _key(number), _pack(payment))
         for number in self.outbox.keys() - draft.outbox.keys():
             yield Delete("outbox", _key(number))
         for number, entry in draft.outbox.items():
             if self.outbox.get(number) != entry:
-                yield Put("outbox", _key(number), _pack(entry.to_json()))
+                yield Put("outbox", _key(number), _pack(entry))
         if draft.settlement is not None and draft.settlement != self.settlement:
-            yield Put("terminal", "settlement", _pack(draft.settlement.to_json()))
+            yield Put("terminal", "settlement", _pack(draft.settlement))
         yield from draft.extra
         if draft.counters != self.counters:
             if self.counters == Counters():
                 yield Put("terminal", "journal_version", b"%d" % SCHEMA_VERSION)
-            yield Put("terminal", "counters", _pack(asdict(draft.counters)))
+            yield Put("terminal", "counters", _pack(draft.counters))
 
 
 def payment_deleted(number: int) -> Change:
@@ -180,8 +186,11 @@ def _key(number: int) -> str:
     return f"{number:08d}"
 
 
-def _pack(values: dict[str, Any]) -> bytes:
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
+_to_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def _pack(record: Counters | Payment | Outgoing | Settlement) -> bytes:
+    return _to_text(plain_values(record)).encode()
 
 
 R = TypeVar("R", Counters, Payment, Outgoing, Settlement)

@@ -6,9 +6,15 @@ stands. The card's data lives in memory for as long as the transaction needs it,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from enum import Enum
-from typing import Any, Self
+from functools import cache
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 class Flow(Enum):
@@ -65,17 +71,32 @@ class ReversalReason(Enum):
     BAD_MAC = "A0"
 
 
+PLAIN_TYPES = frozenset({"int", "str", "bool", "dict[str, str]"})
+"""The annotations of fields that are stored as they are."""
+
 CLEARED = "cleared"
 """The mark of a transaction whose message a supervisor has taken out of the outbox: it is settled by hand."""
 
 
-def plain_values(record: Payment | Settlement | Outgoing) -> dict[str, Any]:
+def plain_values(record: DataclassInstance) -> dict[str, Any]:
     """A record's fields as plain values, in their order. Records hold nothing that holds other records."""
-    return {name: _plain(getattr(record, name)) for name in record.__slots__}
+    names, all_of, enums = _columns(type(record))
+    values = dict(zip(names, all_of(record), strict=True))
+    for name in enums:
+        if isinstance(value := values[name], Enum):  # or None
+            values[name] = value.value
+    return values
 
 
-def _plain(value: Any) -> Any:
-    return value.value if isinstance(value, Enum) else value
+@cache
+def _columns(
+    kind: type[DataclassInstance],
+) -> tuple[tuple[str, ...], Callable[[object], tuple[Any, ...]], tuple[str, ...]]:
+    """The names of a record's fields, what gets them all at once, and those that are not plain already."""
+    columns = fields(kind)
+    names = tuple(item.name for item in columns)
+    enums = tuple(item.name for item in columns if item.type not in PLAIN_TYPES)
+    return names, attrgetter(*names), enums
 
 
 @dataclass(frozen=True, slots=True)

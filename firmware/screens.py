@@ -50,14 +50,20 @@ LAYOUTS: Mapping[str, Layout] = {name: _layout(row) for name, row in texts.table
 SCREEN_NAMES = frozenset(LAYOUTS)
 
 
+def layout_of(name: str) -> Layout:
+    """The screen of that name. Raises UnknownScreenError."""
+    layout = LAYOUTS.get(name)
+    if layout is None:
+        raise UnknownScreenError(f"no screen {name!r}: see texts/screens.toml for those there are")
+    return layout
+
+
 def render(name: str, values: ScreenValues, *, columns: int, rows: int, language: str) -> Screen:
     """The screen `name` for a display of `columns` by `rows`, 16 by 2 at least; a double line takes two rows.
 
     Raises UnknownScreenError; UnknownTextError for an unknown language, AmountError for an unknown currency.
     """
-    layout = LAYOUTS.get(name)
-    if layout is None:
-        raise UnknownScreenError(f"no screen {name!r}: see texts/screens.toml for those there are")
+    layout = layout_of(name)
     if rows < _LARGE_ROWS:
         return Screen(_small(layout, Moment(name, values, language), columns, rows))
     return Screen(_large(layout, Moment(name, values, language), columns, rows))

@@ -7,10 +7,11 @@ most those of the rule that it interrupted.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from firmware.journal import damaged
+from firmware.records import plain_values
 from firmware.settings import TerminalSettings
 from hal.api import Change, Put, Storage
 
@@ -121,8 +122,8 @@ R = TypeVar("R", Wear, Levels)
 
 def _put(key: str, record: Wear | Levels) -> Put:
     """What differs from a new terminal's: it is written with every slip and swipe, and should be short."""
-    usual = asdict(type(record)())
-    told = {name: value for name, value in asdict(record).items() if value != usual[name]}
+    usual = plain_values(type(record)())
+    told = {name: value for name, value in plain_values(record).items() if value != usual[name]}
     return Put(TABLE, key, json.dumps(told, separators=(",", ":")).encode())
 
 
@@ -135,6 +136,6 @@ def _read(storage: Storage, key: str, default: R) -> R:
         record = replace(default, **values)
     except (ValueError, TypeError):
         raise damaged(TABLE, key) from None
-    if any(type(value) is not type(getattr(default, name)) for name, value in asdict(record).items()):
+    if any(type(value) is not type(getattr(default, name)) for name, value in plain_values(record).items()):
         raise damaged(TABLE, key)
     return record

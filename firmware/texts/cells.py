@@ -36,7 +36,9 @@ def printable(text: str) -> str:
 
     What a bank or a device sends goes to paper and display as text, never as a printer's command.
     """
-    return "".join(character if character.isprintable() else " " for character in text).strip()
+    if not text.isprintable():  # hardly ever
+        text = "".join(character if character.isprintable() else " " for character in text)
+    return text.strip()
 
 
 @lru_cache(maxsize=1024)  # the same words are laid out for every payment

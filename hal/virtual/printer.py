@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -80,6 +81,13 @@ class _Job:
     height_dots: int
     black_dots: int
     duration_ms: int
+
+
+@lru_cache(maxsize=256)  # most of a slip is on the next one too
+def _dots(item: PrintItem, columns: int) -> tuple[int, int]:
+    """The height that an item takes, and about how many dots it blackens."""
+    rows = raster.lay_out(item, columns)
+    return raster.height_dots(rows), raster.black_dots(rows)
 
 
 class VirtualPrinter(QuietDevice):
@@ -300,9 +308,8 @@ class VirtualPrinter(QuietDevice):
         return PrinterStatus.READY
 
     def _job_of(self, item: PrintItem) -> _Job:
-        rows = raster.lay_out(item, self.columns)
-        height_dots = raster.height_dots(rows)
-        return _Job(item, height_dots, raster.black_dots(rows), self._duration_ms(height_dots))
+        height_dots, black_dots = _dots(item, self.columns)
+        return _Job(item, height_dots, black_dots, self._duration_ms(height_dots))
 
     def _duration_ms(self, height_dots: int) -> int:
         if not self._speed_mm_per_s:

@@ -64,6 +64,23 @@ def test_a_new_storage_is_an_empty_journal(storage: MemoryStorage) -> None:
     assert content(loaded(storage)) == (Counters(), None, {}, [])
 
 
+def test_a_voucher_number_used_twice_in_a_batch_means_the_newer_payment(storage: MemoryStorage) -> None:
+    """Traces begin anew after 999999; payments that are not kept any more leave gaps."""
+    journal = loaded(storage)
+    for _ in range(3):
+        draft = journal.draft()
+        sell(draft)
+        journal.commit(draft)
+    draft = journal.draft()
+    draft.counters = replace(draft.counters, stan=0)
+    sell(draft)
+    journal.commit(draft)
+    storage.commit([Delete("payment", "00000003")])
+    found = [journal.payment_of(batch=PAYMENT.batch, stan=f"{stan:06d}") for stan in (1, 2, 3)]
+    assert [one.number if one else None for one in found] == [4, 2, None]
+    assert journal.payment_of(batch="000004", stan="000001") is None
+
+
 def test_what_was_committed_is_read_again_the_same(storage: MemoryStorage) -> None:
     journal = sold(storage)
     again = loaded(storage)
