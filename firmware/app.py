@@ -226,10 +226,7 @@ class Terminal:
             answer = replace(answer, verdict=Verdict.APPROVED)
         for section in self._sections.values():
             section.guards.answer = answer
-        verdict = answer.verdict
-        if not self.in_transaction and verdict is Verdict.WRONG_PIN:
-            verdict = Verdict.DECLINED
-        return Signal(f"host_{verdict.value}", answer)
+        return Signal(f"host_{answer.verdict.value}", answer)
 
     def _on_key(self, key: api.Key) -> None:
         mode = self._row.keys

@@ -23,6 +23,7 @@ from wire.iso8583 import CodecError, IsoMessage, dialect
 MAC_PLACEHOLDER = bytes(8)
 NO_CODE = frozenset({""})
 NEVER_MACED = ("03", "05", "08")  # first two digits of the MTI (section 4)
+PIN_JUDGED = ("0110", "0210")  # answers to what may have a PIN; to an advice or a reversal 55 is any other no
 SIGN_IN_DEMANDED = "3"  # header digit 6 (section 1.1)
 
 
@@ -175,7 +176,8 @@ class HostExchange:
         elif code in _good_codes(answer.mti):
             verdict = Verdict.APPROVED
         else:
-            verdict = Verdict.WRONG_PIN if code == WRONG_PIN else Verdict.DECLINED
+            is_about_pin = code == WRONG_PIN and answer.mti in PIN_JUDGED
+            verdict = Verdict.WRONG_PIN if is_about_pin else Verdict.DECLINED
         return Answer(verdict, answer, code, again, demanded, self._number)
 
     def _mac_holds(self, answer: IsoMessage, payload: bytes, code: str) -> bool:

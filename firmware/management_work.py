@@ -126,6 +126,7 @@ class ManagementWork(KeyLoadingWork):
         if name == "sign_out":
             draft = self.parts.journal.draft()
             fields[11] = draft.next_stan()
+            draft.counters = replace(draft.counters, signed_in=False)  # from here on the bank may say so
             self.parts.journal.commit(draft)
         self.send(message.mti, fields)
 

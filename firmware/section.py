@@ -64,6 +64,7 @@ class Section:
         """Take the rule for a signal that the table knows; None when it is ignored here."""
         self.guards.data = signal.data
         rule = self.machine.fire(self._events[signal.name])
+        self.work.signal = signal
         self._follow()
         return rule
 

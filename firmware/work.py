@@ -91,6 +91,7 @@ class Work:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self.state: Enum | None = None  # the table's, once it has begun
+        self.signal: Signal | None = None  # for which the newest rule was taken
 
     def begin(self) -> None:
         """Get ready: the table starts anew."""
@@ -149,6 +150,11 @@ class Work:
         )
 
     # --- effects that several tables use ----------------------------------------------------------------
+
+    def look_again(self, _data: object) -> None:
+        """The same signal once more, before all others: the state that was entered decides on it."""
+        assert self.signal is not None
+        self.parts.kernel.post_first(self.signal)
 
     def connect(self, _data: object) -> None:
         """Report the link as up when it is; otherwise its coming up will be heard."""

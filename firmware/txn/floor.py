@@ -51,7 +51,6 @@ class Event(Enum):
     CARD_UNREADABLE = "card_unreadable"
     HOST_APPROVED = "host_approved"
     HOST_DECLINED = "host_declined"
-    HOST_BAD_MAC = "host_bad_mac"
     HOST_NOT_SENT = "host_not_sent"
     HOST_LOST = "host_lost"
     CONFIRM = "confirm"
@@ -65,7 +64,7 @@ class Event(Enum):
 S, E = State, Event
 
 ROWS = (
-    Row(S.DECIDING,            Group.IN_SERVICE, Kind.WAITING, "menu",                "operator_timeout_ms", meaning="what the entry lacks, does, or leaves: decided at once"),
+    Row(S.DECIDING,            Group.IN_SERVICE, Kind.PASSING, "menu",                meaning="what the entry lacks, does, or leaves: decided at once"),
     Row(S.MENU,                Group.IN_SERVICE, Kind.WAITING, "menu",                "operator_timeout_ms", Keys.MENU, meaning="an entry is to be chosen, by its digit or by arrows and enter"),
     Row(S.TYPING_NUMBER,       Group.ASKING,     Kind.WAITING, "typing_number",       "operator_timeout_ms", Keys.NUMBER, meaning="the number of an operator or a voucher is typed"),
     Row(S.TYPING_PASSWORD,     Group.ASKING,     Kind.WAITING, "typing_password",     "operator_timeout_ms", Keys.PASSWORD, meaning="the password of whoever must approve, or of who logs on"),
@@ -84,7 +83,7 @@ ROWS = (
 )
 
 
-_HOST = (E.HOST_APPROVED, E.HOST_DECLINED, E.HOST_BAD_MAC, E.HOST_NOT_SENT, E.HOST_LOST)
+_HOST = (E.HOST_APPROVED, E.HOST_DECLINED, E.HOST_NOT_SENT, E.HOST_LOST)  # an echo has no MAC (section 4)
 _TYPING = (S.TYPING_NUMBER, S.TYPING_PASSWORD, S.TYPING_NEW_PASSWORD, S.REPEATING_PASSWORD, S.CONFIRMING)
 
 
@@ -110,8 +109,6 @@ RULES = (
     Rule(S.DECIDING, E.GO_ON, S.ASKING_BANK,         "asks_bank", effects=("send_echo",)),
     Rule(S.DECIDING, E.GO_ON, S.TESTING_DEVICES,     "tests_devices", effects=("begin_tests",)),
     Rule(S.DECIDING, E.GO_ON, S.NOTICE,              records=("do_action",), effects=("finish_action",)),
-    Rule(S.DECIDING, E.CANCEL,  S.CLOSED),
-    Rule(S.DECIDING, E.TIMEOUT, S.CLOSED),
 
     Rule(S.MENU, E.ENTRY_CHOSEN, S.DECIDING, effects=("go_on",)),
     Rule(S.MENU, E.CANCEL,       S.DECIDING, effects=("leave_menu", "go_on")),
@@ -172,6 +169,7 @@ _PRINTER = (E.COPY_PRINTED, E.PRINTER_STOPPED, E.PRINTER_READY)
 IGNORED = (
     ignore((S.CLOSED,), Event, "the floor is closed")
     | ignore(_except(S.DECIDING), (E.GO_ON,), "nothing is to be decided")
+    | ignore((S.DECIDING,), (E.CANCEL, E.TIMEOUT), "it is left in the same moment")
     | ignore(_except(S.MENU), (E.ENTRY_CHOSEN,), "no menu is shown")
     | ignore(_except(S.TYPING_NUMBER), (E.NUMBER_TYPED,), "no number is being typed")
     | ignore(_except(S.TYPING_PASSWORD), (E.PASSWORD_TYPED,), "no password is asked for")

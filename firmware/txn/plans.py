@@ -10,9 +10,10 @@ networks send the PIN with the purchase. It takes codes that no published messag
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from itertools import combinations
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,19 @@ class Plan:
     switch: int = 0
     originals: tuple[str, ...] = ()
     mark: Mark = Mark.NONE
+
+    @property
+    def may_be_left_out(self) -> frozenset[Ask]:
+        """What settings do without: of a void its card and its PIN, of the seven steps the PIN before the message."""
+        if self.originals:
+            return frozenset(self.asks) & {Ask.CARD, Ask.PIN}
+        return frozenset({Ask.PIN}) if self is DEFAULT_PLAN else frozenset()
+
+    def orders(self) -> Iterator[tuple[Ask, ...]]:
+        """Everything that it may ask for, in its order: all of it, and less what may be left out."""
+        for count in range(len(self.may_be_left_out) + 1):
+            for left_out in combinations(sorted(self.may_be_left_out, key=self.asks.index), count):
+                yield tuple(ask for ask in self.asks if ask not in left_out)
 
 
 AUTHORISATION = MessagePlan("0100", "030000", "06", "10")

@@ -44,6 +44,7 @@ class Kind(Enum):
 
     WAITING = "waiting"  # for a person, the bank, a device; has a timer
     RESTING = "resting"  # may last for ever: idle, out of service
+    PASSING = "passing"  # left in the moment it is entered, by a signal that goes before all others: no timer
     ENDED_WELL = "ended well"
     ENDED_BADLY = "ended badly"
 
@@ -174,8 +175,10 @@ class Table:
         for row in self.rows:
             if row.kind is Kind.WAITING and not row.timeout:
                 yield f"{row.state.value}: waits without a timeout"
-            if row.kind is not Kind.WAITING and row.timeout and row.kind is not Kind.RESTING:
+            if row.timeout and row.kind in {Kind.ENDED_WELL, Kind.ENDED_BADLY}:
                 yield f"{row.state.value}: has ended and has a timeout"
+            if row.timeout and row.kind is Kind.PASSING:
+                yield f"{row.state.value}: lasts no time and has a timeout"
 
 
 def ignore(states: Iterable[Enum], events: Iterable[Enum], reason: str) -> dict[tuple[Enum, Enum], str]:

@@ -35,7 +35,6 @@ class Event(Enum):
     LINK_DOWN = "link_down"
     HOST_APPROVED = "host_approved"
     HOST_DECLINED = "host_declined"
-    HOST_BAD_MAC = "host_bad_mac"
     HOST_NOT_SENT = "host_not_sent"
     HOST_LOST = "host_lost"
     COPY_PRINTED = "copy_printed"
@@ -59,7 +58,7 @@ ROWS = (
     Row(S.INTERRUPTED,     Group.END,    Kind.ENDED_BADLY, "settlement_interrupted", meaning="it goes on later, at the step where it stands"),
 )
 
-_UNANSWERED = (E.HOST_BAD_MAC, E.HOST_LOST, E.TIMEOUT)
+_UNANSWERED = (E.HOST_LOST, E.TIMEOUT)  # a wrong MAC there is none: no answer here has one (section 4)
 
 
 def _next_step(source: State, event: Event, records: tuple[str, ...]) -> tuple[Rule, ...]:
@@ -148,7 +147,7 @@ RULES = (
 ENDED = (S.SETTLED, S.INTERRUPTED)
 _ONLINE = (S.TOTALLING, S.UPLOADING, S.ENDING)
 _PAPER = (S.PRINTING, S.PRINTER_STOPPED)
-_HOST = (E.HOST_APPROVED, E.HOST_DECLINED, E.HOST_BAD_MAC, E.HOST_NOT_SENT, E.HOST_LOST)
+_HOST = (E.HOST_APPROVED, E.HOST_DECLINED, E.HOST_NOT_SENT, E.HOST_LOST)
 _PRINTER = (E.COPY_PRINTED, E.PRINTER_STOPPED, E.PRINTER_READY)
 
 IGNORED = (

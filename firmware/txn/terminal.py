@@ -96,7 +96,7 @@ class Event(Enum):
 S, E = State, Event
 
 ROWS = (
-    Row(S.STARTING,            Group.START,      Kind.WAITING, "starting",           "response_timeout_ms", meaning="self-test of every device; the journal is read"),
+    Row(S.STARTING,            Group.START,      Kind.PASSING, "starting",           meaning="self-test of every device; the journal is read"),
     Row(S.RECOVERING,          Group.START,      Kind.WAITING, "recovering",         "connect_timeout_ms",  meaning="something is owed to the bank or no key is there: wait for the link"),
     Row(S.SIGNING_IN,          Group.ONLINE,     Kind.WAITING, "signing_in",         "response_timeout_ms", meaning="0800 is with the bank: working keys, batch, time"),
     Row(S.CLEARING,            Group.ONLINE,     Kind.WAITING, "clearing",           "response_timeout_ms", meaning="a reversal or completion that is due is with the bank"),
@@ -131,27 +131,32 @@ ROWS = (
 _HOST_BAD = (E.HOST_DECLINED, E.HOST_BAD_MAC, E.HOST_NOT_SENT, E.HOST_LOST, E.TIMEOUT)
 _INFORMING = (S.RESULT, S.SALE_REFUSED, S.NOTHING_TO_REPRINT, S.BATCH_CLOSED, S.NOT_SETTLED, S.MANAGED, S.NOT_MANAGED)
 _SHOWING = (S.IDLE, *_INFORMING)
+_WITHOUT_MEMORY = (S.RESULT, S.BATCH_CLOSED, S.NOT_MANAGED, S.NOTHING_TO_REPRINT, S.REPRINT_STOPPED)
+"""No rule that leads there stores anything, and nothing is read there: what fails is noticed in the state after."""
 
 
-def _on_idle_keys(source: State) -> tuple[Rule, ...]:
-    """What the idle keys do, on the idle screen and on every screen that only informs."""
-    return (
-        Rule(source, E.SALE_KEY, S.NOT_SETTLED, "settlement_open", effects=("beep_error", "schedule_outbox")),
-        Rule(source, E.SALE_KEY, S.NOT_SETTLED, "batch_full", effects=("beep_error",)),
-        Rule(source, E.SALE_KEY, S.SALE_REFUSED, "type_is_off", effects=("beep_error",)),
-        Rule(source, E.SALE_KEY, S.SIGNING_IN, "must_sign_in", effects=("want_sale", "send_sign_in")),
-        Rule(source, E.SALE_KEY, S.CLEARING, "owes_before_sale", effects=("want_sale", "send_outgoing")),
-        Rule(source, E.SALE_KEY, S.IN_TRANSACTION, records=("begin_payment",), effects=("begin_transaction",)),
-        Rule(source, E.REPRINT_KEY, S.REPRINTING, "slip_exists", effects=("print_duplicate",)),
-        Rule(source, E.REPRINT_KEY, S.NOTHING_TO_REPRINT, effects=("beep_error",)),
-        Rule(source, E.SETTLE_KEY, S.SIGNING_IN, "must_sign_in_to_send", effects=("want_settlement", "send_sign_in")),
-        Rule(source, E.SETTLE_KEY, S.CLEARING, "outbox_due", effects=("want_settlement", "send_outgoing")),
-        Rule(source, E.SETTLE_KEY, S.IN_SETTLEMENT, records=("begin_settlement",), effects=("settle",)),
-        Rule(source, E.MANAGE_KEY, S.MANAGING, effects=("send_management",)),
-        Rule(source, E.SIGN_IN_KEY, S.SIGNING_IN, effects=("send_sign_in",)),
-        Rule(source, E.LANGUAGE_KEY, S.IDLE, records=("switch_language",)),
-        Rule(source, E.MENU_KEY, S.IN_FLOOR, effects=("open_floor",)),
-    )
+_IDLE_KEYS = (E.SALE_KEY, E.REPRINT_KEY, E.SETTLE_KEY, E.MANAGE_KEY, E.SIGN_IN_KEY, E.LANGUAGE_KEY, E.MENU_KEY)
+
+
+_ON_IDLE_KEYS = (
+    Rule(S.IDLE, E.SALE_KEY, S.NOT_SETTLED, "settlement_open", effects=("beep_error", "schedule_outbox")),
+    Rule(S.IDLE, E.SALE_KEY, S.NOT_SETTLED, "batch_full", effects=("beep_error",)),
+    Rule(S.IDLE, E.SALE_KEY, S.SALE_REFUSED, "type_is_off", effects=("beep_error",)),
+    Rule(S.IDLE, E.SALE_KEY, S.SIGNING_IN, "must_sign_in", effects=("want_sale", "send_sign_in")),
+    Rule(S.IDLE, E.SALE_KEY, S.CLEARING, "owes_before_sale", effects=("want_sale", "send_outgoing")),
+    Rule(S.IDLE, E.SALE_KEY, S.IN_TRANSACTION, records=("begin_payment",), effects=("begin_transaction",)),
+    Rule(S.IDLE, E.REPRINT_KEY, S.REPRINTING, "slip_exists", effects=("print_duplicate",)),
+    Rule(S.IDLE, E.REPRINT_KEY, S.NOTHING_TO_REPRINT, effects=("beep_error",)),
+    Rule(S.IDLE, E.SETTLE_KEY, S.SIGNING_IN, "must_sign_in_to_send", effects=("want_settlement", "send_sign_in")),
+    Rule(S.IDLE, E.SETTLE_KEY, S.CLEARING, "outbox_due", effects=("want_settlement", "send_outgoing")),
+    Rule(S.IDLE, E.SETTLE_KEY, S.IN_SETTLEMENT, records=("begin_settlement",), effects=("settle",)),
+    Rule(S.IDLE, E.MANAGE_KEY, S.MANAGING, effects=("send_management",)),
+    Rule(S.IDLE, E.SIGN_IN_KEY, S.SIGNING_IN, effects=("send_sign_in",)),
+    Rule(S.IDLE, E.LANGUAGE_KEY, S.IDLE, records=("switch_language",)),
+    Rule(S.IDLE, E.MENU_KEY, S.IN_FLOOR, effects=("open_floor",)),
+    # a screen that only informs gives way, and the key is looked at again
+    *(Rule(state, event, S.IDLE, effects=("look_again",)) for state in _INFORMING for event in _IDLE_KEYS),
+)
 
 
 def _after_clearing(source: State, records: tuple[str, ...], effects: tuple[str, ...] = ()) -> tuple[Rule, ...]:
@@ -234,12 +239,9 @@ RULES = (
     Rule(S.STARTING, E.SELF_TEST_PASSED, S.RECOVERING, "owes_or_lacks_keys", ("recover_payment",), ("open_link", "connect")),
     Rule(S.STARTING, E.SELF_TEST_PASSED, S.IDLE, records=("recover_payment",), effects=("open_link",)),
     Rule(S.STARTING, E.SELF_TEST_FAILED, S.OUT_OF_SERVICE, effects=("beep_error",)),
-    Rule(S.STARTING, E.TIMEOUT, S.OUT_OF_SERVICE, effects=("beep_error",)),
 
     Rule(S.RECOVERING, E.LINK_UP, S.SIGNING_IN, "must_sign_in", effects=("send_sign_in",)),
-    Rule(S.RECOVERING, E.LINK_UP, S.CLEARING, "outbox_due", effects=("send_outgoing",)),
-    Rule(S.RECOVERING, E.LINK_UP, S.IN_SETTLEMENT, "settlement_open", ("begin_settlement",), ("settle",)),
-    Rule(S.RECOVERING, E.LINK_UP, S.IDLE),
+    Rule(S.RECOVERING, E.LINK_UP, S.IDLE, effects=("look_again",)),
     Rule(S.RECOVERING, E.TIMEOUT, S.IDLE, effects=("schedule_outbox",)),
     Rule(S.RECOVERING, E.CANCEL,  S.IDLE, effects=("schedule_outbox",)),
 
@@ -256,7 +258,7 @@ RULES = (
     *(rule for event in (E.HOST_NOT_SENT, E.CANCEL) for rule in _gave_up(S.CLEARING, event)),
 
     *(Rule(S.IDLE, event, S.IN_FLOOR, "nobody_logged_on", effects=("ask_log_on",)) for event in (E.SALE_KEY, E.REPRINT_KEY, E.MENU_KEY)),
-    *(rule for state in _SHOWING for rule in _on_idle_keys(state)),
+    *_ON_IDLE_KEYS,
     *(
         rule
         for event in (E.OUTBOX_DUE, E.LINK_UP)
@@ -283,7 +285,7 @@ RULES = (
     Rule(S.MANAGING, E.HOST_APPROVED, S.MANAGING, "parameters_came", ("note_parameters", "note_management"), ("send_download_end",)),
     Rule(S.MANAGING, E.HOST_APPROVED, S.NOT_MANAGED, "parameters_unreadable", effects=("beep_error", "schedule_outbox")),
     Rule(S.MANAGING, E.HOST_APPROVED, S.MANAGED, records=("note_management",), effects=("discard_keys", "schedule_outbox")),
-    *(Rule(S.MANAGING, event, S.NOT_MANAGED, effects=("beep_error", "schedule_outbox")) for event in (*_HOST_BAD, E.CANCEL)),
+    *(Rule(S.MANAGING, event, S.NOT_MANAGED, effects=("beep_error", "schedule_outbox")) for event in (E.HOST_DECLINED, E.HOST_NOT_SENT, E.HOST_LOST, E.TIMEOUT, E.CANCEL)),
 
     Rule(S.REPRINTING, E.COPY_PRINTED,    S.IDLE),
     Rule(S.REPRINTING, E.PRINTER_STOPPED, S.REPRINT_STOPPED, effects=("beep_alert",)),
@@ -299,7 +301,7 @@ RULES = (
     Rule(S.OUT_OF_SERVICE, E.TIMEOUT, S.STARTING, effects=("start",)),
 
     *(Rule(state, E.TAMPERED, S.TAMPERED, effects=("wipe_keys", "beep_alert")) for state in S if state is not S.TAMPERED),
-    *(Rule(state, E.STORAGE_FAILED, S.OUT_OF_SERVICE, effects=("beep_error",)) for state in S if state not in {S.TAMPERED, S.OUT_OF_SERVICE}),
+    *(Rule(state, E.STORAGE_FAILED, S.OUT_OF_SERVICE, effects=("beep_error",)) for state in S if state not in {S.TAMPERED, S.OUT_OF_SERVICE, *_WITHOUT_MEMORY}),
 )
 
 
@@ -316,8 +318,9 @@ _LOADING = (S.CHOOSING_KEY, S.TYPING_SERIAL_NUMBER, S.TYPING_COMPONENT, S.TYPING
 IGNORED = (
     ignore((S.TAMPERED,), Event, "the keys are gone: nothing works until a service visit")
     | ignore((S.OUT_OF_SERVICE,), (E.STORAGE_FAILED, E.CANCEL), "out of service already; enter starts again")
+    | ignore(_WITHOUT_MEMORY, (E.STORAGE_FAILED,), "the memory is not touched here")
     | ignore(_except(S.STARTING, S.TAMPERED), (E.SELF_TEST_PASSED, E.SELF_TEST_FAILED), "no self-test is running")
-    | ignore(_except(*_SHOWING, S.NO_KEYS, S.TAMPERED), (E.SALE_KEY, E.REPRINT_KEY, E.SIGN_IN_KEY, E.LANGUAGE_KEY, E.MENU_KEY, E.SETTLE_KEY, E.MANAGE_KEY), "the function keys are off")
+    | ignore(_except(*_SHOWING, S.NO_KEYS, S.TAMPERED), _IDLE_KEYS, "the function keys are off")
     | ignore((S.NO_KEYS,), (E.SALE_KEY, E.REPRINT_KEY, E.SIGN_IN_KEY, E.SETTLE_KEY, E.MANAGE_KEY), "nothing works without a master key")
     | ignore(_except(S.NO_KEYS, S.IDLE, S.TAMPERED), (E.LOAD_KEY_KEY,), "keys are loaded when the terminal is at rest")
     | ignore(_except(S.CHOOSING_KEY, S.TAMPERED), (E.KEY_CHOSEN,), "no key is to be chosen")
@@ -330,6 +333,7 @@ IGNORED = (
     | ignore((S.STARTING, S.RECOVERING, S.SIGNING_IN, S.CLEARING, S.NO_KEYS, S.IDLE, S.MANAGING, *_DELEGATED, *_REPRINT), (E.CONFIRM,), "there is nothing to confirm")
     | ignore((S.STARTING, S.NO_KEYS, S.IDLE), (E.CANCEL,), "there is nothing to cancel")
     | ignore((S.NO_KEYS,), (E.TIMEOUT,), "it lasts until a key is loaded")
+    | ignore((S.STARTING,), (E.TIMEOUT,), "it is left when every device has been tested")
     | ignore(_DELEGATED, (E.CANCEL, E.TIMEOUT, *_HOST, E.COPY_PRINTED, E.PRINTER_STOPPED, E.PRINTER_READY), "another table decides")
     | ignore(_except(S.IN_TRANSACTION, S.TAMPERED), (E.TRANSACTION_ENDED,), "no payment is running")
     | ignore(_except(S.IN_SETTLEMENT, S.TAMPERED), (E.SETTLEMENT_ENDED,), "no settlement is running")
@@ -337,6 +341,7 @@ IGNORED = (
     | ignore(_except(S.RECOVERING, S.IDLE, S.TAMPERED), (E.LINK_UP,), "only the lights change")
     | ignore(_except(S.IDLE, S.TAMPERED), (E.LINK_DOWN,), "only the lights change; the state's timer decides")
     | ignore(_except(S.SIGNING_IN, S.CLEARING, S.MANAGING, *_DELEGATED, S.TAMPERED), _HOST, "no request is open")
+    | ignore((S.MANAGING,), (E.HOST_BAD_MAC,), "these answers have no MAC (section 4)")
     | ignore(_except(*_REPRINT, *_DELEGATED, S.TAMPERED), (E.COPY_PRINTED, E.PRINTER_STOPPED, E.PRINTER_READY), "nothing is being printed")
     | ignore((S.REPRINTING,), (E.PRINTER_READY,), "the printer never stopped")
     | ignore((S.REPRINT_STOPPED,), (E.COPY_PRINTED, E.PRINTER_STOPPED), "the printer has stopped already")

@@ -17,9 +17,13 @@ from that commit on the money has moved: nothing a person does at the terminal u
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from enum import Enum
+from itertools import pairwise
 
 from firmware.records import Outcome, Reason, ReversalReason
+from firmware.txn.plans import PLANS, Ask, Delivery
 from firmware.txn.schema import Group, Keys, Kind, Recovery, Row, Rule, Table, ignore
 
 
@@ -94,7 +98,7 @@ class Event(Enum):
 S, E, R = State, Event, Recovery
 
 ROWS = (
-    Row(S.OPENING,         Group.ENTRY,  Kind.WAITING, "opening",         "operator_timeout_ms", Keys.NONE,   R.NOTHING, "what is asked first depends on the type"),
+    Row(S.OPENING,         Group.ENTRY,  Kind.PASSING, "opening",         "",                    Keys.NONE,   R.NOTHING, "what is asked first depends on the type"),
     Row(S.ORIGINAL,        Group.ENTRY,  Kind.WAITING, "enter_original",  "operator_timeout_ms", Keys.TYPING, R.NOTHING, "the voucher number of the original is typed"),
     Row(S.ORIGINAL_SHOWN,  Group.ENTRY,  Kind.WAITING, "original_shown",  "operator_timeout_ms", Keys.NONE,   R.NOTHING, "the original is shown: is it the right one?"),
     Row(S.REFERENCE,       Group.ENTRY,  Kind.WAITING, "enter_reference", "operator_timeout_ms", Keys.TYPING, R.NOTHING, "the bank's reference number of the original is typed"),
@@ -188,17 +192,29 @@ ASKED = (  # what may be asked, in order: the state, the guard that asks for it,
     (S.CARD,               "asks_card",      ("arm_card_reader",)),
     (S.PURCHASE_PIN,       "asks_pin",       ("begin_pin_entry",)),
 )
-_PLACE = {state: place for place, (state, _, _) in enumerate(ASKED)}
+_STATE_OF = dict(zip(Ask, (state for state, _, _ in ASKED), strict=True))
+
+
+def _followers() -> Iterator[tuple[State | None, State]]:
+    """What comes right after what in any type of transaction: the plans say so, and nothing else has a rule."""
+    for plan in PLANS.values():
+        end = S.PRINTING if plan.delivery is Delivery.STORED else S.CONNECTING
+        for asks in plan.orders():
+            yield from pairwise((None, *(_STATE_OF[ask] for ask in asks), end))
+
+
+_FOLLOWERS = frozenset(_followers())
 
 
 def _onward(source: State, event: Event, answered: State | None, records: tuple[str, ...] = (), effects: tuple[str, ...] = ()) -> tuple[Rule, ...]:
     """What is asked after `answered`: the next thing that the type asks for; then the bank, or the paper."""
-    left = ASKED[_PLACE[answered] + 1 if answered else 0:]
-    return (
-        *(Rule(source, event, state, guard, records, (*effects, *begins)) for state, guard, begins in left),
+    rules = (
+        *(Rule(source, event, state, guard, records, (*effects, *begins)) for state, guard, begins in ASKED),
         Rule(source, event, S.PRINTING, "is_stored", (*records, *STORED), (*effects, "print_copy"), Outcome.APPROVED),
         Rule(source, event, S.CONNECTING, records=records, effects=(*effects, "connect")),
     )
+    *asked, last = (rule for rule in rules if (answered, rule.target) in _FOLLOWERS)
+    return *asked, replace(last, guard="")
 
 
 def _left_alone(*states: State) -> tuple[Rule, ...]:
@@ -237,7 +253,7 @@ RULES = (
     *_onward(S.ORIGINAL_DATE, E.DATE_TYPED, S.ORIGINAL_DATE, ("note_date",)),
     Rule(S.AMOUNT, E.AMOUNT_ENTERED, S.AMOUNT, "amount_too_high", effects=("beep_error", "refuse_amount")),
     *_onward(S.AMOUNT, E.AMOUNT_ENTERED, S.AMOUNT, ("note_amount",)),
-    *_left_alone(S.OPENING, S.ORIGINAL, S.ORIGINAL_SHOWN, S.REFERENCE, S.AUTHORISATION_CODE, S.ORIGINAL_DATE, S.AMOUNT, S.CARD, S.CARD_NUMBER, S.EXPIRY),
+    *_left_alone(S.ORIGINAL, S.ORIGINAL_SHOWN, S.REFERENCE, S.AUTHORISATION_CODE, S.ORIGINAL_DATE, S.AMOUNT, S.CARD, S.CARD_NUMBER, S.EXPIRY),
     _end(S.CARD, E.CARD_READ, S.FAILED, Reason.CARD_DIFFERS, "card_differs"),
     *_onward(S.CARD, E.CARD_READ, S.CARD, ("note_card",), ("beep_key",)),
     Rule(S.CARD, E.CARD_UNREADABLE, S.CARD,         "swipes_left", ("count_bad_swipe",), ("beep_error", "arm_card_reader")),
@@ -318,13 +334,13 @@ RULES = (
     Rule(S.COMPLETING, E.HOST_DECLINED, S.APPROVED, "refusal_is_final", ("refuse_completion",), ("beep_alert",), reason=Reason.COMPLETION_REFUSED),
     *(
         Rule(S.COMPLETING, event, S.APPROVED, records=("count_attempt",))
-        for event in (E.HOST_DECLINED, E.HOST_WRONG_PIN, E.HOST_BAD_MAC, E.HOST_LOST, E.TIMEOUT, E.CANCEL)
+        for event in (E.HOST_DECLINED, E.HOST_BAD_MAC, E.HOST_LOST, E.TIMEOUT, E.CANCEL)
     ),
     Rule(S.COMPLETING, E.HOST_NOT_SENT, S.APPROVED),
 
     # undoing: unanswered, it stays in the outbox and goes before the next transaction
     *_reversed(E.HOST_APPROVED, ("drop_reversal", "note_reversed")),
-    *(rule for event in (E.HOST_DECLINED, E.HOST_WRONG_PIN, E.HOST_BAD_MAC, E.HOST_LOST, E.TIMEOUT) for rule in _reversed(event, ("count_attempt",))),
+    *(rule for event in (E.HOST_DECLINED, E.HOST_BAD_MAC, E.HOST_LOST, E.TIMEOUT) for rule in _reversed(event, ("count_attempt",))),
     *_reversed(E.HOST_NOT_SENT, ()),
 )
 
@@ -352,6 +368,7 @@ IGNORED = (
     | ignore(_except(S.CARD_NUMBER), (E.NUMBER_TYPED,), "no card number is being typed")
     | ignore(_except(S.EXPIRY), (E.EXPIRY_TYPED,), "no expiry is being typed")
     | ignore(_except(S.ORIGINAL_SHOWN, S.AUTHORISED, S.WRONG_PIN, S.BALANCE_SHOWN, S.TEAR_OFF), (E.CONFIRM,), "there is nothing to confirm")
+    | ignore((S.OPENING,), (E.CANCEL, E.TIMEOUT), "it is left in the same moment")
     | ignore((S.PRINTING,), (E.CANCEL,), "the money has moved; a void undoes it, not a key")
     | ignore((S.REVERSING,), (E.CANCEL,), "it is being undone already")
     | ignore(_except(S.CARD), (E.CARD_READ, E.CARD_UNREADABLE), "the reader is disarmed")
@@ -362,6 +379,7 @@ IGNORED = (
     | ignore(_except(S.CONNECTING), (E.LINK_UP,), "the session resumes by itself; the state's timer decides")
     | ignore(_LIVE, (E.LINK_DOWN,), "the session resumes by itself; the state's timer decides")
     | ignore(_except(S.AUTHORISING, S.VERIFYING_PIN, S.PURCHASING, S.COMPLETING, S.REVERSING), _HOST, "no request is open")
+    | ignore((S.COMPLETING, S.REVERSING), (E.HOST_WRONG_PIN,), "neither has a PIN that could be wrong")
     | ignore(_except(S.PRINTING, S.PRINTER_STOPPED), _PRINTER, "nothing is being printed")
     | ignore((S.PRINTING,), (E.PRINTER_READY,), "the printer never stopped")
     | ignore((S.PRINTER_STOPPED,), (E.COPY_PRINTED, E.PRINTER_STOPPED), "the printer has stopped already")

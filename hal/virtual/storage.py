@@ -287,6 +287,7 @@ class MemoryStorage(QuietDevice):
         self._pairs: dict[tuple[str, str], bytes] = {}
         self._failing: set[int] = set()
         self._breakdown: tuple[int, StorageTrouble] | None = None  # after which commit, and what
+        self._is_unreadable = False
         self._cuts: dict[int, Literal["before", "after"]] = {}
         self._power_lost = False
 
@@ -303,13 +304,13 @@ class MemoryStorage(QuietDevice):
         return super().self_test()
 
     def get(self, table: str, key: str) -> bytes | None:
-        """The value, or None."""
-        self._require_open()
+        """The value, or None. Raises StorageFailed where the script says so."""
+        self._require_readable()
         return self._pairs.get((table, key))
 
     def scan(self, table: str) -> Iterator[tuple[str, bytes]]:
-        """All pairs of a table as they are now, in the order of their keys."""
-        self._require_open()
+        """All pairs of a table as they are now, in the order of their keys. Raises as `get`."""
+        self._require_readable()
         return iter(sorted((key, value) for (owner, key), value in self._pairs.items() if owner == table))
 
     def commit(self, changes: Sequence[Change]) -> None:
@@ -336,16 +337,20 @@ class MemoryStorage(QuietDevice):
         """Let this commit fail with StorageFailed."""
         self._failing.add(self._future(commit_number))
 
-    def break_down(self, trouble: StorageTrouble, *, after_commits: int = 0) -> None:
-        """Let every commit fail, and the self-test, until `mend`. What is stored can be read.
+    def break_down(
+        self, trouble: StorageTrouble, *, after_commits: int = 0, unreadable: bool = False
+    ) -> None:
+        """Let every commit fail, and the self-test, until `mend`.
 
-        `after_commits`: so many succeed first.
+        `after_commits`: so many succeed first. `unreadable`: nothing can be read either, from now on; else
+        what is stored can.
         """
         self._breakdown = (self.commits + after_commits, trouble)
+        self._is_unreadable = unreadable
 
     def mend(self) -> None:
         """There is room again, or whatever was wrong is repaired."""
-        self._breakdown = None
+        self._breakdown, self._is_unreadable = None, False
 
     def power_cut_at(self, commit_number: int, when: Literal["before", "after"]) -> None:
         """Cut the power at this commit, just before or just after its data is durable.
@@ -366,6 +371,11 @@ class MemoryStorage(QuietDevice):
     def restore(self, snapshot: Snapshot) -> None:
         """Put the content back to a snapshot's. The commit counter and the script stay."""
         self._pairs = dict(snapshot)
+
+    def _require_readable(self) -> None:
+        self._require_open()
+        if self._is_unreadable and (failure := self._failure(self.commits + 1)) is not None:
+            raise failure
 
     def _future(self, commit_number: int) -> int:
         if commit_number <= self.commits:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import pytest
 
-from firmware.txn import settlement, terminal, transaction
+from firmware import batch_upload
+from firmware.exchange import NEVER_MACED
+from firmware.management_work import MESSAGES
+from firmware.txn import floor, settlement, terminal, transaction
 from firmware.txn.schema import Group, Keys, Kind, Rule
 from firmware.txn.terminal import Event, State
 
@@ -18,10 +21,6 @@ KEY_STATES = {row.state for row in T.rows if row.group is Group.KEYS} - {State.N
 
 def of(source: object, event: Event) -> list[Rule]:
     return [rule for rule in T.rules if rule.source is source and rule.event is event]
-
-
-def shape(rules: list[Rule]) -> list[tuple[object, ...]]:
-    return [(rule.guard, rule.target, rule.records, rule.effects) for rule in rules]
 
 
 def test_whoever_is_refused_hears_it() -> None:
@@ -68,22 +67,19 @@ MEANINGS = {
 
 
 @pytest.mark.parametrize("event", MEANINGS, ids=lambda event: event.value)
-def test_a_key_means_the_same_wherever_the_terminal_listens_to_it(event: Event) -> None:
+def test_a_key_asks_first_what_must_be_done_before(event: Event) -> None:
+    rules = [rule for rule in of(State.IDLE, event) if rule.guard != "nobody_logged_on"]
+    assert [(rule.guard, rule.target) for rule in rules] == MEANINGS[event]
+
+
+def test_a_key_means_on_every_screen_that_informs_what_it_means_on_the_idle_screen() -> None:
+    """So nobody gets past a question, such as who is logged on, because something is shown."""
+    keys = {event for event in Event if event.value.endswith("_key") and of(State.IDLE, event)}
     assert len(LISTENING) > 1
-    expected = shape(of(State.RESULT, event))
-    assert [(guard, target) for guard, target, _, _ in expected] == MEANINGS[event]
-    for state in LISTENING:
-        rules = [one for one in shape(of(state, event)) if one[0] != "nobody_logged_on"]
-        assert rules == expected, state
-
-
-def test_the_key_for_a_sale_is_asked_about_alike_wherever_the_terminal_listens_to_it() -> None:
-    """The state that tells of a refusal may be the one that it is in; questions and effects are the same."""
-    expected = [(guard, effects) for guard, _, _, effects in shape(of(State.RESULT, Event.SALE_KEY))]
-    assert expected[-1] == ("", ("begin_transaction",))
-    for state in LISTENING:
-        rules = [(rule.guard, rule.effects) for rule in of(state, Event.SALE_KEY)]
-        assert [one for one in rules if one[0] != "nobody_logged_on"] == expected, state
+    for state in LISTENING - {State.IDLE}:
+        for event in keys - {Event.LOAD_KEY_KEY}:
+            (rule,) = of(state, event)
+            assert (rule.target, rule.records, rule.effects) == (State.IDLE, (), ("look_again",)), state
 
 
 def test_a_tamper_alarm_leads_to_the_one_state_from_everywhere() -> None:
@@ -134,16 +130,15 @@ def test_a_message_is_left_by_a_key_or_by_itself() -> None:
 
 @pytest.mark.parametrize("name", ["totalling", "uploading", "ending_upload"])
 def test_a_settlement_takes_every_missing_answer_alike(name: str) -> None:
-    """No answer, none that came through, none that can be trusted: tried again, then given up."""
+    """None in time, none that came through: tried again, then given up."""
     state, happens = settlement.State(name), settlement.Event
     rules = settlement.TABLE.by_pair[state, happens.TIMEOUT]
     assert rules[0].guard == "tries_left"
     assert rules[-1].target is not state
-    for event in (happens.HOST_LOST, happens.HOST_BAD_MAC):
-        others = settlement.TABLE.by_pair[state, event]
-        assert [(one.guard, one.target, one.records, one.effects) for one in others] == [
-            (one.guard, one.target, one.records, one.effects) for one in rules
-        ]
+    others = settlement.TABLE.by_pair[state, happens.HOST_LOST]
+    assert [(one.guard, one.target, one.records, one.effects) for one in others] == [
+        (one.guard, one.target, one.records, one.effects) for one in rules
+    ]
 
 
 def test_a_settlement_goes_on_printing_where_the_paper_ran_out() -> None:
@@ -155,5 +150,18 @@ def test_a_memory_that_fails_takes_the_terminal_out_of_service_from_everywhere()
     failing = [rule for rule in T.rules if rule.event is Event.STORAGE_FAILED]
     assert {(rule.guard, rule.target) for rule in failing} == {("", State.OUT_OF_SERVICE)}
     ignoring = {state for state, event in T.ignored if event is Event.STORAGE_FAILED}
-    assert ignoring <= {State.TAMPERED, State.OUT_OF_SERVICE, State.STARTING}
+    ignoring -= {State.TAMPERED, State.OUT_OF_SERVICE}
+    assert [rule for rule in T.rules if rule.target in ignoring and rule.records] == [], (
+        "or a commit may fail"
+    )
+    assert len(ignoring) < len(failing)
     assert all("beep_error" in rule.effects for rule in failing)
+
+
+def test_nobody_waits_for_a_wrong_mac_where_no_answer_has_one() -> None:
+    """iso8583-pos section 4: none on 03xx, 05xx and 08xx; settlement, floor and management ask no others."""
+    asked = {batch_upload.SETTLEMENT_MTI, batch_upload.UPLOAD_MTI, *(one.mti for one in MESSAGES.values())}
+    assert {mti[:2] for mti in asked} <= set(NEVER_MACED)
+    for table in (settlement.TABLE, floor.TABLE):
+        assert "host_bad_mac" not in {event.value for event in table.events}
+    assert of(State.MANAGING, Event.HOST_BAD_MAC) == []

@@ -54,6 +54,7 @@ REQUESTS = {  # (MTI, processing code) of each request of a payment, by flow
 }
 
 Action = Callable[[], None]
+Alteration = Callable[[IsoMessage], IsoMessage]
 
 
 def shop_data() -> Provision:
@@ -63,7 +64,13 @@ def shop_data() -> Provision:
 
 
 class WatchedBank(Bank):
-    """A bank that remembers what it was asked."""
+    """A bank that remembers what it was asked; its answers without a MAC can be altered on their way."""
+
+    @property
+    def altered(self) -> dict[str, Alteration]:
+        """What is done to the answers of a message type."""
+        altered: dict[str, Alteration] = self.__dict__.setdefault("_altered", {})
+        return altered
 
     @property
     def asked(self) -> list[IsoMessage]:
@@ -74,7 +81,15 @@ class WatchedBank(Bank):
     def handle(self, message: bytes, *, now: datetime) -> list[Reply]:
         """As the bank, and remember."""
         self.asked.append(dialect("unionpay").decode(message))
-        return super().handle(message, now=now)
+        replies = super().handle(message, now=now)
+        return [self._alter(reply) for reply in replies] if self.altered else replies
+
+    def _alter(self, reply: Reply) -> Reply:
+        answer = dialect("unionpay").decode(reply.message)
+        alteration = self.altered.get(answer.mti)
+        if alteration is None:
+            return reply
+        return replace(reply, message=dialect("unionpay").encode(alteration(answer)))
 
 
 def noisy_line(
@@ -276,6 +291,7 @@ class Shop:
     def heal(self) -> None:
         """Everything that can be wrong is put right, and time passes until nothing is left to do."""
         self.bank.faults.clear()
+        self.bank.altered.clear()
         self.drive.start_bank()
         self.station.plug_cable()
         self._heal_devices()

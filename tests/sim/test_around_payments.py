@@ -1,0 +1,79 @@
+"""What else can happen around payments: at power-on, on a reprint's paper, with what the bank asks for."""
+
+from __future__ import annotations
+
+import pytest
+
+from bank.faults import FaultKind
+from firmware.records import Flow
+from firmware.txn.terminal import State
+from hal.api import PrinterStatus
+from tests.sim.cases import opened
+from tests.sim.invariants import DUPLICATE, check
+from tests.sim.shop import Shop
+
+
+def test_nobody_has_to_wait_for_the_line_after_the_power_came_back(shop: Shop) -> None:
+    """Cancel: the terminal is there, and what it owes goes later."""
+    shop.expect_reach("pin")
+    shop.station.cut_power()
+    shop.station.unplug_cable()
+    shop.on_transition = lambda step: (
+        shop.station.devices.keypad.press("cancel") if step.rule.target is State.RECOVERING else None
+    )
+    started_ms = shop.drive.now_ms()
+    shop.open()
+    assert shop.took("recovering", "cancel")
+    assert shop.state == "idle"
+    assert shop.drive.now_ms() - started_ms < shop.station.settings.connect_timeout_ms
+    assert shop.owes == ["reversal"]
+    check(shop)
+
+
+def test_the_bank_s_wish_is_done_as_soon_as_the_line_is_there(shop: Shop) -> None:
+    """Its answer to a sale asked for the status; the cable was out before the terminal could tell it."""
+    shop.fault(FaultKind.HEADER_DIGIT, ("0220", ""), value="2")
+    shop.on_transition = lambda step: (
+        shop.station.unplug_cable() if step.rule.target is State.RESULT else None
+    )
+    shop.play()
+    shop.on_transition = lambda _step: None
+    shop.station.run_until(lambda: not shop.link_is_up, 5_000)
+    shop.station.plug_cable()
+    shop.station.run_until(lambda: shop.state == "managing", 10_000)
+    assert shop.took("idle", "link_up")
+    shop.go_on()
+    assert [message.mti for message in shop.bank.asked][-1] == "0820"
+    check(shop)
+
+
+@pytest.mark.parametrize("ends", ["timeout", "cancel"])
+def test_a_reprint_that_stops_is_left_and_the_next_sale_has_its_own_paper(ends: str) -> None:
+    shop = opened(Flow.PIN_FIRST)
+    shop.play()
+    printer = shop.station.devices.printer
+    printer.fail_after_items(3, PrinterStatus.PAPER_OUT)
+    shop.station.press("f2")
+    assert shop.station.run_until(lambda: shop.state == "reprint_stopped", 60_000)
+    if ends == "cancel":
+        shop.station.press("cancel")
+    assert shop.station.run_until(lambda: shop.state == "idle", 600_000)
+    assert shop.took("reprint_stopped", ends)
+    printer.load_paper()
+    slips = len(shop.station.slips)
+    shop.play()
+    assert len(shop.station.slips) >= slips + 2
+    assert DUPLICATE not in "".join(shop.station.slips[-2:])
+
+
+def test_a_reprint_that_takes_too_long_is_given_up() -> None:
+    shop = opened(Flow.PIN_FIRST)
+    shop.play()
+    shop.station.devices.printer._speed_mm_per_s = 1
+    shop.station.press("f2")
+    assert shop.station.run_until(lambda: shop.state == "idle", 600_000)
+    assert shop.took("reprinting", "timeout")
+    shop.station.run_for(10_000)  # the line that is under way is printed
+    shop.power_or_paper_trouble = True
+    check(shop)
+    assert DUPLICATE not in "".join(shop.station.slips[-2:])

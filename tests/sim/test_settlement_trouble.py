@@ -1,0 +1,163 @@
+"""A settlement whose messages are not answered well, at each step: asked again, given up, gone on with later.
+
+Whatever happens, the batch is closed in the end with totals that both sides know, and nothing is sold before.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from firmware.app import Transition
+from firmware.records import SettlementStep
+from firmware.txn.settlement import State
+from hal.api import Beep, PrinterStatus
+from tests.sim.bad_answers import (
+    BAD_MAC,
+    DECLINED,
+    EVERY_WAY,
+    LOST,
+    NOT_SENT,
+    SILENT,
+    BadAnswer,
+    name_of,
+    with_field,
+)
+from tests.sim.shop import PATIENCE_MS, Shop
+from tests.sim.test_settlement import batch, settle, step, unbalance
+from tests.sim.test_types import done, merchant_minor, opened
+
+MTI = {State.TOTALLING: "0500", State.UPLOADING: "0320", State.ENDING: "0320"}
+EARNED_MINOR = 1234 * 2 - 100
+WAYS = [way for way in EVERY_WAY if way is not BAD_MAC]  # none of these answers has a MAC
+ways = pytest.mark.parametrize("way", WAYS, ids=name_of)
+steps = pytest.mark.parametrize("state", MTI, ids=lambda state: state.value)
+
+
+def trading_shop() -> Shop:
+    """A sale and a refund, and one sale more at the bank: two messages of records are to be uploaded."""
+    shop = opened()
+    sale = done(shop, "purchase")
+    unbalance(shop)
+    typed = {"reference": sale.posted_rrn, "original_date": sale.host_date}
+    done(shop, "refund", typed=typed, amount="100")
+    return shop
+
+
+def strike(shop: Shop, state: State, way: BadAnswer, count: int | None) -> None:
+    """Let the answers in that state be bad, so often (None: for good), from its first message on."""
+
+    def on_transition(step: Transition) -> None:
+        if step.rule.target is state and step.rule.source is not state and not struck:
+            struck.append(state)
+            way.arm(shop, MTI[state], count)
+
+    struck: list[State] = []
+    shop.on_transition = on_transition
+
+
+def closes_later(shop: Shop) -> None:
+    """When the bank answers again, the settlement is brought to its end, without anybody's asking."""
+    shop.on_transition = lambda _step: None
+    shop.heal()
+    shop.station.run_until(lambda: step(shop) is SettlementStep.CLOSED, PATIENCE_MS)
+    shop.go_on()
+    assert step(shop) is SettlementStep.CLOSED
+    assert batch(shop) == "000002"
+    assert merchant_minor(shop) == EARNED_MINOR
+    done(shop, "purchase")
+
+
+@steps
+@pytest.mark.parametrize("way", [DECLINED, LOST, SILENT], ids=name_of)
+def test_one_bad_answer_is_made_good_by_asking_again(state: State, way: BadAnswer) -> None:
+    """Only a refusal of the totals is final for the moment: they would be refused again."""
+    shop = trading_shop()
+    strike(shop, state, way, 1)
+    settle(shop)
+    assert shop.took(state.value, way.event)
+    is_refusal_of_totals = (state, way) == (State.TOTALLING, DECLINED)
+    assert (step(shop) is SettlementStep.CLOSED) != is_refusal_of_totals
+    closes_later(shop)
+
+
+@steps
+@ways
+def test_no_good_answer_at_all_is_not_waited_for_for_ever(state: State, way: BadAnswer) -> None:
+    shop = trading_shop()
+    strike(shop, state, way, None)
+    settle(shop)
+    asked = [one for one in shop.transitions if one.rule.event.value == way.event]
+    if way in (LOST, SILENT):
+        assert len(asked) >= shop.station.settings.resends
+    if state is State.UPLOADING and way is not NOT_SENT:
+        assert shop.took("ending_upload", way.event), "the records that nobody takes are passed by"
+    assert step(shop) is not SettlementStep.CLOSED
+    shop.station.press("f1")
+    assert shop.state == "not_settled", "nothing is sold before"
+    assert shop.station.devices.buzzer.played()[-1].beep is Beep.ERROR
+    closes_later(shop)
+
+
+@pytest.mark.parametrize("state", [*MTI, State.LINKING], ids=lambda state: state.value)
+def test_cancel_puts_a_settlement_off(state: State) -> None:
+    shop = trading_shop()
+    if state is State.LINKING:
+        shop.cut_cable_until_down()
+    shop.instead[state.value] = lambda: shop.station.press("cancel")
+    settle(shop)
+    assert shop.took(state.value, "cancel")
+    assert step(shop) is not SettlementStep.CLOSED
+    closes_later(shop)
+
+
+def test_records_that_the_bank_refuses_are_counted_on_the_slip() -> None:
+    shop = trading_shop()
+    strike(shop, State.UPLOADING, DECLINED, 8)  # both messages, the first time and three times more
+    settle(shop)
+    assert step(shop) is SettlementStep.CLOSED
+    assert shop.station.terminal is not None
+    settlement = shop.station.terminal.journal.settlement
+    assert settlement is not None
+    assert (settlement.failed, settlement.sent) == (2, 2)
+
+
+def test_an_answer_without_results_settles_nothing() -> None:
+    shop = trading_shop()
+    shop.bank.altered["0510"] = lambda answer: with_field(answer, 48, None)
+    settle(shop)
+    assert step(shop) is SettlementStep.TOTALS
+    closes_later(shop)
+
+
+# --- paper -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ends", ["paper", "cancel", "timeout"])
+def test_a_settlement_stands_whatever_the_paper_does(ends: str) -> None:
+    shop = trading_shop()
+    printer = shop.station.devices.printer
+    printer.fail_after_items(3, PrinterStatus.PAPER_OUT)
+
+    def act() -> None:
+        assert shop.station.devices.buzzer.played()[-1].beep is Beep.ALERT
+        if ends == "paper":
+            printer.load_paper()
+        elif ends == "cancel":
+            shop.station.press("cancel")
+
+    shop.instead["totals_stopped"] = act
+    settle(shop)
+    assert shop.took("totals_stopped", {"paper": "printer_ready"}.get(ends, ends))
+    assert step(shop) is SettlementStep.CLOSED
+    assert ("SETTLEMENT" in shop.station.slips[-1]) or ends != "paper"
+    printer.load_paper()
+    closes_later(shop)
+
+
+def test_a_settlement_stands_with_a_printer_that_never_finishes() -> None:
+    shop = trading_shop()
+    shop.station.devices.printer._speed_mm_per_s = 1
+    settle(shop)
+    assert shop.took("printing_totals", "timeout")
+    assert step(shop) is SettlementStep.CLOSED
+    done(shop, "purchase")
