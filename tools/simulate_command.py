@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -100,6 +101,7 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps({"total": {**tally.to_json(), "seconds": round(seconds, 1)}}))
     elif tally.seeds > 1 and not options.json:
         print(_sum(tally, seconds))
+        print(f"rules taken: {_rules_taken(tally)}")
     return 0
 
 
@@ -165,6 +167,14 @@ def _sum(tally: Tally, seconds: float) -> str:
     made = f"{tally.seeds} seeds, {tally.transactions} transactions ({_list(tally.outcomes)})"
     took = f"{tally.virtual_s} s, simulated in {seconds:.0f} s"
     return f"{made} in {took}; faults: {_list(tally.troubles)}; no promise broken"
+
+
+def _rules_taken(tally: Tally) -> str:
+    """How many of each table's rules."""
+    from tools.diagram.choices import TERMINAL_MACHINES, table_of
+
+    taken = Counter(machine for machine, *_ in tally.hits)
+    return ", ".join(f"{name} {taken[name]} of {len(table_of(name).rules)}" for name in TERMINAL_MACHINES)
 
 
 def _list(counts: Mapping[str, int]) -> str:

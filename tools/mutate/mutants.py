@@ -18,7 +18,8 @@ MODULES: dict[str, Any] = {
     "floor": floor,
 }
 """The module of each table, which stands there as `TABLE`."""
-MACHINES = ("transaction", "settlement", "terminal")
+MACHINES = tuple(MODULES)
+MUTANT, TAKEN = "POSTERM_MUTANT", "POSTERM_TAKEN"  # what the plugin is told by the environment
 
 
 class Kind(Enum):

@@ -11,18 +11,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from firmware.txn.machine import TableMachine
-from firmware.txn.schema import Rule
-from tools.diagram.hits import key_of
-from tools.mutate.mutants import MODULES, Mutant, spoilt
+from tools.mutate.mutants import MODULES, MUTANT, TAKEN, Mutant, spoilt
+from tools.mutate.watch import watch
 
-MUTANT, TAKEN = "POSTERM_MUTANT", "POSTERM_TAKEN"
 _tests: dict[str, dict[str, Any]] = {}
 _taken: set[str] = set()
 _seconds: dict[str, float] = {}
@@ -36,24 +32,10 @@ def _spoil(text: str) -> None:
     module.RULES = module.TABLE.rules
 
 
-def _watch() -> None:
-    """Note each rule that any machine takes."""
-    tables = [module.TABLE for module in MODULES.values()]
-    fire = TableMachine.fire
-
-    def noted(self: TableMachine, event: Enum) -> Rule | None:
-        rule = fire(self, event)
-        if rule is not None and any(self.table is table for table in tables):
-            _taken.add(" ".join((self.table.name, *key_of(rule))))
-        return rule
-
-    TableMachine.fire = noted  # type: ignore[method-assign]
-
-
 if MUTANT in os.environ:
     _spoil(os.environ[MUTANT])
 if TAKEN in os.environ:
-    _watch()
+    watch(_taken.add)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -12,15 +13,20 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from tools.mutate.mutants import MODULES, Mutant, spoilt
-from tools.mutate.plugin import MUTANT, TAKEN
+import pytest
+
+from tools.mutate.mutants import MODULES, MUTANT, TAKEN, Mutant, spoilt
 
 ROOT = Path(__file__).parents[2]
 SUITE = ("tests/firmware", "tests/sim", "tests/simulate")
 """The tests that take rules in virtual time; a test with real processes is too slow to be run so often."""
 STATIC = ("tests/firmware/test_tables.py", "tests/firmware/test_table_promises.py")  # run no table
-PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "tools.mutate.plugin", "-p", "no:cacheprovider")
+OPTIONS = ("-q", "-p", "tools.mutate.plugin", "-p", "no:cacheprovider")
+WARM = ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # Hypothesis is imported already
 TRIAL_MAX_S = 300
+
+_SERVER = multiprocessing.get_context("forkserver")
+_SERVER.set_forkserver_preload(["tools.mutate.warm"])
 
 
 class TrialError(Exception):
@@ -59,9 +65,17 @@ def taken_by_the_suite(suite: Sequence[str], workers: int) -> dict[str, dict[str
     """Run these tests and see which test takes which rule. Raises TrialError when a test fails."""
     with tempfile.TemporaryDirectory(prefix="posterm-mutate-") as folder:
         file = Path(folder) / "taken.json"
-        done = _pytest([*suite, "-n", str(workers)], {TAKEN: str(file)}, None)
-        if done is None or done.returncode != 0:
-            raise TrialError(f"the suite fails without a mutant:\n{done.stdout[-1500:] if done else ''}")
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", *OPTIONS, *suite, "-n", str(workers)],
+            cwd=ROOT,
+            env={**os.environ, TAKEN: str(file)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise TrialError(f"the suite fails without a mutant:\n{done.stdout[-1500:]}")
         tests: dict[str, dict[str, object]] = {}
         for part in sorted(Path(folder).glob("taken.json.*")):
             tests |= json.loads(part.read_text("utf-8"))
@@ -86,37 +100,53 @@ def _seconds(test: Mapping[str, object]) -> float:
 
 
 def try_mutant(mutant: Mutant, taken: Taken, tests_max: int) -> Verdict:
-    """Run at most `tests_max` tests against a mutant, in a process of their own, until one fails."""
+    """Run at most `tests_max` tests against a mutant, in a process of their own, until one fails.
+
+    Raises TrialError when they cannot be run: that says nothing of the mutant.
+    """
     if spoilt(MODULES[mutant.machine].TABLE, mutant).defects():
         return Verdict(mutant, Fate.NOT_WHOLE)
     tests = list(taken.get(mutant.rule_name, ()))[:tests_max]
-    done = _pytest([*STATIC, *tests, "-x"], {MUTANT: str(mutant)}, TRIAL_MAX_S)
-    if done is None:
+    code, output = _run([*STATIC, *tests, "-x"], mutant)
+    if code is None:
         return Verdict(mutant, Fate.HANGS)
-    if done.returncode == 0:
+    if code == 0:
         return Verdict(mutant, Fate.SURVIVED if tests else Fate.NEVER_TAKEN, f"{len(tests)} tests")
-    return Verdict(mutant, Fate.KILLED, _failed(done.stdout))
+    return Verdict(mutant, Fate.KILLED, _failed(output))
+
+
+def _run(arguments: Sequence[str], mutant: Mutant) -> tuple[int | None, str]:
+    """Exit code (None when it takes too long) and output of pytest, in a process forked for this mutant.
+
+    It is forked from a server that has imported what does not change: most of the time of a quick test. The
+    plugin is not among that: it spoils the table when it is imported.
+    """
+    with tempfile.NamedTemporaryFile("r", prefix="posterm-mutant-", encoding="utf-8") as output:
+        child = _SERVER.Process(
+            target=_run_here, args=([*OPTIONS, *WARM, *arguments], str(mutant), output.name)
+        )
+        child.start()
+        child.join(TRIAL_MAX_S)
+        if child.exitcode is None:
+            child.kill()
+            child.join()
+            return None, ""
+        return child.exitcode, output.read()
+
+
+def _run_here(arguments: list[str], mutant: str, output: str) -> None:
+    """Run pytest in this process, and end it with pytest's exit code."""
+    os.chdir(ROOT)
+    os.environ[MUTANT] = mutant
+    with open(output, "wb") as file:  # noqa: PTH123 - a descriptor is what is needed
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    sys.exit(int(pytest.main(arguments)))
 
 
 def _failed(output: str) -> str:
+    """The test that failed, or the file that cannot be imported any more."""
     lines = [line for line in output.splitlines() if line.startswith(("FAILED ", "ERROR "))]
-    return lines[0].split(" - ")[0].partition(" ")[2] if lines else "an error before the first test"
-
-
-def _pytest(
-    arguments: Sequence[str], environment: Mapping[str, str], timeout_s: int | None
-) -> subprocess.CompletedProcess[str] | None:
-    """What pytest says; None when it takes too long."""
-    try:
-        return subprocess.run(
-            [*PYTEST, *arguments],
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=timeout_s,
-        )
-    except subprocess.TimeoutExpired:
-        return None
+    if not lines:
+        raise TrialError(f"the tests do not run:\n{output[-1500:]}")
+    return lines[0].split(" - ")[0].partition(" ")[2]
