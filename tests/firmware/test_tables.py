@@ -98,6 +98,10 @@ def test_the_toy_is_whole() -> None:
             replace(_GOOD, rows=(_ROWS[0], replace(_ROWS[1], timeout="result_ms"))),
             "b: has ended and has a timeout",
         ),
+        (
+            replace(_GOOD, rows=(replace(_ROWS[0], kind=Kind.PASSING), _ROWS[1])),
+            "a: lasts no time and has a timeout",
+        ),
     ],
 )
 def test_each_kind_of_defect_is_found(broken: Table, defect: str) -> None:

@@ -39,6 +39,8 @@ def waiting(till: AnyTill) -> Iterator[Finding]:
     until_ms = terminal.state_deadline_ms()
     if row.kind is Kind.WAITING and until_ms is None:
         yield Finding("timer", f"{till.name} waits in {row.state.value} and nothing will end that")
+    elif row.kind is Kind.PASSING:
+        yield Finding("timer", f"{till.name} stays in {row.state.value}, which lasts no time")
     elif until_ms is not None and until_ms < now_ms:
         yield Finding("timer", f"{till.name}: the time of {row.state.value} was over at {until_ms} ms")
     if len(terminal.journal.outbox) > OUTBOX_MAX:
