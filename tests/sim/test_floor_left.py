@@ -17,7 +17,7 @@ PATIENCE_MS = 700_000
 
 @pytest.fixture
 def hands() -> Iterator[Floor]:
-    with floor(device_test_ms=500) as opened:
+    with floor(device_test_ms=500, report_timeout_ms=60_000) as opened:
         yield opened
 
 

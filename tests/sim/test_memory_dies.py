@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from firmware.app import Transition
+from firmware.records import Flow
 from firmware.txn.terminal import TABLE, Event, State
 from hal.api import StorageTrouble
 from tests.sim.bad_answers import DECLINED
@@ -25,6 +26,7 @@ TOUCHED_BY = {  # the key that somebody presses, where nothing happens by itself
     State.IDLE: "f1",
     State.NO_KEYS: "f4",
     State.CHOOSING_KEY: "cancel",
+    State.TYPING_SERIAL_NUMBER: "cancel",
     State.COMPONENT_REFUSED: "cancel",
     State.NOTHING_TO_REPRINT: "f1",
 }
@@ -33,6 +35,13 @@ RETRIES_MS = 400_000
 
 def bare_shop() -> Shop:
     shop = Shop()
+    shop.open()
+    service_visit(shop)
+    return shop
+
+
+def dukpt_shop() -> Shop:
+    shop = Shop(Flow.PIN_FIRST, security={"key_scheme": "dukpt-tdes", "encrypt_track": "dukpt"})
     shop.open()
     service_visit(shop)
     return shop
@@ -54,6 +63,7 @@ WAYS: dict[State, tuple[Callable[[], Shop], Callable[[Shop], None]]] = {
     **{State(state): (bare_shop, loading(State(state))) for state in LOADING},
     State.NO_KEYS: (bare_shop, lambda shop: shop.station.press("up", "cancel")),
     State.CHOOSING_KEY: (bare_shop, lambda shop: shop.station.press("up")),
+    State.TYPING_SERIAL_NUMBER: (dukpt_shop, lambda shop: shop.station.press("up", "enter")),
 }
 
 
