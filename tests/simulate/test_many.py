@@ -21,6 +21,8 @@ from typing import Any
 import pytest
 
 from tests.tools.test_cli import exit_code
+from tools.diagram.choices import TERMINAL_MACHINES, table_of
+from tools.diagram.hits import read_hits
 from tools.simulate import many
 from tools.simulate.checkers.finding import Finding
 from tools.simulate.many import Tally, WorkerFailed, simulated
@@ -157,12 +159,17 @@ def test_a_total_takes_as_many_seeds_as_it_needs(tmp_path: Path, capsys: pytest.
     assert sum(json.loads(hits.read_text()).values()) > 10 * sum(made)
 
 
-def test_the_sum_is_told_in_words(capsys: pytest.CaptureFixture[str]) -> None:
-    assert exit_code("simulate", *SMALL, "--runs", "2") == 0
-    *lines, last = capsys.readouterr().out.splitlines()
+def test_the_sum_is_told_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hits = tmp_path / "hits.json"
+    assert exit_code("simulate", *SMALL, "--runs", "2", "--hits", str(hits)) == 0
+    *lines, total, rules = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == ["seed 1", "seed 2"]
-    assert last.startswith("2 seeds, ")
-    assert last.endswith("no promise broken")
+    assert total.startswith("2 seeds, ")
+    assert total.endswith("no promise broken")
+    for name in TERMINAL_MACHINES:
+        table = table_of(name)
+        taken = sum(count > 0 for count in read_hits(hits, table).values())
+        assert f"{name} {taken} of {len(table.rules)}" in rules
 
 
 @pytest.mark.slow
