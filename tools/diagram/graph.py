@@ -8,7 +8,7 @@ coloured chip inside the box of its source, when it
 - leads to a group that is only ever left or reached by giving up (undoing, service),
 - returns to its own source, or
 - leads to a crowded target: then only the edge that reaches it first, and the edges of sources most of whose
-  rules lead there, stay lines.
+  rules lead there, stay lines (not where it is a state of rest, to which everything returns).
 
 An event that leads from everywhere to the same state (a tamper, say) is told once, in the box of its target.
 
@@ -31,7 +31,7 @@ from firmware.txn.schema import Group, Keys, Kind, Row, Rule, Table
 from tools.diagram.hits import Hits, key_of
 from tools.diagram.text_width import NO_BREAK
 
-CROWD = 4  # more sources than this, and a target's lines become exits
+CROWD = 2  # more sources than this, and a target's lines become exits
 GIVING_UP = (Group.UNDO, Group.SERVICE)
 ACRONYMS = {"pin": "PIN", "mac": "MAC"}
 ELSE = "else"
@@ -340,9 +340,10 @@ def _lines(
         if source != target and not nodes[target].ended and nodes[target].row.group not in GIVING_UP
     }
     sources = Counter(target for _, target in onward)
+    homes = {name for name, node in nodes.items() if node.row.kind is Kind.RESTING and sources[name] > CROWD}
     favourites = {
         max(
-            (pair for pair in onward if pair[0] == name),
+            (pair for pair in onward if pair[0] == name and pair[1] not in homes),
             key=lambda pair: (len(edges[pair]), pair),
             default=None,
         )
