@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from bank.authoriser import Bank
 from bank.ledger import HoldState, Ledger
 from bank.merchants import Terminal as BankTerminal
 from bank.payments import Payment as BankPayment
+from bank.payments import Payments
 from bank.plans import plan_of
 from bank.request import Request
+from bank.store import BankStore
 from firmware.journal import Draft
 from firmware.payment_work import PaymentWork
 from firmware.records import OutgoingKind
@@ -122,11 +125,37 @@ def _unless_released(set_hold: Callable[..., None]) -> Callable[..., None]:
     return changed
 
 
+def _forget_reversals_that_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that an original which the network has kept back is carried out after its reversal."""
+    monkeypatch.setattr(Payments, "forestall", lambda *_, **__: None)
+
+
+def _answer_before_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a request has done becomes durable when the next one comes."""
+
+    @contextlib.contextmanager
+    def transaction(self: BankStore) -> Iterator[None]:
+        if self._depth > 0:
+            yield
+            return
+        self._connection.commit()
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._depth = 1
+        try:
+            yield
+        finally:
+            self._depth = 0
+
+    monkeypatch.setattr(BankStore, "transaction", transaction)
+
+
 MISTAKES = {  # how it is made, which troubles bring it out, and the seed from which on it is looked for
     "the reversal is stored after sending": (_store_the_reversal_when_it_is_needed, {Trouble.POWER}, 7),
     "the completion is cleared too early": (_clear_completions_too_early, {Trouble.BANK}, 6),
     "a repeat is taken for new": (_take_a_repeat_for_new, {Trouble.BANK}, 103),
     "the hold of what was reversed is kept": (_keep_the_hold_of_what_was_reversed, {Trouble.BANK}, 7),
+    "a reversal that comes first is forgotten": (_forget_reversals_that_come_first, {Trouble.TCP}, 6),
+    "the bank answers before it commits": (_answer_before_the_commit, {Trouble.BANK_POWER}, 1),
 }
 
 
