@@ -11,6 +11,7 @@ import errno
 import logging
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -115,26 +116,32 @@ class BankServer(asyncio.AbstractServer):
         self._connections[writer] = asyncio.current_task()
         try:
             await self._answer_all(reader, writer)
-        except (ConnectionError, asyncio.CancelledError):
-            pass  # the other side is gone, or the server is being stopped: both are normal ends
+            writer.close()
+            async with asyncio.timeout(self._idle_timeout_s):
+                await writer.wait_closed()
+        except TimeoutError:
+            logger.info("connection idle, closed")
+            writer.transport.abort()  # to close it would wait until everything that was written is read
+        except ConnectionError:
+            with suppress(ConnectionError):
+                await writer.wait_closed()  # it is gone; asyncio wants to have told somebody why
+        except asyncio.CancelledError:
+            pass  # the server is being stopped
         finally:
             self._connections.pop(writer, None)
             writer.close()
 
     async def _answer_all(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one client until it or we hang up. One that says nothing, or reads nothing, is hung up on."""
+        """Serve one client until it or we hang up. TimeoutError: it says nothing, or reads nothing."""
         connection = Connection(lambda message: self._bank.handle(message, now=self._clock()))
-        try:
-            while not connection.is_over:
+        while not connection.is_over:
+            async with asyncio.timeout(self._idle_timeout_s):
+                data = await reader.read(READ_BYTES_MAX)
+            if not data:
+                return
+            for reply in connection.receive(data):
                 async with asyncio.timeout(self._idle_timeout_s):
-                    data = await reader.read(READ_BYTES_MAX)
-                if not data:
-                    return
-                for reply in connection.receive(data):
-                    async with asyncio.timeout(self._idle_timeout_s):
-                        await _send(writer, reply)
-        except TimeoutError:
-            logger.info("connection idle, closed")
+                    await _send(writer, reply)
 
 
 async def _send(writer: asyncio.StreamWriter, reply: Reply) -> None:

@@ -98,6 +98,7 @@ def test_who_reads_nothing_is_hung_up_on_and_others_are_served_meanwhile() -> No
     async def story(server: BankServer) -> None:
         for listening in server.sockets:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+        files = open_files()
         deaf = socket.create_connection(("127.0.0.1", server.port))
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         deaf.send(frame(b"more") * 1_000)
@@ -105,9 +106,10 @@ def test_who_reads_nothing_is_hung_up_on_and_others_are_served_meanwhile() -> No
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(frame(b"one"))
         assert len(await reader.readexactly(8_002)) == 8_002
-        await until(lambda: server.connection_count == 0)
-        deaf.close()
         writer.close()
+        await until(lambda: server.connection_count == 0)
+        await until(lambda: open_files() == files + 1)  # the deaf client's own end
+        deaf.close()
 
     serving(LoudBank(), story, IDLE_S)
 
