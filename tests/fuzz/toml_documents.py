@@ -19,9 +19,7 @@ SCALARS: st.SearchStrategy[Any] = st.one_of(
     st.booleans(),
     st.integers(-(2**63), 2**63 - 1),
     st.floats(),
-    st.sampled_from(
-        ["", " ", "0", "-1", "12.34", "3012", "9" * 40, "a\nb", "密码", "\0", "/dev/null"]
-    ),
+    st.sampled_from(["", " ", "0", "-1", "12.34", "3012", "9" * 40, "a\nb", "密码", "\0", "/dev/null"]),
     st.text(max_size=12),
 )
 VALUES = st.recursive(
