@@ -16,6 +16,7 @@ import types
 import typing
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, Union
@@ -211,6 +212,7 @@ class _Assembly:
         return self._state_folder / value
 
 
+@lru_cache(maxsize=256)  # evaluating annotations takes longer than making the devices of a board
 def _parameters(backend: type[Any]) -> dict[str, inspect.Parameter]:
     """The constructor's parameters by name, annotations evaluated."""
     return dict(inspect.signature(backend, eval_str=True).parameters)

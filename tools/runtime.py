@@ -5,7 +5,7 @@ Nothing else in the project chooses which parts work together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -48,6 +48,7 @@ class StationPlan:
     state_folder: Path | None = None  # None: nothing outlives the station
     seed: int = 1
     tap: Tap = lambda _at_ms, _side, _data: None
+    make_drive: Callable[[Board], Drive] | None = None  # in virtual time, to a bank that is there already
     observers: Sequence[Observer] = field(default=())
 
     @property
@@ -158,6 +159,8 @@ def _loopback_of(plan: StationPlan, profile: Profile) -> Loopback | None:
 
 def _virtual(plan: StationPlan, profile: Profile, provision: Provision) -> tuple[Board, Drive]:
     board = build_board(profile, state_folder=plan.state_folder)
+    if plan.make_drive is not None:
+        return board, plan.make_drive(board)
     port, clock = board.serial_port, board.clock
     assert isinstance(port, VirtualSerialPort)
     assert isinstance(clock, VirtualClock)

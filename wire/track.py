@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import Self
 
 from wire.errors import TrackError
@@ -314,6 +315,7 @@ def _read(stripe: _Format, bits: str) -> tuple[str, str]:
     raise TrackError("truncated" if text.endswith("?") else "no_end_sentinel", "the stripe ends too early")
 
 
+@lru_cache(maxsize=256)  # every character there is
 def _value(bits: str, size: int, *, whole_text: bool) -> int:
     if len(bits) < size:
         raise TrackError("truncated" if whole_text else "no_end_sentinel", "the stripe ends too early")
@@ -328,6 +330,7 @@ def _values(stripe: _Format, text: str) -> list[int]:
     return [ord(character) - stripe.offset for character in text]
 
 
+@lru_cache(maxsize=256)
 def _character_bits(value: int, data_bits: int) -> str:
     data = f"{value:0{data_bits}b}"[::-1]
     return data + str((data.count("1") + 1) % 2)

@@ -47,9 +47,12 @@ class MagneticCard:
     track1: str | None = field(default=None, repr=False)
     track2: str | None = field(default=None, repr=False)
     track3: str | None = field(default=None, repr=False)
+    _bits: list[str] = field(init=False, repr=False, compare=False)  # of the tracks
 
     def __post_init__(self) -> None:
-        self.swipe()  # raises for characters that cannot be encoded, here and not in the middle of a run
+        texts = (self.track1, self.track2, self.track3)
+        bits = [_encode(number, text) for number, text in zip(TRACK_NUMBERS, texts, strict=True)]
+        object.__setattr__(self, "_bits", bits)
 
     @classmethod
     def from_fields(
@@ -68,8 +71,7 @@ class MagneticCard:
 
     def swipe(self, quality: Swipe = Swipe.GOOD) -> StripePass:
         """What a head sees when this card passes."""
-        texts = (self.track1, self.track2, self.track3)
-        bits = [_encode(number, text) for number, text in zip(TRACK_NUMBERS, texts, strict=True)]
+        bits = self._bits
         if quality is Swipe.TOO_FAST:
             return _pass(bits, _FAST_CM_PER_S)
         if quality is Swipe.BAD:

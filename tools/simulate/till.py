@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 from bank.provision import Provision, TerminalSpec
 from firmware.app import Terminal, Transition
 from firmware.records import Flow
 from firmware.settings import TerminalSettings
-from hal.profile import load_profile
+from hal.board import Board
+from hal.profile import Profile, load_profile
 from hal.virtual.clock import VirtualClock
 from hal.virtual.power import PowerCut
 from hal.virtual.serial_port import VirtualSerialPort
@@ -44,6 +46,11 @@ HURRIED = TerminalSettings(
 )
 
 
+@cache
+def _profile() -> Profile:
+    return load_profile("virtual").with_options("printer", speed_mm_per_s=PRINT_MM_PER_S)
+
+
 class Till(AnyTill):
     """A till in virtual time, which can be cut off."""
 
@@ -63,12 +70,26 @@ class Till(AnyTill):
         own = replace(provision, merchants=(replace(provision.merchants[0], terminals=(spec,)),))
         flow = Flow.AUTHORISE_FIRST if rng.random() < 0.5 else Flow.PIN_FIRST
         settings = settings_of(own, replace(HURRIED, flow=flow, void_asks_card=rng.random() < 0.8))
-        profile = load_profile("virtual").with_options("printer", speed_mm_per_s=PRINT_MM_PER_S)
-        plan = StationPlan(profile=profile, settings=settings, provision=own, seed=rng.getrandbits(32))
+        seed_of_board, seed_of_drive = rng.getrandbits(32), rng.getrandbits(32)
+
+        def drive_of(board: Board) -> VirtualDrive:
+            assert isinstance(board.serial_port, VirtualSerialPort)
+            assert isinstance(board.clock, VirtualClock)
+            return VirtualDrive(
+                board.serial_port,
+                board.clock,
+                bank,
+                seed=seed_of_drive,
+                tap=self._tap,
+                message_tap=self._message_tap,
+            )
+
+        plan = StationPlan(
+            profile=_profile(), settings=settings, provision=own, seed=seed_of_board, make_drive=drive_of
+        )
         station = build_station(plan)
-        station.drive.close()
         board = station.board
-        assert isinstance(board.serial_port, VirtualSerialPort)
+        assert isinstance(station.drive, VirtualDrive)
         assert isinstance(board.clock, VirtualClock)
         assert isinstance(board.storage, MemoryStorage)
         super().__init__(number, station, board.storage)
@@ -79,15 +100,7 @@ class Till(AnyTill):
         self.message_taps: list[Tap] = []  # and what passes between gateway and bank, message by message
         self.on_bytes: Callable[[str], None] = lambda _side: None  # told which side has sent something
         self.clock = board.clock
-        self.drive = VirtualDrive(
-            board.serial_port,
-            board.clock,
-            bank,
-            seed=rng.getrandbits(32),
-            tap=self._tap,
-            message_tap=self._message_tap,
-        )
-        self.station.drive = self.drive
+        self.drive = station.drive
 
     def use_flow(self, flow: Flow) -> None:
         """Take the purchases in this order, from the next power-on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 
 from bank.authoriser import Bank
 from bank.entropy import SeededEntropy
@@ -25,9 +26,14 @@ def bank_machine(seed: int) -> BankMachine:
     return BankMachine.on_disk(lambda store: Bank(store, DEMO_MASTER_KEY, entropy=entropy, faults=faults))
 
 
+@cache
+def _demo() -> Provision:
+    return load_provision()
+
+
 def provision_for(seed: int, terminals: int) -> Provision:
     """The demo's merchant and odd cards, many terminals, and cards with money. Test numbers only."""
-    demo, rng = load_provision(), random.Random(f"town {seed}")
+    demo, rng = _demo(), random.Random(f"town {seed}")
     merchant = demo.merchants[0]
     tills = tuple(
         replace(merchant.terminals[0], tid=f"{TID_FIRST + number}", tmk=rng.randbytes(16))

@@ -10,6 +10,7 @@ from bank.authoriser import Bank
 from bank.provision import fill
 from firmware.kernel import WatchdogExpired
 from firmware.records import Outcome, OutgoingState, Settlement, SettlementStep
+from hal.virtual.clock import VirtualClock
 from host_link.transport import earliest
 from tools.simulate.checkers.books import HOLD_DAYS_MAX
 from tools.simulate.checkers.finding import Finding
@@ -69,11 +70,11 @@ class World:
         self._watch = watch
         provision = provision_for(options.seed, options.terminals)
         self.machine = bank_machine(options.seed)
+        fill(self.bank, provision, now=VirtualClock().wall())
         self.tills = [
             Till(number, spec, provision, self.machine, options.seed, self.trace)
             for number, spec in enumerate(provision.merchants[0].terminals)
         ]
-        fill(self.bank, provision, now=self.tills[0].clock.wall())
         card_of = names_by_mask(provision)
         numbers = {card.name: card.plastic.pan.reveal() for card in provision.cards}
         self.people = [People(till, options.seed, card_of, numbers) for till in self.tills]
