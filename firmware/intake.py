@@ -31,18 +31,18 @@ class Intake:
 
     def poll(self) -> None:
         """Ask once. Raises StorageFailed, Tampered: a device is not to be trusted any more."""
-        parts = self._parts
+        parts, now_ms = self._parts, self._parts.now_ms
+        link_due_ms = parts.session.deadline_ms()  # before it hears anything: to find it out again takes long
         for event in parts.board.poll():
             self._on_device(event)
         try:
-            for pin_event in parts.secure.pin_events(now_ms=parts.now_ms):
+            for pin_event in parts.secure.pin_events(now_ms=now_ms):
                 self._on_pin(pin_event)
         except SecureError:
             parts.kernel.post(Signal("pin_unavailable"))
         self._service.poll_components()
-        deadline_ms = parts.session.deadline_ms()
-        if deadline_ms is not None and deadline_ms <= parts.now_ms:
-            parts.session.on_deadline(now_ms=parts.now_ms)
+        if link_due_ms is not None and link_due_ms <= now_ms:
+            parts.session.on_deadline(now_ms=now_ms)
         while (link_event := parts.session.next_event()) is not None:
             self._on_link(link_event)
 

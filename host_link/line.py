@@ -216,6 +216,8 @@ class Line:
     def _burst_flips(self, bits: int) -> list[int]:
         """The bits that bursts flip; one that reaches beyond this write goes on in the next."""
         begins = self._bursts.positions(bits)
+        if not begins and not self._burst_left_bits:
+            return []
         spans = [(0, self._burst_left_bits), *((begin, begin + self._burst_bits) for begin in begins)]
         self._burst_left_bits = max(0, max(end for _, end in spans) - bits)
         hit = {bit for begin, end in spans for bit in range(begin, min(end, bits))}
@@ -223,7 +225,9 @@ class Line:
 
     def _survivors(self, piece: _Piece) -> bytes:
         first_ns, last_ns, data = piece.first_ns, piece.last_ns, piece.data
-        outages = [outage for outage in self._outages if outage[0] <= last_ns and outage[1] > first_ns]
+        if self._outages:  # those that are over now are over for all that comes later
+            self._outages = [outage for outage in self._outages if outage[1] > first_ns]
+        outages = [outage for outage in self._outages if outage[0] <= last_ns]
         if self._cut_ns is not None:
             outages.append((self._cut_ns, last_ns + 1))
         if not outages and not self._collisions:

@@ -226,9 +226,8 @@ class VirtualDrive:
             self._perform(self.network.due())  # what it has sent arrives, and changes nothing here
             return False
         now_ms = self.now_ms()
-        if _is_due(self._session.deadline_ms(), now_ms):
+        if _is_due(self._gateway_due_ms, now_ms):
             self._session.on_deadline(now_ms=now_ms)
-        if _is_due(self._relay.deadline_ms(), now_ms):
             self._perform(self._relay.on_deadline(now_ms=now_ms))
         while (event := self._session.next_event()) is not None:
             self._perform(self._relay.on_link_event(event, now_ms=now_ms))

@@ -223,6 +223,8 @@ class World:
         self._planned.append((at_ms, do))
 
     def _do_soon(self) -> None:
+        if not self._planned and not self._soon:
+            return
         due = [do for at_ms, do in self._planned if at_ms <= self.now_ms]
         self._planned = [plan for plan in self._planned if plan[0] > self.now_ms]
         soon, self._soon = self._soon, []
