@@ -14,7 +14,7 @@ import importlib
 import inspect
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from importlib import metadata
@@ -177,7 +177,7 @@ class _Assembly:
 
     def _make(self, kind: str, choice: DeviceChoice) -> Device:
         place = f"profile {self._profile.name}: devices.{kind}"
-        backend = backend_class(kind, choice.backend)
+        backend: Callable[..., Any] = backend_class(kind, choice.backend)
         parameters = _parameters(backend)
         options = {name: parameter for name, parameter in parameters.items() if name not in KINDS}
         _check_names(place, choice, options)
@@ -213,7 +213,7 @@ class _Assembly:
 
 
 @lru_cache(maxsize=256)  # evaluating annotations takes longer than making the devices of a board
-def _parameters(backend: type[Any]) -> dict[str, inspect.Parameter]:
+def _parameters(backend: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """The constructor's parameters by name, annotations evaluated."""
     return dict(inspect.signature(backend, eval_str=True).parameters)
 

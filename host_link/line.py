@@ -161,9 +161,10 @@ class Line:
     def deadline_ms(self) -> int | None:
         """When the oldest written piece will have arrived as a whole; None when nothing is under way.
 
-        Its bytes can be read one by one before that, as they come.
+        Its bytes can be read one by one before that, as they come. Of a line that is cut nothing will arrive
+        until it is mended: then ask again.
         """
-        if not self._pieces:
+        if not self._pieces or (self._cut_ns is not None and self._cut_ns <= self._pieces[0].first_ns):
             return None
         arrived_ns = self._pieces[0].last_ns + self._latency_ns
         return -(-arrived_ns // (_NS_PER_MS * self._block_ms)) * self._block_ms

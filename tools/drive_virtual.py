@@ -143,8 +143,12 @@ class VirtualDrive:
     def deadline_ms(self, terminal: Terminal | None) -> int | None:
         """The next moment at which anything is due; None when nothing is."""
         self._terminal_due_ms = terminal.deadline_ms() if terminal is not None else None
-        of_ends_ms = earliest(self._terminal_due_ms, self._gateway_due_ms)
-        return earliest(of_ends_ms, earliest(self.line.deadline_ms(), self.network.deadline_ms()))
+        due_ms = earliest(self._terminal_due_ms, earliest(self._gateway_due_ms, self.network.deadline_ms()))
+        if self.gateway_has_power:
+            due_ms = earliest(due_ms, self.line.a_to_b.deadline_ms())
+        if terminal is not None:  # what reaches an end without power is lost, whenever that is
+            due_ms = earliest(due_ms, self.line.b_to_a.deadline_ms())
+        return due_ms
 
     def ask_bank(self, question: Callable[[Bank], T]) -> T:
         """Ask at once: there is only one thread."""
@@ -157,6 +161,10 @@ class VirtualDrive:
     def mend_line(self) -> None:
         """Both directions are good."""
         self.line.mend(self.now_ms())
+
+    def lose_input(self) -> None:
+        """What has come to the terminal by now came while it had no power."""
+        self.line.b_to_a.read(self.now_ms())
 
     def stop_bank(self) -> None:
         """The server is down."""
@@ -193,6 +201,7 @@ class VirtualDrive:
     def restore_gateway_power(self) -> None:
         """It starts with an empty memory, if it had no power."""
         if not self.gateway_has_power:
+            self.line.a_to_b.read(self.now_ms())  # what came before is lost
             self.gateway_has_power = True
             self._new_gateway()
             self.pump_count += 1

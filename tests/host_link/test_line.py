@@ -55,6 +55,27 @@ def test_cut_and_mend() -> None:
     assert both.deadline_ms() is None
 
 
+def test_of_a_cut_line_nothing_is_to_be_expected_until_it_is_mended() -> None:
+    out = line(bits_per_s=10_000)
+    out.write(bytes(range(1, 31)), 0)
+    out.cut(10)
+    assert out.deadline_ms() == 30, "what came before is there"
+    assert list(out.read(30)) == list(range(1, 10))
+    out.write(bytes(range(1, 31)), 100)
+    assert out.deadline_ms() is None
+    out.mend(120)
+    assert out.deadline_ms() == 130
+    assert list(out.read(130)) == list(range(20, 31)), "it was on its way when the line was mended"
+
+
+def test_outages_that_are_over_are_forgotten_and_no_others() -> None:
+    often = line(bits_per_s=10_000, outages=[(1_000, 1_011), (0, 11), (2_000, 3_000)])
+    for at_ms, arrived in ((0, 20), (1_000, 20), (2_000, 0), (3_000, 30)):
+        often.write(bytes(30), at_ms)
+        assert len(often.read(at_ms + 30)) == arrived
+    assert often._outages == []
+
+
 def test_fault_rates_are_what_they_say() -> None:
     size = 200_000
     flipped = line(bits_per_s=10**9, bit_error_rate=1e-3)

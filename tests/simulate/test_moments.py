@@ -78,3 +78,24 @@ def test_after_a_strike_every_till_is_turned(trouble: Trouble) -> None:
         assert world.moment() == []
     assert all(till.drive.now_ms() == world.now_ms for till in world.tills)
     assert all((till.deadline_ms() or world.now_ms + 1) > world.now_ms for till in world.tills)
+
+
+def test_what_reaches_a_till_without_power_is_lost() -> None:
+    """It came while the till was off, and nobody went to that moment; afterwards it must not be there."""
+    world = calm_world()
+    till = world.tills[0]
+    till.cut_power(5_000)
+    heard: list[int] = []
+    feed = till.station.board.serial_port.feed  # type: ignore[attr-defined]
+
+    def noted(data: bytes) -> None:
+        heard.append(world.now_ms)
+        feed(data)
+
+    till.station.board.serial_port.feed = noted  # type: ignore[attr-defined]
+    back_ms = till.power_back_ms or 0
+    run_to(world, back_ms)
+    assert heard.count(back_ms) == 0
+    run_to(world, back_ms + 500)
+    assert till.station.is_on
+    assert heard[-1] > back_ms, "the link is made anew"

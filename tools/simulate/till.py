@@ -130,6 +130,7 @@ class Till(AnyTill):
             if self.clock.monotonic_ms() < self.power_back_ms:
                 self.drive.pump(None)
                 return
+            self.drive.lose_input()
             self._power_on()
         self.station.settle()
         self._note_power()
