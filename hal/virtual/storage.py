@@ -297,9 +297,10 @@ class MemoryStorage(QuietDevice):
         super().open()
 
     def self_test(self) -> SelfTest:
-        """Report good health, or the trouble that lasts."""
+        """Report good health, or the trouble. It writes: a failure of one commit may be this one."""
         failure = self._failure(self.commits + 1)
         if failure is not None:
+            self.commits += 1
             return SelfTest(ok=False, detail=str(failure), trouble=failure.trouble)
         return super().self_test()
 

@@ -21,6 +21,8 @@ from bank.store import BankStore
 from firmware.journal import Draft
 from firmware.payment_work import PaymentWork
 from firmware.records import OutgoingKind
+from hal.api import SelfTest
+from hal.virtual.storage import MemoryStorage
 from tests.tools.test_cli import exit_code
 from tools.simulate.options import ALL, Options, Trouble, troubles_named
 from tools.simulate.shrink import shrunk
@@ -65,6 +67,13 @@ def test_all_on_is_all_on() -> None:
 def test_options_come_back_from_their_file() -> None:
     options = Options(7, 40, 3, frozenset({Trouble.POWER, Trouble.NOISE}), 1.5)
     assert Options.from_json(json.loads(json.dumps(options.to_json()))) == options
+
+
+def test_a_shop_in_which_nothing_can_be_sold_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MemoryStorage, "self_test", lambda _self: SelfTest(ok=False, detail="broken"))
+    report = run(Options(1, FEW, 1, frozenset()))
+    assert [finding.checker for finding in report.findings] == ["rest"]
+    assert "out_of_service" in report.findings[0].text
 
 
 # --- the classic mistakes, each made here on purpose ---------------------------------------------------

@@ -24,6 +24,8 @@ from tools.simulate.troubles import Troubles
 
 CALM_MAX_MS = 300_000
 """How long a healed world may take to come to rest; longer, and something waits for ever."""
+UNSOLD_MAX_MS = 3_600_000
+"""In so long somebody can begin a transaction, whatever the troubles are."""
 MONTH_MS = (HOLD_DAYS_MAX + 1) * 86_400_000
 CLERK_EVERY_MS = 300_000  # a clerk of the bank forgives wrong PINs
 
@@ -97,7 +99,7 @@ class World:
         try:
             for till in self.tills:
                 till.start()
-            findings += self._until(self._has_traded, self._end_ms())
+            findings += self._trade()
             if not findings:
                 findings += self._close_shop()
         except (AssertionError, KeyError, IndexError, ValueError, WatchdogExpired) as error:
@@ -112,8 +114,26 @@ class World:
     def _end_ms(self) -> int | None:
         return int(self.options.hours * 3_600_000) if self.options.hours else None
 
+    def _trade(self) -> list[Finding]:
+        """Until the transactions are made, or the time is over. A shop that sells nothing is a finding."""
+        begun, findings = -1, list[Finding]()
+        while not findings and not self._has_traded() and not self._is_over():
+            if begun == self._begun():
+                states = ", ".join(f"{till.name} in {till.state}" for till in self.tills)
+                return [Finding("rest", f"nothing can be sold any more: {states}")]
+            begun, end_ms = self._begun(), self.now_ms + UNSOLD_MAX_MS
+            findings = self._until(lambda: self._has_traded() or self._is_over(), end_ms)
+        return findings
+
+    def _begun(self) -> int:
+        return sum(people.begun for people in self.people)
+
     def _has_traded(self) -> bool:
-        return sum(people.begun for people in self.people) >= self.options.transactions
+        return self._begun() >= self.options.transactions
+
+    def _is_over(self) -> bool:
+        end_ms = self._end_ms()
+        return end_ms is not None and self.now_ms >= end_ms
 
     def _close_shop(self) -> Iterable[Finding]:
         """No more troubles and no new transactions; then every till settles."""
