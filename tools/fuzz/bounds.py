@@ -34,11 +34,13 @@ def require_lines(name: str, target: Target, data: bytes) -> None:
 
 
 def require_memory(name: str, target: Target, data: bytes) -> None:
-    """Run a target on an input, `tracemalloc` being on. Raises TooCostlyError when it holds too much."""
-    tracemalloc.clear_traces()
-    tracemalloc.reset_peak()
-    target(data)
-    peak_bytes = tracemalloc.get_traced_memory()[1]
+    """Run a target on an input. Raises TooCostlyError when it holds too much, and what it raises."""
+    tracemalloc.start()
+    try:
+        target(data)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
     _require(name, "bytes of memory", peak_bytes, _free(name)[1] + PEAK_BYTES_PER_BYTE * len(data), data)
 
 
