@@ -5,13 +5,15 @@ A rule that differs from its like is a mistake that a run through the terminal f
 
 from __future__ import annotations
 
+from enum import Enum
+
 import pytest
 
 from firmware import batch_upload
 from firmware.exchange import NEVER_MACED
 from firmware.management_work import MESSAGES
 from firmware.txn import floor, settlement, terminal, transaction
-from firmware.txn.schema import Group, Keys, Kind, Rule
+from firmware.txn.schema import Group, Keys, Kind, Rule, Table
 from firmware.txn.terminal import Event, State
 
 T = terminal.TABLE
@@ -165,3 +167,49 @@ def test_nobody_waits_for_a_wrong_mac_where_no_answer_has_one() -> None:
     for table in (settlement.TABLE, floor.TABLE):
         assert "host_bad_mac" not in {event.value for event in table.events}
     assert of(State.MANAGING, Event.HOST_BAD_MAC) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "state"),
+    [
+        (transaction.TABLE, transaction.State.REVERSING),
+        (transaction.TABLE, transaction.State.COMPLETING),
+        (terminal.TABLE, State.CLEARING),
+    ],
+    ids=lambda value: getattr(value, "value", ""),
+)
+def test_every_try_that_left_without_a_good_answer_is_counted(table: Table, state: Enum) -> None:
+    """So that the bank's "known already" can be believed the next time, and a refusal is told."""
+    counting = {"count_attempt", "count_outgoing_attempt", "note_outgoing_declined"}
+    counting |= {"refuse_completion", "refuse_outgoing"}
+    for event in ("host_declined", "host_bad_mac", "host_lost", "timeout"):
+        rules = [rule for rule in table.rules if (rule.source, rule.event.value) == (state, event)]
+        assert rules
+        assert [rule for rule in rules if not counting & set(rule.records)] == []
+    unsent = [rule for rule in table.rules if (rule.source, rule.event.value) == (state, "host_not_sent")]
+    assert [rule for rule in unsent if counting & set(rule.records)] == []
+
+
+def test_what_is_given_up_is_tried_again_later() -> None:
+    """From every state of the terminal that has something at the bank, back to rest without its yes."""
+    asking = {State.SIGNING_IN, State.CLEARING, State.MANAGING}
+    for rule in T.rules:
+        gives_up = (
+            rule.source in asking and rule.target in LISTENING and rule.event is not Event.HOST_APPROVED
+        )
+        if gives_up and rule.event not in {Event.TAMPERED, Event.STORAGE_FAILED}:
+            assert "schedule_outbox" in rule.effects, rule
+
+
+def test_a_payment_that_is_over_lets_what_it_left_be_sent() -> None:
+    (ended,) = of(State.IN_TRANSACTION, Event.TRANSACTION_ENDED)
+    assert "schedule_outbox" in ended.effects
+    for rule in of(State.IN_SETTLEMENT, Event.SETTLEMENT_ENDED):
+        assert {"schedule_outbox", "sign_out"} & set(rule.effects)
+        assert "forget_sale" in rule.effects, "nobody waits for it any more"
+
+
+def test_a_clock_is_set_before_anything_is_dated_by_it() -> None:
+    for rule in of(State.SIGNING_IN, Event.HOST_APPROVED):
+        assert rule.effects[0] == "set_clock"
+        assert rule.records[0] == "note_sign_in", "a payment that begins with it is of the bank's batch"

@@ -11,7 +11,7 @@ from firmware.app import Transition
 from firmware.records import Flow, Outcome, Reason
 from firmware.txn.transaction import State
 from hal.api import Beep
-from tests.sim.bad_answers import BAD_MAC, EVERY_WAY, LOST, SILENT, BadAnswer, name_of
+from tests.sim.bad_answers import BAD_MAC, EVERY_WAY, LOST, NOT_SENT, SILENT, BadAnswer, name_of
 from tests.sim.cases import opened
 from tests.sim.invariants import check
 from tests.sim.shop import WRONG_PIN, Purchase, Shop
@@ -129,6 +129,9 @@ def test_a_reversal_without_a_good_answer_changes_no_outcome_and_stays_due(
     assert shop.took("reversing", way.event)
     assert shop.outcome is why
     assert shop.owes == ["reversal"]
+    assert shop.station.terminal is not None
+    (entry,) = shop.station.terminal.journal.outbox.values()
+    assert entry.attempts == (0 if way is NOT_SENT else 1), "a try that left the terminal"
     assert shop.station.devices.buzzer.played()[-1].beep is Beep.ERROR
     shop.forgive_wrong_pins()
     check(shop, next_sale=False)

@@ -62,9 +62,20 @@ def test_a_reversal_that_is_not_stored_is_noticed_by_the_tests_of_the_tables() -
 
 
 def test_a_mutant_that_no_test_looks_at_is_not_called_caught() -> None:
-    verdict = try_mutant(mutant_of(Kind.DROP_EFFECT, "card", "card_read", "beep_key"), {}, 1)
+    verdict = try_mutant(mutant_of(Kind.DROP_RECORD, "card", "card_read", "note_card"), {}, 1)
     assert verdict.fate is Fate.NEVER_TAKEN
     assert not verdict.is_caught
+
+
+def test_a_guard_that_is_dropped_is_noticed_where_the_rules_behind_it_were_taken() -> None:
+    """Where the guard held, nothing is different."""
+    mutant = mutant_of(Kind.DROP_GUARD, "card", "card_read", "asks_pin")
+    assert mutant.noticed_by == [
+        "transaction card card_read printing is_stored",
+        "transaction card card_read connecting ",
+    ]
+    other = mutant_of(Kind.DROP_RULE, "card", "card_read")
+    assert other.noticed_by == ["transaction card card_read failed card_differs"]
 
 
 def test_the_quickest_tests_of_a_rule_come_first() -> None:

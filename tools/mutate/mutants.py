@@ -58,9 +58,17 @@ class Mutant:
         return table.rules[self.index]
 
     @property
-    def rule_name(self) -> str:
-        """The rule's name in a file of hits."""
-        return " ".join((self.machine, *key_of(self.rule)))
+    def noticed_by(self) -> list[str]:
+        """The rules, named as in a file of hits, of which a test must take one to notice anything.
+
+        That is the rule itself; without its guard, one of those behind it, which are not taken any more.
+        """
+        table: Table = MODULES[self.machine].TABLE
+        rules = [self.rule]
+        if self.kind is Kind.DROP_GUARD:
+            alike = _pair(table, self.rule)
+            rules = alike[alike.index(self.rule) + 1 :]
+        return [" ".join((self.machine, *key_of(rule))) for rule in rules]
 
     def text(self) -> str:
         """For people: the rule, and what is done to it."""

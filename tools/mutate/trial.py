@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,11 @@ from tools.mutate.mutants import MODULES, MUTANT, TAKEN, Mutant, spoilt
 ROOT = Path(__file__).parents[2]
 SUITE = ("tests/firmware", "tests/sim", "tests/simulate")
 """The tests that take rules in virtual time; a test with real processes is too slow to be run so often."""
-STATIC = ("tests/firmware/test_tables.py", "tests/firmware/test_table_promises.py")  # run no table
+STATIC = (  # run no table
+    "tests/firmware/test_table_promises.py",
+    "tests/firmware/test_state_beginnings.py",
+    "tests/firmware/test_tables.py",
+)
 OPTIONS = ("-q", "-p", "tools.mutate.plugin", "-p", "no:cacheprovider")
 WARM = ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # Hypothesis is imported already
 TRIAL_MAX_S = 300
@@ -106,13 +111,18 @@ def try_mutant(mutant: Mutant, taken: Taken, tests_max: int) -> Verdict:
     """
     if spoilt(MODULES[mutant.machine].TABLE, mutant).defects():
         return Verdict(mutant, Fate.NOT_WHOLE)
-    tests = list(taken.get(mutant.rule_name, ()))[:tests_max]
+    tests = _in_turn([taken.get(name, ()) for name in mutant.noticed_by])[:tests_max]
     code, output = _run([*STATIC, *tests, "-x"], mutant)
     if code is None:
         return Verdict(mutant, Fate.HANGS)
     if code == 0:
         return Verdict(mutant, Fate.SURVIVED if tests else Fate.NEVER_TAKEN, f"{len(tests)} tests")
     return Verdict(mutant, Fate.KILLED, _failed(output))
+
+
+def _in_turn(lists: Sequence[Sequence[str]]) -> list[str]:
+    """The first of each list, the second of each, and so on, each once."""
+    return list(dict.fromkeys(test for tests in zip_longest(*lists) for test in tests if test is not None))
 
 
 def _run(arguments: Sequence[str], mutant: Mutant) -> tuple[int | None, str]:
