@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from functools import cache
+from types import SimpleNamespace
 
 import pytest
 
-from firmware.records import Flow, Outcome, Reason
+from firmware.payment_entry import PaymentEntry
+from firmware.records import Flow, Outcome, Payment, Reason
 from firmware.settings import TerminalSettings
 from firmware.txn import floor, settlement, terminal, transaction
 from firmware.txn.plans import PLANS, Ask, Delivery, Plan, Totals
@@ -323,6 +325,20 @@ def test_each_type_takes_the_steps_that_its_plan_asks_for_and_no_others(plan: Pl
     assert (State.PURCHASING in reached) == (flow is Flow.PIN_FIRST and plan.delivery is Delivery.ONLINE)
     assert (State.REVERSING in reached) == plan.reversible
     assert (State.PRINTING in reached) == plan.has_slip
+
+
+@types
+@pytest.mark.parametrize("asks_card", [False, True])
+@pytest.mark.parametrize("asks_pin", [False, True])
+def test_what_the_terminal_asks_for_is_an_order_that_the_table_has_rules_for(
+    plan: Plan, flow: Flow, *, asks_card: bool, asks_pin: bool
+) -> None:
+    """The table has rules for the orders of the plans only: the settings must not ask in another one."""
+    settings = replace(TerminalSettings(), void_asks_card=asks_card, void_asks_pin=asks_pin)
+    payment = Payment(1, flow, amount_minor=0, kind=plan.name)
+    work = SimpleNamespace(payment=payment, parts=SimpleNamespace(settings=settings))
+    asked = PaymentEntry.asks.__get__(work)
+    assert asked in set(plan.orders())
 
 
 def guard_may_hold(plan: Plan, flow: Flow, guard: str) -> bool:

@@ -84,7 +84,7 @@ def assert_out_of_service(shop: Shop, state: State) -> None:
     assert shop.station.run_until(lambda: shop.state == "out_of_service", RETRIES_MS)
     assert words("en", StorageTrouble.FAILED) in shop.station.display
     asked = len(shop.bank.asked)
-    shop.station.run_for(3 * shop.station.settings.service_retry_ms)
+    shop.station.run_for(2 * shop.station.settings.service_retry_ms)
     assert shop.state == "out_of_service", "time mends nothing"
     assert len(shop.bank.asked) == asked
     told = next(step.rule.source for step in shop.transitions if step.rule.event is Event.STORAGE_FAILED)
