@@ -100,6 +100,14 @@ def test_key_loading_that_is_left_ends_where_the_keys_that_there_are_allow(event
         assert ways == [*first, *then, ("", State.IDLE)], state
 
 
+def test_every_rule_that_leaves_key_loading_wipes() -> None:
+    """No way out is forgotten, whatever is added."""
+    for rule in T.rules:
+        if rule.source in KEY_STATES and rule.target not in KEY_STATES:
+            wipes = {"abandon_key", "wipe_keys"} & set(rule.effects)
+            assert wipes or rule.event is Event.STORAGE_FAILED, rule  # which `app` wipes before any rule
+
+
 @pytest.mark.parametrize("state", [State.SIGNING_IN, State.CLEARING], ids=lambda state: state.value)
 @pytest.mark.parametrize(
     "event",

@@ -9,9 +9,7 @@ import pytest
 
 from firmware.records import Outcome
 from firmware.secure.tdes import check_value
-from firmware.txn.terminal import RULES, Event, State
 from tests.sim.custodians import (
-    ALL_LOADING,
     LOADING,
     ONE,
     TMK,
@@ -183,15 +181,6 @@ def test_a_storage_that_fails_leaves_nothing_behind(bare: Shop) -> None:
     assert bare.state == "out_of_service"
     assert everything_typed_is_gone(bare)
     assert not dict(keys_stored(bare))
-
-
-def test_every_rule_that_leaves_key_loading_wipes() -> None:
-    """The table itself: no way out is forgotten, whatever is added."""
-    loading = {State(state) for state in ALL_LOADING}
-    for rule in RULES:
-        if rule.source in loading and rule.target not in loading:
-            wipes = {"abandon_key", "wipe_keys"} & set(rule.effects)
-            assert wipes or rule.event is Event.STORAGE_FAILED, rule  # which `app` wipes before any rule
 
 
 def _with_keys(shop: Shop) -> Shop:

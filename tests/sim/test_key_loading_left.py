@@ -91,6 +91,19 @@ def test_a_refused_component_is_typed_again_at_once_with_enter(bare: Shop) -> No
     check(bare)
 
 
+def test_the_first_component_goes_too_when_the_second_is_refused_and_nobody_goes_on(bare: Shop) -> None:
+    people = Custodians(bare)
+    people.choose()
+    people.enter(ONE)
+    bare.station.press("enter")
+    people.type_component(TWO)
+    people.type_check_value(check_value(ONE))
+    assert bare.state == "component_refused"
+    bare.station.press("cancel")
+    assert bare.state == "no_keys"
+    assert everything_typed_is_gone(bare)
+
+
 def test_there_is_no_fourth_custodian(bare: Shop) -> None:
     people = Custodians(bare)
     people.choose()

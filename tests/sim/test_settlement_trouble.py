@@ -129,6 +129,22 @@ def test_an_answer_without_results_settles_nothing() -> None:
     closes_later(shop)
 
 
+def test_what_the_bank_has_closed_is_not_told_again_after_a_power_cut() -> None:
+    """Only the paper is missing then."""
+    shop = trading_shop()
+    asked: list[int] = []
+
+    def pull() -> None:
+        asked.append(len(shop.bank.asked))
+        shop.power_cycle()
+
+    shop.instead["printing_totals"] = pull
+    settle(shop)
+    shop.station.run_until(lambda: step(shop) is SettlementStep.CLOSED, PATIENCE_MS)
+    assert step(shop) is SettlementStep.CLOSED
+    assert [one.mti for one in shop.bank.asked[asked[0] :] if one.mti in MTI.values()] == []
+
+
 # --- paper -----------------------------------------------------------------------------------------------
 
 
