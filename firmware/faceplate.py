@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import compress
 
 from firmware.boot import SECURE, first_failure
@@ -25,6 +25,7 @@ from hal.api import HalError, Led, PrinterStatus, Screen, StorageFailed
 from hal.board import Board
 
 OUT_OF_SERVICE = frozenset({terminal.State.OUT_OF_SERVICE, terminal.State.TAMPERED, terminal.State.NO_KEYS})
+_MINUTE = timedelta(minutes=1)
 LIGHTS = (Led.POWER, Led.LINK, Led.CARD, Led.ALARM)
 
 
@@ -42,6 +43,7 @@ class Faceplate:
         self._said: tuple[str, ScreenValues, str] | None = None  # what the screen was made of
         self._screen: Screen | None = None
         self._lit: tuple[bool, ...] | None = None  # of each of LIGHTS, whether it is on
+        self._minute_began = parts.board.clock.wall().replace(second=0, microsecond=0)
         self._seen: tuple[object, ...] = ()  # what changes without a signal, as it was then
 
     def is_outdated(self) -> bool:
@@ -157,10 +159,11 @@ class Faceplate:
         failed = first_failure(reports) or first_failure(reports, (SECURE,))
         return f"{failed.kind}: {failed.result.detail}" if failed else ""
 
-    @staticmethod
-    def _minute(now: datetime) -> datetime:
+    def _minute(self, now: datetime) -> datetime:
         """The clock of the idle screen has no seconds: it would change the screen at every step."""
-        return now.replace(second=0, microsecond=0)
+        if not self._minute_began <= now < self._minute_began + _MINUTE:
+            self._minute_began = now.replace(second=0, microsecond=0)
+        return self._minute_began
 
     def _lights(self, row: Row) -> tuple[bool, ...]:
         if self._floor.lights_are_tested:

@@ -20,6 +20,12 @@ from host_link.control import BankReport
 from host_link.diagnostics import answer_to
 from host_link.session import Channel, LineRate, LinkDown, LinkUp, MessageReceived, MessageUnconfirmed
 
+_PRINT_SIGNALS = {
+    PrintEvent.PRINTED: "copy_printed",
+    PrintEvent.STOPPED: "printer_stopped",
+    PrintEvent.READY: "printer_ready",
+}
+
 
 class Intake:
     """Asks every device, the PIN entry and the link what has happened, and posts it."""
@@ -77,14 +83,9 @@ class Intake:
                 self._parts.kernel.post(Signal("card_unreadable", event))
 
     def _on_printer(self, event: api.ItemPrinted | api.PrintStopped | api.PrinterReady) -> None:
-        names = {
-            PrintEvent.PRINTED: "copy_printed",
-            PrintEvent.STOPPED: "printer_stopped",
-            PrintEvent.READY: "printer_ready",
-        }
         if (print_event := self._parts.slip_printer.handle(event)) is not None:
             self._parts.upkeep.count(slips=print_event is PrintEvent.PRINTED)
-            self._parts.kernel.post(Signal(names[print_event]))
+            self._parts.kernel.post(Signal(_PRINT_SIGNALS[print_event]))
 
     def _on_pin(self, event: object) -> None:
         match event:

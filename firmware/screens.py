@@ -103,6 +103,8 @@ def _blocks(
     aligned: dict[str, Align] = {}
     rows_left = rows
     for element in layout.important:
+        if not rows_left:
+            break
         saying = ELEMENTS[element](moment)
         lines = saying.fit(columns, rows_left)
         if lines:

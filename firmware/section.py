@@ -47,6 +47,7 @@ class Section:
             **resolve(table, "effects", work),
         }
         self._events = {event.value: event for event in table.events}
+        self._durable = {id(rule) for rule in table.rules if worth_a_commit(rule)}
         self.state: Enum = self.machine.state
         self.row: Row = table.by_state[self.state]  # kept: it is asked for at every step
 
@@ -74,7 +75,7 @@ class Section:
 
     def commit(self, rule: Rule, data: object, journal: Journal) -> None:
         """Make durable what the rule says. Raises StorageFailed: nothing changed."""
-        if not worth_a_commit(rule):
+        if id(rule) not in self._durable:
             return
         draft = journal.draft()
         self.work.apply(rule, draft)

@@ -11,9 +11,9 @@ track 1 (counted from 20 hex), four on tracks 2 and 3 (from 30 hex).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import lru_cache
 from typing import Self
 
 from wire.errors import TrackError
@@ -79,7 +79,7 @@ class Track1(_Track):
         parts = text[1:].split("^", 2)
         if text[:1] != "B" or len(parts) != 3:
             raise TrackError("bad_format", "track 1 is not of format B with its two separators")
-        _require_characters(text, _TRACK1_ALPHABET)
+        _require_characters(text, _FORMATS[1].alphabet)
         track = cls(text)
         track.pan = _pan(parts[0])
         track.name = parts[1]
@@ -217,19 +217,30 @@ def _expiry_and_service_code(text: str) -> tuple[str, str, str]:
 class _Format:
     """How one track lies on the stripe."""
 
-    data_bits: int
     offset: int
     start: str
     alphabet: str
+    codes: tuple[str, ...]  # the bits of each value, the lowest first, with their parity
+    values: Mapping[str, int]  # and back
+
+    @property
+    def size_bits(self) -> int:
+        """Bits of a character."""
+        return len(self.codes[0])
 
 
-_TRACK1_ALPHABET = "".join(map(chr, range(0x20, 0x60)))
-_TRACK23_ALPHABET = "".join(map(chr, range(0x30, 0x40)))
-_FORMATS = {
-    1: _Format(6, 0x20, "%", _TRACK1_ALPHABET),
-    2: _Format(4, 0x30, ";", _TRACK23_ALPHABET),
-    3: _Format(4, 0x30, ";", _TRACK23_ALPHABET),
-}
+def _format(data_bits: int, offset: int, start: str) -> _Format:
+    codes = tuple(_character_bits(value, data_bits) for value in range(1 << data_bits))
+    alphabet = "".join(chr(offset + value) for value in range(len(codes)))
+    return _Format(offset, start, alphabet, codes, {code: value for value, code in enumerate(codes)})
+
+
+def _character_bits(value: int, data_bits: int) -> str:
+    data = f"{value:0{data_bits}b}"[::-1]
+    return data + str((data.count("1") + 1) % 2)
+
+
+_FORMATS = {1: _format(6, 0x20, "%"), 2: _format(4, 0x30, ";"), 3: _format(4, 0x30, ";")}
 
 
 class Direction(Enum):
@@ -268,7 +279,7 @@ def encode_bits(track: int, text: str, *, leading_zeros: int = 25, trailing_zero
     """
     stripe = _FORMATS[track]
     values = [*_values(stripe, text), ord(lrc(track, text)) - stripe.offset]
-    bits = "".join(_character_bits(value, stripe.data_bits) for value in values)
+    bits = "".join([stripe.codes[value] for value in values])
     return "0" * leading_zeros + bits + "0" * trailing_zeros
 
 
@@ -296,12 +307,12 @@ def decode_bits(track: int, bits: str) -> DecodedTrack:
 
 
 def _read(stripe: _Format, bits: str) -> tuple[str, str]:
-    size = stripe.data_bits + 1
-    if bits[:size] != _character_bits(ord(stripe.start) - stripe.offset, stripe.data_bits):
+    size = stripe.size_bits
+    if bits[:size] != stripe.codes[ord(stripe.start) - stripe.offset]:
         raise TrackError("no_start_sentinel")
     text, check = "", 0
     for index in range(0, len(bits), size):
-        value = _value(bits[index : index + size], size, whole_text=text.endswith("?"))
+        value = _value(stripe, bits[index : index + size], whole_text=text.endswith("?"))
         if text.endswith("?"):
             if value != check:
                 raise TrackError("bad_lrc", "the check character of the track is wrong")
@@ -315,25 +326,19 @@ def _read(stripe: _Format, bits: str) -> tuple[str, str]:
     raise TrackError("truncated" if text.endswith("?") else "no_end_sentinel", "the stripe ends too early")
 
 
-@lru_cache(maxsize=256)  # every character there is
-def _value(bits: str, size: int, *, whole_text: bool) -> int:
-    if len(bits) < size:
+def _value(stripe: _Format, bits: str, *, whole_text: bool) -> int:
+    value = stripe.values.get(bits)
+    if value is not None:
+        return value
+    if len(bits) < stripe.size_bits:
         raise TrackError("truncated" if whole_text else "no_end_sentinel", "the stripe ends too early")
-    if bits.count("1") % 2 == 0:
-        raise TrackError("bad_parity", "a character of the track has wrong parity")
-    return int(bits[-2::-1], 2)
+    raise TrackError("bad_parity", "a character of the track has wrong parity")
 
 
 def _values(stripe: _Format, text: str) -> list[int]:
     if not set(text) <= set(stripe.alphabet):
         raise TrackError("bad_character", "the text holds a character that this track cannot carry")
     return [ord(character) - stripe.offset for character in text]
-
-
-@lru_cache(maxsize=256)
-def _character_bits(value: int, data_bits: int) -> str:
-    data = f"{value:0{data_bits}b}"[::-1]
-    return data + str((data.count("1") + 1) % 2)
 
 
 # --- the service code --------------------------------------------------------------------------------

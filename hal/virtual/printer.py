@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 from hal.api import (
@@ -84,10 +84,13 @@ class _Job:
 
 
 @lru_cache(maxsize=256)  # most of a slip is on the next one too
-def _dots(item: PrintItem, columns: int) -> tuple[int, int]:
-    """The height that an item takes, and about how many dots it blackens."""
+def _job(item: PrintItem, columns: int, speed_mm_per_s: int) -> _Job:
     rows = raster.lay_out(item, columns)
-    return raster.height_dots(rows), raster.black_dots(rows)
+    height_dots = raster.height_dots(rows)
+    duration_ms = 0
+    if speed_mm_per_s:
+        duration_ms = -(-height_dots * 1000 // (raster.DOTS_PER_MM * speed_mm_per_s))
+    return _Job(item, height_dots, raster.black_dots(rows), duration_ms)
 
 
 class VirtualPrinter(QuietDevice):
@@ -117,6 +120,8 @@ class VirtualPrinter(QuietDevice):
         self._head = PrintHead()
         self._jobs: deque[_Job] = deque()  # the first is being printed
         self._done_at_ms = 0  # when it will be on paper
+        self._over_at_ms = 0  # when all will be, if nothing stops the printer
+        self._may_stop = False  # by itself, before that: for paper, for heat
         self._events: list[DeviceEvent] = []
         self._was_ready = True
         self._scripted: tuple[int, PrinterStatus] | None = None
@@ -150,7 +155,7 @@ class VirtualPrinter(QuietDevice):
     def deadline_ms(self) -> int | None:
         """When all items are on paper, or the printer stops by itself, or the head is cool again."""
         if self._jobs and not self._events:
-            return self._done_at_ms if self._may_stop() else self._done_at_ms + self._waiting_ms()
+            return self._done_at_ms if self._may_stop or self._scripted is not None else self._over_at_ms
         now_ms = self._clock.monotonic_ms()
         if self._events or (not self._was_ready and self.status is PrinterStatus.READY):
             return now_ms
@@ -164,8 +169,11 @@ class VirtualPrinter(QuietDevice):
         self._catch_up()
         if self._jobs:
             raise DeviceFault("items are still being printed; wait for their end, or cancel them")
-        self._jobs.extend(self._job_of(item) for item in items)
-        self._begin(self._clock.monotonic_ms())
+        self._jobs.extend([_job(item, self.columns, self._speed_mm_per_s) for item in items])
+        now_ms = self._clock.monotonic_ms()
+        self._over_at_ms = now_ms + sum(job.duration_ms for job in self._jobs)
+        self._may_stop = self._is_short_of_paper() or self._may_overheat()
+        self._begin(now_ms)
         self._catch_up()
 
     def cancel(self) -> int:
@@ -173,6 +181,7 @@ class VirtualPrinter(QuietDevice):
         self._catch_up()
         while len(self._jobs) > 1:
             self._jobs.pop()
+        self._over_at_ms = self._done_at_ms
         answers = sum(isinstance(event, ItemPrinted | PrintStopped) for event in self._events)
         return answers + len(self._jobs)
 
@@ -307,22 +316,10 @@ class VirtualPrinter(QuietDevice):
             return PrinterStatus.OVERHEATED
         return PrinterStatus.READY
 
-    def _job_of(self, item: PrintItem) -> _Job:
-        height_dots, black_dots = _dots(item, self.columns)
-        return _Job(item, height_dots, black_dots, self._duration_ms(height_dots))
+    def _is_short_of_paper(self) -> bool:
+        return sum(job.height_dots for job in self._jobs) > self._paper_dots
 
-    def _duration_ms(self, height_dots: int) -> int:
-        if not self._speed_mm_per_s:
-            return 0
-        return -(-height_dots * 1000 // (raster.DOTS_PER_MM * self._speed_mm_per_s))
-
-    def _waiting_ms(self) -> int:
-        return sum(job.duration_ms for job in islice(self._jobs, 1, None))
-
-    def _may_stop(self) -> bool:
-        """Whether the printer may stop by itself before the last item: a script, paper, heat."""
-        if self._scripted is not None or sum(job.height_dots for job in self._jobs) > self._paper_dots:
-            return True
+    def _may_overheat(self) -> bool:
         return self._head.may_overheat(sum(job.black_dots for job in self._jobs))
 
     def _begin(self, now_ms: int) -> None:
