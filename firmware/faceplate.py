@@ -133,7 +133,8 @@ class Faceplate:
 
     def _link_bars(self) -> int:
         session = self._parts.session
-        return self._link.bars(session.counters, is_up=session.is_up, now_ms=self._parts.now_ms)
+        spoilt, good = session.spoilt_and_good_frames
+        return self._link.bars(spoilt, good, is_up=session.is_up, now_ms=self._parts.now_ms)
 
     def _merchant_name(self) -> str:
         settings = self._parts.settings

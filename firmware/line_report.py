@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from firmware.exchange import Verdict
-from firmware.link_quality import BARS_MAX, bars_of, spoilt_and_all
+from firmware.link_quality import BARS_MAX, bars_of
 from firmware.paper import Paper
 from firmware.reports import Items
 from hal.api import PrintRule
@@ -28,8 +28,7 @@ def line_report(
     items = paper.pair(paper.text("line.bank"), paper.text(f"line.echo.{verdict}"), bold=True)
     if echo.verdict is Verdict.APPROVED:
         items += paper.field("line.round_trip", f"{echo.round_trip_ms} ms")
-    spoilt, frames = spoilt_and_all(counters)
-    bars = bars_of(frames, spoilt) if is_up else 0
+    bars = bars_of(counters.good_frames, counters.spoilt_frames) if is_up else 0
     values = {
         "state": paper.text("line.up" if is_up else "line.down"),
         "quality": f"{'#' * bars:.<{BARS_MAX}}",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
-from host_link.session import LinkCounters
+from dataclasses import dataclass
 
 BARS_MAX = 4
 WINDOW_MS = 60_000
@@ -16,7 +14,7 @@ _SHARES = ((1, 4), (5, 3), (20, 2))  # (less than so many percent of the frames 
 @dataclass(frozen=True, slots=True)
 class _Sample:
     at_ms: int
-    frames: int = 0
+    good: int = 0
     spoilt: int = 0
 
 
@@ -26,27 +24,19 @@ class LinkQuality:
     def __init__(self) -> None:
         self._older = self._newer = _Sample(0)
 
-    def bars(self, counters: LinkCounters, *, is_up: bool, now_ms: int) -> int:
-        """0 for a line that is down, else 1 to 4: by the share of frames that were spoilt or repeated."""
-        now = _sample(counters, now_ms)
-        if now.frames < self._newer.frames:
-            self._older = self._newer = replace(now, frames=0, spoilt=0)  # the counters began anew
+    def bars(self, spoilt: int, good: int, *, is_up: bool, now_ms: int) -> int:
+        """0 for a line that is down, else 1 to 4: by the share of frames that were spoilt or repeated.
+
+        `spoilt` and `good` are the counts of frames since the session object was made.
+        """
+        if good < self._newer.good:
+            self._older = self._newer = _Sample(now_ms)  # the counters began anew
         if now_ms - self._newer.at_ms >= WINDOW_MS:
-            self._older, self._newer = self._newer, now
-        return bars_of(now.frames - self._older.frames, now.spoilt - self._older.spoilt) if is_up else 0
+            self._older, self._newer = self._newer, _Sample(now_ms, good, spoilt)
+        return bars_of(good - self._older.good, spoilt - self._older.spoilt) if is_up else 0
 
 
-def bars_of(frames: int, spoilt: int) -> int:
+def bars_of(good: int, spoilt: int) -> int:
     """The bars for so many good frames and so many spoilt or repeated ones; a silent line is good."""
-    percent = 100 * spoilt / max(1, frames + spoilt)
+    percent = 100 * spoilt / max(1, good + spoilt)
     return next((bars for limit, bars in _SHARES if percent < limit), 1)
-
-
-def spoilt_and_all(counters: LinkCounters) -> tuple[int, int]:
-    """How many frames were spoilt or repeated, and how many went well, since the session object was made."""
-    return counters.noise_pieces + counters.ranges_resent, counters.frames_received + counters.frames_sent
-
-
-def _sample(counters: LinkCounters, now_ms: int) -> _Sample:
-    spoilt, frames = spoilt_and_all(counters)
-    return _Sample(now_ms, frames, spoilt)

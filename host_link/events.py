@@ -110,3 +110,13 @@ class LinkCounters:
     rate_raises: int = 0
     rate_fall_backs: int = 0
     check_errors: int = 0  # of the pieces of noise: whole by their stuffing, with a wrong check
+
+    @property
+    def spoilt_frames(self) -> int:
+        """How many frames were spoilt or sent again, as far as this end knows."""
+        return self.noise_pieces + self.ranges_resent
+
+    @property
+    def good_frames(self) -> int:
+        """How many frames went well."""
+        return self.frames_received + self.frames_sent

@@ -210,6 +210,12 @@ class Session:
         return self._rates.bits_per_s
 
     @property
+    def spoilt_and_good_frames(self) -> tuple[int, int]:
+        """These two of the counters, for a display that is drawn at every key."""
+        counters = self._counters
+        return counters.spoilt_frames + self._transport.ranges_resent, counters.good_frames
+
+    @property
     def counters(self) -> LinkCounters:
         """The counters as they stand."""
         self._counters.bits_per_s = self._rates.bits_per_s

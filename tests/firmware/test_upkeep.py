@@ -12,7 +12,6 @@ from firmware.settings import TerminalSettings
 from firmware.upkeep import BAD_SWIPES_MIN, Levels, Upkeep, Wear, heads_due
 from hal.api import Put
 from hal.virtual.storage import MemoryStorage
-from host_link.session import LinkCounters
 
 SETTINGS = TerminalSettings(clean_printer_slips=10, clean_reader_swipes=100, clean_reader_bad_percent=25)
 NOW = "2026-01-02T09:00:00"
@@ -89,10 +88,9 @@ def test_bars_by_the_share_of_spoilt_frames(frames: int, spoilt: int, bars: int)
 
 def test_a_line_that_is_down_has_no_bars_and_old_trouble_is_forgotten() -> None:
     quality = LinkQuality()
-    bad = LinkCounters(frames_received=10, noise_pieces=10)
-    assert quality.bars(bad, is_up=False, now_ms=0) == 0
-    assert quality.bars(bad, is_up=True, now_ms=10) == 1
-    later = replace(bad, frames_received=500)
+    assert quality.bars(10, 10, is_up=False, now_ms=0) == 0
+    assert quality.bars(10, 10, is_up=True, now_ms=10) == 1
     for now_ms in (WINDOW_MS, 2 * WINDOW_MS):
-        quality.bars(later, is_up=True, now_ms=now_ms)
-    assert quality.bars(replace(later, frames_received=600), is_up=True, now_ms=2 * WINDOW_MS + 10) == 4
+        quality.bars(10, 500, is_up=True, now_ms=now_ms)
+    assert quality.bars(10, 600, is_up=True, now_ms=2 * WINDOW_MS + 10) == 4
+    assert quality.bars(20, 20, is_up=True, now_ms=2 * WINDOW_MS + 20) == 1, "a new session counts anew"

@@ -153,3 +153,15 @@ def test_the_same_seed_gives_the_same_run() -> None:
         weather.link.run_until(20_000)
         runs.append((weather.link.times, weather.link.sessions["a"].counters))
     assert runs[0] == runs[1]
+
+
+def test_the_two_sums_for_a_display_are_those_of_the_counters() -> None:
+    weather = Weather(99, bit_error_rate=1e-3, drop_rate=1e-3)
+    for _ in range(20):
+        weather.send("a", 700)
+    weather.link.run_until(20_000)
+    session = weather.link.sessions["a"]
+    counters = session.counters
+    assert counters.ranges_resent > 0
+    assert counters.noise_pieces > 0
+    assert session.spoilt_and_good_frames == (counters.spoilt_frames, counters.good_frames)
