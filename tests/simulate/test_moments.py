@@ -56,6 +56,12 @@ def test_a_till_is_turned_only_when_something_is_due_there(monkeypatch: pytest.M
     assert len(turned) < 2 * len(moments)
 
 
+def test_the_time_of_a_run_is_that_of_the_shop_and_not_the_month_after_it() -> None:
+    report = World(Options(1, transactions=2, terminals=1, troubles=frozenset())).run()
+    assert report.ok
+    assert 1_000 < report.virtual_ms < 600_000
+
+
 def test_what_is_known_of_a_deadline_ends_when_something_is_done_to_a_till() -> None:
     world = calm_world()
     till = world.tills[0]

@@ -39,7 +39,7 @@ class Report:
     transactions: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
     struck: dict[str, int] = field(default_factory=dict)
-    virtual_ms: int = 0
+    virtual_ms: int = 0  # until everything was settled
     digest: str = ""
     trace: Trace = field(default_factory=Trace, repr=False)
 
@@ -87,6 +87,7 @@ class World:
         self._soon: list[Callable[[], object]] = []
         self._planned: list[tuple[int, Callable[[], object]]] = []
         self._clerk_ms = CLERK_EVERY_MS
+        self._closed_ms: int | None = None  # when everything was settled
 
     @property
     def bank(self) -> Bank:
@@ -152,6 +153,7 @@ class World:
         self._stirred = True
         yield from self._calm("settle", self._all_settled)
         yield from self.verdict()
+        self._closed_ms = self.now_ms
         yield from self._a_month_later()
 
     def _a_month_later(self) -> Iterable[Finding]:
@@ -285,7 +287,7 @@ class World:
             len(payments),
             outcomes,
             {trouble.value: self.troubles.struck[trouble] for trouble in Trouble},
-            self.now_ms,
+            self.now_ms if self._closed_ms is None else self._closed_ms,
             self.trace.digest,
             self.trace,
         )
