@@ -237,7 +237,7 @@ class VirtualTcp:
         if pair.relay is None:
             return self._forget(pair)
         machine, now_ms = self.machine, self._clock.monotonic_ms()
-        if not machine.has_power:
+        if not machine.has_power or now_ms < self._stalled_until_ms:
             if (wait_ms := next(again_ms, None)) is not None:
                 self._at(now_ms + wait_ms, partial(self._knock, pair, again_ms))
             return []
