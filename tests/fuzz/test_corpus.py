@@ -12,7 +12,9 @@ CORPUS_BYTES_MAX = 256 * 1024
 EXTREME_BYTES = 4 * 1024
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(
+    "target", [pytest.param(name, marks=[pytest.mark.slow] * (name == "escpos")) for name in TARGETS]
+)
 def test_no_input_of_the_corpus_breaks_its_target(target: str) -> None:
     paths = inputs(target)
     assert paths, "a target without inputs: make fuzz TARGET=..."
