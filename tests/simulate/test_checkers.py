@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import pytest
@@ -30,7 +31,6 @@ from firmware.txn.schema import Row
 from firmware.txn.transaction import State
 from hal.api import PrintCut
 from host_link.session import Channel
-from tests.simulate.test_world import failing
 from tests.tools.test_cli import exit_code
 from tools.simulate import till as till_module
 from tools.simulate import town
@@ -38,9 +38,10 @@ from tools.simulate.checkers import second_decoder
 from tools.simulate.checkers.paper import PaperSlip, slips_on
 from tools.simulate.checkers.secrets import Search, clear_pin_blocks, written
 from tools.simulate.options import Options
-from tools.simulate.world import run
+from tools.simulate.world import Report, run
 from wire.iso8583 import IsoMessage
 
+SEEDS = (3, 26, 17, 11, 12, 13)  # one after the other, until one needs what is spoilt
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -276,15 +277,26 @@ MISTAKES: dict[str, tuple[Plant, str]] = {
 }
 
 
+@cache
+def clean(options: Options) -> Report:
+    """The run without a mistake."""
+    return run(options)
+
+
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_is_found_by_its_checker(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """And without it, the very same run keeps every promise."""
     plant, checker = MISTAKES[name]
-    plant(monkeypatch)
-    found = failing(Options(1, 16, 1).with_troubles(()), range(3, 8))
-    assert checker in {finding.checker for finding in found.findings}, found.findings
-    monkeypatch.undo()
-    assert run(found.options).ok
+    for seed in SEEDS:
+        options = Options(seed, 12, 1).with_troubles(())
+        assert clean(options).ok
+        with monkeypatch.context() as spoilt:
+            plant(spoilt)
+            findings = run(options).findings
+        if findings:
+            assert checker in {finding.checker for finding in findings}, findings
+            return
+    pytest.fail("no seed found it")
 
 
 # --- what they are made of -------------------------------------------------------------------------------

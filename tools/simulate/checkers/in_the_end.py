@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 
 from bank.authoriser import Bank
 from tools.simulate.any_till import AnyTill
@@ -15,12 +15,14 @@ from tools.simulate.checkers.paper import slips
 from tools.simulate.checkers.secrets import left_behind
 
 
-def in_the_end(till: AnyTill, bank: Bank, refused: Container[Key] | None = None) -> Iterator[Finding]:
+def in_the_end(
+    till: AnyTill, bank: Bank, paper: Sequence[str], refused: Container[Key] | None = None
+) -> Iterator[Finding]:
     """Journal, settlements and paper against the bank. `refused`: see `paper.slips`."""
     yield from journal.at_rest(till)
     yield from journal.money(till, bank)
     yield from batches(till, bank)
-    yield from slips(till, bank, refused)
+    yield from slips(till, bank, paper, refused)
 
 
 def of_one_till(till: AnyTill, bank: Bank) -> Iterator[Finding]:
@@ -28,7 +30,8 @@ def of_one_till(till: AnyTill, bank: Bank) -> Iterator[Finding]:
     books = Books()
     yield from books.audit(bank)
     yield from books.of_payments(bank)
-    yield from in_the_end(till, bank)
+    paper = till.slips
+    yield from in_the_end(till, bank, paper)
     yield from journal.cardholders([till], bank)
     yield from journal.holds([till], bank)
-    yield from left_behind(till)
+    yield from left_behind(till, paper)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
 from bank.authoriser import Bank
@@ -47,16 +47,18 @@ def slips_on(text: str) -> Iterator[PaperSlip]:
         yield PaperSlip(batch, voucher, amount)
 
 
-def slips(till: AnyTill, bank: Bank, refused: Container[Key] | None) -> Iterator[Finding]:
+def slips(
+    till: AnyTill, bank: Bank, paper: Iterable[str], refused: Container[Key] | None
+) -> Iterator[Finding]:
     """A slip belongs to an approved transaction that is posted, with the amount on it. A reprint is no other.
 
-    `refused`: the advices that the bank was seen to refuse; None when nobody watched: the journal's word
-    is taken then.
+    `paper`: the text of each piece. `refused`: the advices that the bank was seen to refuse; None when nobody
+    watched: the journal's word is taken then.
     """
     payments = {(one.batch, one.stan): one for one in till.payments.values() if one.stan}
     vouchers = {one.stan: one for one in payments.values()}
     posted = {(one.batch, one.trace) for one in posted_of(till, bank)}
-    told = {slip for text in till.slips for slip in slips_on(text)}
+    told = {slip for text in paper for slip in slips_on(text)}
     for slip in sorted(told, key=lambda one: (one.batch, one.voucher)):
         payment = payments.get((slip.batch, slip.voucher)) if slip.batch else vouchers.get(slip.voucher)
         if payment is None or payment.outcome is not Outcome.APPROVED or payment.reversed:

@@ -172,13 +172,13 @@ class Secrets:
         self._screens = len(screens)
         yield from self._search(self._inside, "display", shown.encode())
 
-    def at_the_end(self, content: Snapshot) -> Iterator[Finding]:
+    def at_the_end(self, content: Snapshot, paper: Iterable[str]) -> Iterator[Finding]:
         """Everything that is left, and the paper."""
         yield from self.look(content)
         for side in self._serial:
             yield from self._search_serial(side)
         yield from self._search_messages()
-        yield from self._search(self._inside, "paper", "\n".join(self._till.slips).encode())
+        yield from self._search(self._inside, "paper", "\n".join(paper).encode())
 
     def told(self, place: str, text: str) -> Iterator[Finding]:
         """Words for people: traces, errors."""
@@ -199,7 +199,7 @@ def _unstuffed(frame: bytes) -> bytes:
         return frame
 
 
-def left_behind(till: AnyTill) -> Iterator[Finding]:
+def left_behind(till: AnyTill, paper: Iterable[str]) -> Iterator[Finding]:
     """What a till has stored, shown and printed, searched once."""
     search, cards = Search(), till.station.cards
     pins(search, cards)
@@ -209,7 +209,7 @@ def left_behind(till: AnyTill) -> Iterator[Finding]:
     places = {
         "storage": b"\n".join(till.storage.snapshot().values()),
         "display": "\n".join(screen.text for _, screen in screens).encode(),
-        "paper": "\n".join(till.slips).encode(),
+        "paper": "\n".join(paper).encode(),
     }
     for place, content in places.items():
         for name in sorted(search.found(content)):

@@ -21,6 +21,7 @@ from tools.simulate.trace import KEPT_MAX, Trace
 from tools.virtual_bank import BankMachine
 
 LOOK_EVERY = 500  # moments
+LOOK_AT_STATE_EVERY = 16  # turns of a till
 
 
 class Watch:
@@ -40,7 +41,9 @@ class Watch:
 
     def moment(self, turned: Iterable[Till]) -> list[Finding]:
         """What a moment has brought at the tills that were turned in it."""
-        findings = [finding for till in turned for finding in self._tills[till.number].turned()]
+        findings: list[Finding] = []
+        for till in turned:
+            findings += self._tills[till.number].turned()
         self._moments += 1
         if self._trace.lines - self._trace_lines > KEPT_MAX // 2:
             findings += self._read_trace()
@@ -79,6 +82,7 @@ class TillWatch:
         self._messages = Messages(till)
         self.secrets = Secrets(till, tmk)
         self._found: list[Finding] = []
+        self._turns = self._transitions = 0
         till.taps.append(self._on_serial)
         till.message_taps.append(self._on_message)
 
@@ -93,9 +97,18 @@ class TillWatch:
             self._found += self._books.look(self._machine.bank)
 
     def turned(self) -> list[Finding]:
-        """What was found since the last time, and what the till is like now."""
+        """What was found since the last time, and what the till is like now, if a rule was taken.
+
+        Where none was, a state's timer can only have run out or been armed anew: looked at now and then.
+        """
+        self._turns += 1
+        if self.till.transitions == self._transitions and self._turns % LOOK_AT_STATE_EVERY:
+            if not self._found:
+                return []
+        else:
+            self._transitions = self.till.transitions
+            self._found += states.waiting(self.till)
         found, self._found = self._found, []
-        found += states.waiting(self.till)
         return found
 
     def look(self) -> Iterator[Finding]:
@@ -108,7 +121,8 @@ class TillWatch:
     def at_the_end(self) -> Iterator[Finding]:
         """The till, its paper and its books, when all is over."""
         yield from self.look()
-        yield from in_the_end(self.till, self._machine.bank, self._messages.refused)
+        paper = self.till.slips
+        yield from in_the_end(self.till, self._machine.bank, paper, self._messages.refused)
         yield from self._messages.kept()
         yield from self._consent.given()
-        yield from self.secrets.at_the_end(self.till.storage.snapshot())
+        yield from self.secrets.at_the_end(self.till.storage.snapshot(), paper)
