@@ -57,6 +57,9 @@ def register(subparsers: Subparsers) -> None:
     parser.add_argument("--terminals", type=_at_least_one, default=2, help="default: %(default)s")
     parser.add_argument("--faults", default="all", metavar="LIST", help="all, none, or names with commas")
     parser.add_argument("--all-on", action="store_true", help="no fault class is off by the seed")
+    parser.add_argument(
+        "--without", default="", metavar="LIST", help="single strikes that do not come: bank:2-5,power:1"
+    )
     parser.add_argument("--hours", type=float, default=0.0, help="of virtual time at most; default: no end")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="run again what a violation's file says")
     parser.add_argument("--step", action="store_true", help="with --replay: wait for ENTER at every moment")
@@ -113,7 +116,7 @@ def _tell_what_is_missing() -> None:
 
 
 def _chosen(options: argparse.Namespace) -> Options:
-    from tools.simulate.options import Options, troubles_named
+    from tools.simulate.options import Options, strikes_named, troubles_named
     from tools.simulate.replay import read_file
 
     if options.replay is not None:
@@ -127,6 +130,7 @@ def _chosen(options: argparse.Namespace) -> Options:
         troubles_named(options.faults),
         options.hours,
         options.all_on,
+        strikes_named(options.without),
     )
 
 

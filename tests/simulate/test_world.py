@@ -24,9 +24,11 @@ from firmware.records import OutgoingKind
 from hal.api import SelfTest
 from hal.virtual.storage import MemoryStorage
 from tests.tools.test_cli import exit_code
-from tools.simulate.options import ALL, Options, Trouble, troubles_named
+from tools.simulate import shrink
+from tools.simulate.checkers.finding import Finding
+from tools.simulate.options import ALL, Options, Trouble, strikes_named, strikes_text, troubles_named
 from tools.simulate.shrink import shrunk
-from tools.simulate.world import Report, run
+from tools.simulate.world import Report, World, run
 
 FEW = 12
 
@@ -161,7 +163,7 @@ def _answer_before_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
 MISTAKES = {  # how it is made, which troubles bring it out, and the seed from which on it is looked for
     "the reversal is stored after sending": (_store_the_reversal_when_it_is_needed, {Trouble.POWER}, 7),
     "the completion is cleared too early": (_clear_completions_too_early, {Trouble.BANK}, 6),
-    "a repeat is taken for new": (_take_a_repeat_for_new, {Trouble.BANK}, 103),
+    "a repeat is taken for new": (_take_a_repeat_for_new, {Trouble.BANK}, 66),
     "the hold of what was reversed is kept": (_keep_the_hold_of_what_was_reversed, {Trouble.BANK}, 7),
     "a reversal that comes first is forgotten": (_forget_reversals_that_come_first, {Trouble.TCP}, 6),
     "the bank answers before it commits": (_answer_before_the_commit, {Trouble.BANK_POWER}, 1),
@@ -178,8 +180,61 @@ def test_a_classic_mistake_is_found(name: str, monkeypatch: pytest.MonkeyPatch) 
     assert run(found.options).ok
 
 
+def test_strikes_come_back_from_their_text() -> None:
+    strikes = frozenset({(Trouble.BANK, 1), (Trouble.BANK, 2), (Trouble.BANK, 3), (Trouble.POWER, 7)})
+    assert strikes_text(strikes) == "bank:1-3,power:7"
+    assert strikes_named("bank:1-3,power:7") == strikes
+    assert strikes_text(()) == ""
+    assert strikes_named("") == frozenset()
+    options = Options(7, left_out=strikes)
+    assert Options.from_json(json.loads(json.dumps(options.to_json()))) == options
+    assert options.command.endswith("--without bank:1-3,power:7")
+
+
+@pytest.mark.parametrize("text", ["bank", "bank:", "bank:0", "bank:3-2", "gremlins:1", "all:1", "bank:x"])
+def test_what_names_no_strike_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"no (strikes|fault class)"):
+        strikes_named(text)
+
+
+def test_without_one_strike_the_others_stay_as_they_are() -> None:
+    def strikes(options: Options) -> list[str]:
+        world = World(options)
+        world.troubles.turn(600_000)
+        world.machine.close()
+        return list(world.trace.newest)
+
+    options = Options(5, terminals=3).with_troubles({Trouble.OUTAGE, Trouble.NOISE})
+    left_out = frozenset({(Trouble.OUTAGE, 2), (Trouble.NOISE, 1)})
+    every, fewer = strikes(options), strikes(dataclasses.replace(options, left_out=left_out))
+    gone = ("trouble: outage 2:", "trouble: noise 1:")
+    assert len(every) > 6
+    assert fewer == [line for line in every if not any(text in line for text in gone)]
+    assert len(fewer) == len(every) - 2
+
+
+def test_nothing_is_left_in_a_small_run_that_it_does_not_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five transactions, ten minutes and the third of the bank's strikes are needed here, nothing else."""
+
+    def fake(options: Options) -> Report:
+        enough = options.transactions >= 5 and not 0 < options.hours < 1 / 6
+        strikes = Trouble.BANK in options.active and (Trouble.BANK, 3) not in options.left_out
+        findings = [Finding("holds", "planted")] if enough and strikes else []
+        struck = {trouble.value: 6 * (trouble in options.active) for trouble in Trouble}
+        return Report(options, findings, struck=struck, traded_ms=int((options.hours or 1) * 3_600_000))
+
+    monkeypatch.setattr(shrink, "run", fake)
+    small = shrunk(fake(Options(1, 100, 3, all_on=True))).options
+    assert (small.terminals, small.transactions) == (1, 5)
+    assert small.troubles == {Trouble.BANK}
+    assert small.left_out == {(Trouble.BANK, number) for number in (1, 2, 4, 5, 6)}
+    assert 1 / 6 <= small.hours < 1 / 4
+    assert shrunk(fake(Options(1, 100, 3, all_on=True))).options == small, "the same every time"
+
+
 def test_a_violation_is_made_small(monkeypatch: pytest.MonkeyPatch) -> None:
     _keep_the_hold_of_what_was_reversed(monkeypatch)
+    monkeypatch.setattr(shrink, "RUNS_MAX", FEW)
     found = failing(Options(1, 20, 1).with_troubles({Trouble.BANK, Trouble.PRINTER}), range(6, 12))
     small = shrunk(found)
     assert small.findings[0].checker == found.findings[0].checker
@@ -202,6 +257,7 @@ def test_a_violation_is_kept_and_can_be_replayed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _keep_the_hold_of_what_was_reversed(monkeypatch)
+    monkeypatch.setattr(shrink, "RUNS_MAX", 3)
     keep = tmp_path / "violation.json"
     arguments = ("--seed", "1", "--runs", "40", "--transactions", "20", "--terminals", "1")
     faults = ("--faults", "bank", "--all-on", "--keep", str(keep))
@@ -220,6 +276,7 @@ def test_a_violation_is_kept_and_can_be_replayed(
     [
         (("--faults", "gremlins"), "no fault class 'gremlins'"),
         (("--step",), "--step goes with --replay"),
+        (("--without", "bank"), "no strikes 'bank'"),
         (("--replay", "/nowhere.json"), "nowhere.json"),
     ],
 )

@@ -60,6 +60,7 @@ class Troubles:
         self._tills = tills
         self._machine = machine
         self._trace = trace
+        self._options = options
         self._active = options.active
         self._rng = {trouble: random.Random(f"{trouble.value} {options.seed}") for trouble in Trouble}
         self._later: list[_Later] = []  # a heap
@@ -114,9 +115,12 @@ class Troubles:
         at_ms = now_ms + 1 + int(rng.expovariate(1 / MEAN_MS[trouble]))
 
         def happen() -> None:
-            till = rng.choice(self._tills)
             self.struck[trouble] += 1
-            self._trace.note(at_ms, till.name, f"trouble: {trouble.value}: {strike(rng, till)}")
+            number = self.struck[trouble]
+            if (trouble, number) not in self._options.left_out:
+                own = random.Random(f"{trouble.value} {self._options.seed} {number}")  # whatever came before
+                till = own.choice(self._tills)
+                self._trace.note(at_ms, till.name, f"trouble: {trouble.value} {number}: {strike(own, till)}")
             self._schedule(trouble, strike, at_ms)
 
         self._at(at_ms, happen)
@@ -144,9 +148,11 @@ class Troubles:
                 )
                 for way in ("there", "back")
             ]
-            till.use_line(DuplexLine(*ways))
-            self._trace.note(0, till.name, f"trouble: noise: bit error rate {rate:.2g}")
             self.struck[Trouble.NOISE] += 1
+            number = self.struck[Trouble.NOISE]
+            if (Trouble.NOISE, number) not in self._options.left_out:
+                till.use_line(DuplexLine(*ways))
+                self._trace.note(0, till.name, f"trouble: noise {number}: bit error rate {rate:.2g}")
 
     def _outage(self, rng: random.Random, till: Till) -> str:
         duration_ms = int(10 ** rng.uniform(2, 4.5))

@@ -42,6 +42,7 @@ class Report:
     virtual_ms: int = 0  # until everything was settled
     digest: str = ""
     trace: Trace = field(default_factory=Trace, repr=False)
+    traded_ms: int = 0  # until nothing new was begun
 
     @property
     def ok(self) -> bool:
@@ -88,6 +89,7 @@ class World:
         self._planned: list[tuple[int, Callable[[], object]]] = []
         self._clerk_ms = CLERK_EVERY_MS
         self._closed_ms: int | None = None  # when everything was settled
+        self._traded_ms = 0
 
     @property
     def bank(self) -> Bank:
@@ -101,6 +103,7 @@ class World:
             for till in self.tills:
                 till.start()
             findings += self._trade()
+            self._traded_ms = self.now_ms
             if not findings:
                 findings += self._close_shop()
         except (AssertionError, KeyError, IndexError, ValueError, WatchdogExpired) as error:
@@ -290,6 +293,7 @@ class World:
             self.now_ms if self._closed_ms is None else self._closed_ms,
             self.trace.digest,
             self.trace,
+            traded_ms=self._traded_ms,
         )
 
 
