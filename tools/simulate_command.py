@@ -63,6 +63,9 @@ def register(subparsers: Subparsers) -> None:
     parser.add_argument("--hours", type=float, default=0.0, help="of virtual time at most; default: no end")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="run again what a violation's file says")
     parser.add_argument("--step", action="store_true", help="with --replay: wait for ENTER at every moment")
+    parser.add_argument(
+        "--language", choices=("en", "zh"), default="en", help="of --replay; default: %(default)s"
+    )
     parser.add_argument("--matrix", action="store_true", help="the crash matrix instead; prints its table")
     parser.add_argument(
         "--hits", type=Path, metavar="FILE", help="write how often each rule was taken (JSON)"
@@ -93,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
     if options.replay is not None:
         from tools.simulate.replay import replay
 
-        return _verdict(replay(chosen, step=options.step), options)
+        return _verdict(replay(chosen, step=options.step, language=options.language), options)
     _tell_what_is_missing()
     tally, last, seconds = _run_all(chosen, options)
     if options.hits is not None:

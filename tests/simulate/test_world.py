@@ -268,7 +268,7 @@ def test_a_violation_is_kept_and_can_be_replayed(
     assert exit_code("simulate", "--replay", str(keep), "--keep", str(keep)) == 1
     shown = capsys.readouterr().out
     assert "till0" in shown
-    assert "holds" in shown
+    assert "Held" in shown
 
 
 @pytest.mark.parametrize(
