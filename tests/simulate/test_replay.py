@@ -55,7 +55,8 @@ def test_what_has_changed_in_the_books_is_marked() -> None:
     amount = re.compile(r"0210 000000 #\d+ ([0-9.]+) = 00")
     paid = [one for one in moments if (found := amount.search(one)) and f"+{found[1]}" in one]
     assert paid, "the merchant has got it"
-    assert all(f"-{found[1]}" in one for one in paid if (found := amount.search(one))), "the card has paid it"
+    sums = [amount.findall(one)[0] for one in paid]
+    assert all(f"-{told}" in one for one, told in zip(paid, sums, strict=True)), "the card has paid it"
 
 
 def test_no_secret_is_shown() -> None:
