@@ -40,8 +40,8 @@ durability: setup-dev ## cut the power after every call to the disk, terminal an
 	@tools/setup/system-packages.sh strace || true
 	@$(BIN)/python -m tools.durability $(ARGS)
 
-chaos: setup-dev ## kill terminal, gateway and bank as real processes, 1,000 times; ARGS="--kills 50 --seed 7"
-	@tools/setup/system-packages.sh faketime || echo "make chaos: going on without; the bank's clock is not set back"
+chaos: setup-dev ## kill terminal, gateway and bank as real processes, 1,000 times; ARGS="--kills 50" or --failing-calls
+	@tools/setup/system-packages.sh faketime strace || echo "make chaos: going on without; the bank's clock is not set back, disks do not fail"
 	@$(BIN)/python -m tools.chaos $(ARGS)
 
 mutate: setup-dev ## spoil rules of the state tables one by one, tests must notice; ARGS="--count 60 --seed 1"

@@ -9,18 +9,36 @@ leaves neither; a file that says neither counts as tripped.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from hal.api import DeviceEvent, DeviceFault, DeviceMissing, Rng, SelfTest, Tampered, TamperTripped
+from hal.api import (
+    DeviceEvent,
+    DeviceFault,
+    DeviceMissing,
+    Rng,
+    SelfTest,
+    StorageFailed,
+    StorageTrouble,
+    Tampered,
+    TamperTripped,
+)
 from hal.device import QuietDevice
 
 DEVICE_KEY_BYTES = 32
 KEY_FILE_DAMAGED = "key file damaged"
 """The cause of the trip that a file which says neither comes to."""
+
+_TROUBLES = {
+    errno.ENOSPC: StorageTrouble.FULL,
+    errno.EDQUOT: StorageTrouble.FULL,
+    errno.EROFS: StorageTrouble.READ_ONLY,
+    errno.EACCES: StorageTrouble.READ_ONLY,
+}
 
 
 class KeyedTamper(QuietDevice):
@@ -48,12 +66,15 @@ class KeyedTamper(QuietDevice):
         """Find or make the key. Raises DeviceMissing when the key file cannot be used."""
         if self._is_open:
             return
-        if self._key_file is not None and self._key_file.exists():
-            self._load(self._key_file)
-        elif self._device_key is None and self._cause is None:
-            self._new_key()
-        elif self._key_file is not None:
-            self._save()
+        try:
+            if self._key_file is not None and self._key_file.exists():
+                self._load(self._key_file)
+            elif self._device_key is None and self._cause is None:
+                self._new_key()
+            elif self._key_file is not None:
+                self._save(self._counter)
+        except StorageFailed as error:
+            raise DeviceMissing(str(error)) from None
         super().open()
 
     def poll(self) -> Sequence[DeviceEvent]:
@@ -83,11 +104,14 @@ class KeyedTamper(QuietDevice):
         return self._counter
 
     def advance(self) -> int:
-        """Count one on, in the file before this returns. Raises Tampered once tripped."""
+        """Count one on, in the file before this returns.
+
+        Raises Tampered once tripped; StorageFailed: nothing was counted, though the file may say so already.
+        """
         self.device_key()
-        self._counter += 1
         if self._key_file is not None:
-            self._save()
+            self._save(self._counter + 1)
+        self._counter += 1
         return self._counter
 
     # --- the switch and the service engineer ---
@@ -102,7 +126,7 @@ class KeyedTamper(QuietDevice):
         if self._key_file is not None:
             if self._key_file.exists():
                 _overwrite(self._key_file)
-            self._save()
+            self._save(self._counter)
 
     def service_reset(self) -> None:
         """Close the case and make a new key. What the old one sealed stays unreadable."""
@@ -112,7 +136,7 @@ class KeyedTamper(QuietDevice):
     def _new_key(self) -> None:
         self._device_key = self._rng.token(DEVICE_KEY_BYTES)
         if self._key_file is not None:
-            self._save()
+            self._save(self._counter)
 
     def _load(self, path: Path) -> None:
         try:
@@ -126,14 +150,17 @@ class KeyedTamper(QuietDevice):
             raise DeviceMissing(f"key file {path}: {error.strerror}: check its owner") from None
         self._device_key, self._cause, self._counter = _parse(text)
 
-    def _save(self) -> None:
-        """Replace the file in one step: after a power cut it holds the old content or the new, never half."""
+    def _save(self, counter: int) -> None:
+        """Replace the file in one step: after a power cut it holds the old content or the new, never half.
+
+        Raises StorageFailed.
+        """
         assert self._key_file is not None
         content: dict[str, object] = (
             {"tripped": self._cause} if self._device_key is None else {"device_key": self._device_key.hex()}
         )
-        if self._counter:
-            content["counter"] = self._counter
+        if counter:
+            content["counter"] = counter
         new = self._key_file.with_name(self._key_file.name + ".new")
         try:
             with contextlib.suppress(FileNotFoundError):
@@ -142,8 +169,9 @@ class KeyedTamper(QuietDevice):
             new.replace(self._key_file)
             _sync_folder(self._key_file.parent)
         except OSError as error:
-            raise DeviceMissing(
-                f"key file {self._key_file}: {error.strerror}: check that its folder is there and writable"
+            raise StorageFailed(
+                f"key file {self._key_file}: {error.strerror}: check that its folder is there and writable",
+                _TROUBLES.get(error.errno or 0, StorageTrouble.FAILED),
             ) from None
 
 
@@ -171,7 +199,9 @@ def _overwrite(path: Path) -> None:
 def _write(path: Path, data: bytes, flags: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | flags, 0o600)
     try:
-        os.write(descriptor, data)
+        rest = memoryview(data)
+        while rest:  # a disk that is full takes a part, and the next call fails
+            rest = rest[os.write(descriptor, rest) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

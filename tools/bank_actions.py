@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bank.authoriser import Bank
@@ -154,7 +154,7 @@ def _served_alone(database: str) -> Iterator[None]:
 
     from bank.errors import StoreError
 
-    with Path(database).open("rb") as file:
+    with _opened(database) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -162,6 +162,15 @@ def _served_alone(database: str) -> Iterator[None]:
                 f"{database} is in use by another server: stop that one, or name another database with --db"
             ) from None
         yield
+
+
+def _opened(database: str) -> IO[bytes]:
+    from bank.errors import StoreError
+
+    try:
+        return Path(database).open("rb")
+    except OSError as error:
+        raise StoreError(f"cannot open the bank database {database}: {error.strerror}: check it") from None
 
 
 def _bank_to_serve(args: argparse.Namespace, faults: BankFaults) -> Bank:

@@ -12,6 +12,7 @@ from pathlib import Path
 from bank.provision import Provision, TerminalSpec
 from firmware.secure.module import SecureModule
 from firmware.settings import TerminalSettings
+from hal.api import DeviceFault
 from hal.board import Board
 from hal.profile import Profile
 from hal.registry import build_board
@@ -60,6 +61,9 @@ def open_board(plan: TerminalPlan) -> Board:
             _terminal_of_data(plan)  # the first keys: known before anything is made
         board.open()
         _load_master_key(board, plan)
+    except DeviceFault as error:  # at work it would be a failure; here it is a folder that cannot be used
+        board.close()
+        raise StationError(str(error)) from None
     except BaseException:
         board.close()
         raise

@@ -94,8 +94,10 @@ class Vault:
             if isinstance(change, Put):
                 records[change.key] = change.value
         content = count.to_bytes(_COUNT_BYTES, "big") + _digest(records)
+        self._is_checked = False  # should it not be counted now, it is before anything else is stored or used
         self._storage.commit([*changes, self.sealed(_GENERATION, KeyUse.STORE, content)])
         self._tamper.advance()
+        self._is_checked = True
 
     def wipe(self) -> None:
         """Remove every record, durably. Needs no device key. Raises StorageFailed."""

@@ -91,7 +91,8 @@ class SqliteStorage(QuietDevice):
         if self._path != IN_MEMORY:
             make_private(Path(self._path))
             self._look_before_use(Path(self._path))
-        database = sqlite3.connect(self._path, timeout=self._busy_timeout_s, isolation_level=None)
+        with self._failures("open"):
+            database = sqlite3.connect(self._path, timeout=self._busy_timeout_s, isolation_level=None)
         try:
             self._prepare(database)
         except BaseException:

@@ -1,12 +1,17 @@
 """VirtualTamper's key file: found again, private, destroyed by a trip, and tripped when in doubt."""
 
+import errno
 import json
+import os
+import resource
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from hal.api import DeviceFault, DeviceMissing, Tampered
+from hal.api import DeviceFault, DeviceMissing, StorageFailed, StorageTrouble, Tampered
 from hal.virtual.rng import SeededRng
 from hal.virtual.tamper import VirtualTamper
 
@@ -93,6 +98,51 @@ def test_a_left_over_of_a_power_cut_does_no_harm(key_file: Path) -> None:
     key_file.with_name("device-key.json.new").write_bytes(b"half a fi")
     key = _opened(key_file).device_key()
     assert _opened(key_file).device_key() == key
+
+
+@contextmanager
+def files_no_longer_than(size_bytes: int) -> Iterator[None]:
+    """A disk that takes so much of a file, and then no more: a write ends short, the next one fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_disk_that_takes_half_a_file_leaves_the_key_and_its_count(key_file: Path) -> None:
+    tamper = _opened(key_file)
+    tamper.advance()
+    before = key_file.read_bytes()
+    with files_no_longer_than(50), pytest.raises(StorageFailed, match="check that its folder"):
+        tamper.advance()
+    assert (key_file.read_bytes(), tamper.counter()) == (before, 1)
+    assert tamper.advance() == 2
+    assert _opened(key_file).counter() == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "trouble"),
+    [
+        (errno.ENOSPC, StorageTrouble.FULL),
+        (errno.EROFS, StorageTrouble.READ_ONLY),
+        (errno.EIO, StorageTrouble.FAILED),
+    ],
+)
+def test_a_file_that_cannot_be_written_says_why_and_nothing_was_counted(
+    key_file: Path, monkeypatch: pytest.MonkeyPatch, error: int, trouble: StorageTrouble
+) -> None:
+    tamper = _opened(key_file)
+
+    def refuse(_self: Path, _target: Path) -> Path:
+        raise OSError(error, os.strerror(error))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", refuse)
+        with pytest.raises(StorageFailed) as caught:
+            tamper.advance()
+    assert (caught.value.trouble, tamper.counter()) == (trouble, 0)
 
 
 def test_a_given_key_is_used_and_kept(key_file: Path) -> None:

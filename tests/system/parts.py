@@ -34,8 +34,10 @@ from tools.station import Station
 from tools.terminal_board import TerminalPlan, open_board
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 """How long anything may take before the test has failed."""
+
+PATIENCE_MS = int(PATIENCE_S * 1000)
 
 POLL_S = 0.01
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from firmware.records import Outcome, Payment, Reason
 from host_link.ports import NullModem
-from tests.system.parts import Part, Site, till
+from tests.system.parts import PATIENCE_MS, Part, Site, till
 from tools.station import Station
 
 PIN = "123456"
@@ -14,7 +14,7 @@ NEVER_MS = 80_000_000
 
 def finish(station: Station) -> Payment:
     """Wait until the terminal is idle: soon, for every timeout that matters here is short."""
-    assert station.run_until(lambda: station.state == "idle", 20_000), station.state
+    assert station.run_until(lambda: station.state == "idle", PATIENCE_MS), station.state
     assert station.payment is not None
     return station.payment
 
@@ -26,13 +26,13 @@ def connected(station: Station, gateway: Part) -> None:
         assert station.terminal is not None
         return "the terminal is connected" in gateway.text and station.terminal.link_is_up
 
-    assert station.run_until(both_know, 20_000)
+    assert station.run_until(both_know, PATIENCE_MS)
 
 
 def authorise(station: Station, amount: str = "12.34") -> None:
     station.enter_amount(amount)
     station.swipe("good")
-    station.wait_for("pin", limit_ms=20_000)
+    station.wait_for("pin", limit_ms=PATIENCE_MS)
 
 
 # --- the gateway -------------------------------------------------------------------------------------
@@ -59,7 +59,7 @@ def test_gateway_killed_while_the_bank_decides(site: Site) -> None:
     with till(site, response_timeout_ms=1_500) as station:
         station.enter_amount("12.34")
         station.swipe("good")
-        assert station.run_until(lambda: site.holds() == 1, 20_000)
+        assert station.run_until(lambda: site.holds() == 1, PATIENCE_MS)
         gateway.kill()
         connected(station, site.start_gateway())
         payment = finish(station)
@@ -76,11 +76,11 @@ def test_gateway_killed_while_the_completion_is_answered(site: Site) -> None:
     with till(site, response_timeout_ms=1_500) as station:
         authorise(station)
         station.enter_pin(PIN)
-        assert station.run_until(lambda: site.postings() == [1234], 20_000)
+        assert station.run_until(lambda: site.postings() == [1234], PATIENCE_MS)
         gateway.kill()
         connected(station, site.start_gateway())
         assert finish(station).outcome is Outcome.APPROVED
-        assert station.run_until(lambda: finish(station).completed, 20_000)
+        assert station.run_until(lambda: finish(station).completed, PATIENCE_MS)
     assert (site.postings(), site.holds()) == ([1234], 0)
 
 
@@ -117,7 +117,7 @@ def test_bank_killed_between_authorisation_and_completion(site: Site) -> None:
         assert (payment.outcome, payment.completed) == (Outcome.APPROVED, False)
         assert (site.postings(), site.holds()) == ([], 1)
         site.start_bank()
-        assert station.run_until(lambda: finish(station).completed, 20_000)
+        assert station.run_until(lambda: finish(station).completed, PATIENCE_MS)
         assert [slip for slip in station.slips if "12.34" in slip]
     assert (site.postings(), site.holds()) == ([1234], 0)
 
@@ -129,11 +129,11 @@ def test_bank_killed_after_posting_before_answering(site: Site) -> None:
     with till(site, response_timeout_ms=NEVER_MS) as station:
         authorise(station)
         station.enter_pin(PIN)
-        assert station.run_until(lambda: site.postings() == [1234], 20_000)
+        assert station.run_until(lambda: site.postings() == [1234], PATIENCE_MS)
         bank.kill()
         assert finish(station).outcome is Outcome.APPROVED  # the gateway says LOST, no timeout is needed
         site.start_bank()
-        assert station.run_until(lambda: finish(station).completed, 20_000)
+        assert station.run_until(lambda: finish(station).completed, PATIENCE_MS)
     assert (site.postings(), site.holds()) == ([1234], 0)
 
 

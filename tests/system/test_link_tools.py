@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from host_link.control_socket import ask_stats
-from tests.system.parts import Part, Site, till
+from tests.system.parts import PATIENCE_MS, Part, Site, till
 from tools.chaos.line import null_modem
 from tools.station import Station
 
@@ -20,7 +20,7 @@ def pay(station: Station, amount: str) -> None:
     station.enter_pin("123456")
     payment = station.finish()
     assert payment is not None
-    assert station.run_until(lambda: station.payment is not None and station.payment.completed, 20_000)
+    assert station.run_until(lambda: station.payment is not None and station.payment.completed, PATIENCE_MS)
 
 
 def watched(site: Site, *options: str | Path) -> Part:
@@ -35,7 +35,7 @@ def asked_while_running(station: Station, control: Path) -> dict[str, Any]:
     answers: list[dict[str, Any]] = []
     thread = threading.Thread(target=lambda: answers.append(ask_stats(control, peers=True)))
     thread.start()
-    assert station.run_until(lambda: bool(answers), 20_000)
+    assert station.run_until(lambda: bool(answers), PATIENCE_MS)
     thread.join()
     return answers[0]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 from functools import cache
@@ -12,9 +13,11 @@ from typing import Any
 
 import pytest
 
+from firmware.records import Outcome
 from hal.api import Put, Storage, StorageFailed
+from hal.virtual.storage import SqliteStorage
 from tools.runtime import StationPlan, build_station, start
-from tools.station import StationError
+from tools.station import Station, StationError
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = Path(__file__).with_name("small_disk.py")
@@ -133,3 +136,72 @@ def test_commands_end_with_2_and_say_what_to_do(tmp_path: Path, command: list[st
     assert "terminal.db" in done.stderr
     assert "restore" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def damage_to_all_pages_but_the_first(path: Path, database: sqlite3.Connection) -> bytes:
+    """Let an open file rot, its log emptied and nothing of it kept in memory; what it held."""
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.execute("PRAGMA shrink_memory")
+    whole = path.read_bytes()
+    rotten = bytes(255 - byte for byte in whole[PAGE_BYTES:])
+    _write_over(path, whole[:PAGE_BYTES] + rotten)
+    return whole
+
+
+def _write_over(path: Path, content: bytes) -> None:
+    with path.open("r+b") as file:
+        file.write(content)
+
+
+def pay(shop: Station) -> Outcome | None:
+    shop.enter_amount("1.00")
+    shop.swipe("good")
+    shop.enter_pin("123456")
+    payment = shop.finish()
+    return payment.outcome if payment is not None else None
+
+
+def test_damage_in_the_middle_of_a_day_is_noticed_and_nothing_is_lost(tmp_path: Path) -> None:
+    with start(state_folder=tmp_path) as shop:
+        assert pay(shop) is Outcome.APPROVED
+        storage = shop.board.storage
+        assert isinstance(storage, SqliteStorage)
+        before = storage.snapshot()
+        database = storage._connection()
+        whole = damage_to_all_pages_but_the_first(tmp_path / "terminal.db", database)
+        assert shop.try_amount("2.00") is False
+        assert shop.state == "out_of_service"
+        assert "Memory damaged" in shop.display
+        shop.press("enter")
+        assert shop.state == "out_of_service"
+        database.execute("PRAGMA shrink_memory")
+        _write_over(tmp_path / "terminal.db", whole)
+        assert storage.snapshot() == before
+        shop.press("enter")
+        shop.finish()
+        assert pay(shop) is Outcome.APPROVED
+        assert shop.ask_bank(lambda bank: bank.verify()).ok
+    with start(state_folder=tmp_path) as shop:
+        assert shop.terminal is not None
+        assert [one.outcome for one in shop.terminal.journal.payments()].count(Outcome.APPROVED) == 2
+
+
+def test_damage_to_the_bank_s_file_in_the_middle_of_a_day_posts_nothing_and_says_what_to_do(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with start(state_folder=tmp_path) as shop:
+        assert pay(shop) is Outcome.APPROVED
+        path = tmp_path / "bank.db"
+        whole = shop.ask_bank(lambda bank: damage_to_all_pages_but_the_first(path, bank.store._connection))
+        shop.enter_amount("2.00")
+        shop.swipe("good")
+        payment = shop.finish()
+        assert payment is not None
+        assert payment.outcome is not Outcome.APPROVED
+        assert "SQLITE_CORRUPT" in caplog.text or "SQLITE_NOTADB" in caplog.text
+        assert "restore it from a copy" in caplog.text
+        shop.ask_bank(lambda bank: bank.store._connection.execute("PRAGMA shrink_memory").close())
+        _write_over(path, whole)
+        assert pay(shop) is Outcome.APPROVED
+        assert shop.ask_bank(lambda bank: bank.verify()).ok
+        assert shop.ask_bank(lambda bank: len(bank.open_holds())) == 0

@@ -12,9 +12,10 @@ import pytest
 
 import posterm
 from hal.api import Put
+from hal.profile import Profile, load_profile
 from hal.virtual.storage import SqliteStorage
 from tests.tools.test_cli import ROOT, exit_code, refused
-from tools.state_folder import taken
+from tools.state_folder import check_memory, taken
 from tools.station import StationError
 
 PAY = ("--amount", "12.34", "--card", "good", "--pin", "123456")
@@ -100,6 +101,39 @@ def key_is_foreign(till: Path) -> None:
 
 def key_is_garbage(till: Path) -> None:
     _write_key(till, "garbage")
+
+
+def refusal(profile: Profile, till: Path) -> str:
+    """Why the terminal would not use the folder; empty when it would."""
+    try:
+        check_memory(profile, till)
+    except StationError as error:
+        return str(error)
+    return ""
+
+
+def test_each_damaged_byte_of_the_key_file_is_refused_or_does_no_harm(till: Path) -> None:
+    """It holds the key that seals all others, and how often keys were stored."""
+    file = till / "device-key.json"
+    whole = file.read_bytes()
+    profile = load_profile("headless")
+    refused_count = 0
+    for spoilt in (
+        *(whole[:at] + bytes([byte ^ 1 << (at % 8)]) + whole[at + 1 :] for at, byte in enumerate(whole)),
+        *(whole[:length] for length in range(0, len(whole), 7)),
+        bytes(len(whole)),
+    ):
+        file.write_bytes(spoilt)
+        if why := refusal(profile, till):
+            refused_count += 1
+            assert "keys" in why, "what to do"
+            assert file.read_bytes() == spoilt
+        else:
+            told = json.loads(file.read_bytes().lower())
+            assert told == json.loads(whole), "only a count that lags is made good"
+    assert refused_count > 90
+    file.write_bytes(whole)
+    assert refusal(profile, till) == ""
 
 
 def key_is_readable(till: Path) -> None:

@@ -2,6 +2,8 @@
 
     __main__.py   the command: options, progress, report
     run.py        whom to kill, and when; peace, and what must be true then
+    failing.py    instead of kills: each call to the disk fails in turn
+    strace.py     how a call is made to fail
     parts.py      a process: how it is started, killed, and left without room on its disk
     till.py       the terminal's process: people who pay
     town.py       the bank's data and the terminal's settings

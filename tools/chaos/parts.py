@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import subprocess
@@ -39,12 +40,19 @@ class Part:
         """Whether it has been started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
-    def start(self, *options: str, environment: Mapping[str, str] | None = None) -> None:
-        """Start it (again)."""
+    @property
+    def process_id(self) -> int | None:
+        """The system's number for it; None when it does not run."""
+        return self._process.pid if self._process is not None and self.is_running else None
+
+    def start(
+        self, *options: str, environment: Mapping[str, str] | None = None, under: Sequence[str] = ()
+    ) -> None:
+        """Start it (again). `under`: a program that is to start it, in the same process."""
         self.starts += 1
         self.lines = []
         self._process = subprocess.Popen(
-            [sys.executable, "-u", *self.command, *options],
+            [*under, sys.executable, "-u", *self.command, *options],
             cwd=self.folder,
             env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
             stdin=subprocess.DEVNULL,
@@ -96,5 +104,6 @@ class Part:
 
     def _limit(self, size_bytes: int) -> None:
         if self._process is not None and self.is_running:
-            _, hard = resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE)
-            resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (size_bytes, hard))
+            with contextlib.suppress(ProcessLookupError):  # it has ended just now
+                _, hard = resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE)
+                resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (size_bytes, hard))

@@ -1,13 +1,15 @@
 """A chaos run: whom to kill and when, then peace, and what must be true in the end.
 
 While it lasts, people pay at the terminal. Every part is killed with SIGKILL at moments that the seed chooses
-and started again a moment later; now and then two at once, now and then a part's disk is full for a while,
-and now and then a clock is set back while a part is off. Then nothing is killed any more: whatever is owed
-must be sent, the batch settled, and bank, journal and paper compared by the checkers of `tools.simulate`.
+and started again a moment later; now and then two at once, now and then a part's disk is full or fails
+for a while, and now and then a clock is set back while a part is off. Then nothing is killed any more:
+whatever is owed must be sent, the batch settled, and bank, journal and paper compared by the checkers of
+`tools.simulate`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import random
 import socket
 import time
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware.records import OutgoingState
+from tools.chaos import strace
 from tools.chaos.line import null_modem
 from tools.chaos.parts import Part
 from tools.chaos.till import RealTill, open_till, slips_in
@@ -32,14 +35,24 @@ WEIGHTS: Mapping[str, int] = {TERMINAL: 4, GATEWAY: 2, BANK: 3}
 """How often each part is the one to be killed."""
 READY: Mapping[str, str] = {TERMINAL: "-> idle", GATEWAY: "serving", BANK: "listening on"}
 """What each has written when it has started."""
-REFUSES: Mapping[str, str] = {TERMINAL: "cannot be used", BANK: "cannot use"}
+REFUSES: Mapping[str, str] = {TERMINAL: "cannot be used", BANK: "bank database"}
 """What each writes when it will not start, for it cannot write to its disk."""
+FILES: Mapping[str, tuple[str, ...]] = {
+    TERMINAL: (
+        *("till", "till/terminal.db", "till/terminal.db-wal"),
+        *("till/device-key.json", "till/device-key.json.new"),
+    ),
+    BANK: ("bank.db", "bank.db-wal"),
+}
+"""What each keeps on disk: the folder, too, for it is synced when a file in it gets its name."""
 READY_SHARE = 0.85  # so often all parts are ready before the next strike; else it may hit a part that starts
 READY_MAX_S = 60.0
 BETWEEN_S = (0.02, 0.8)
 OFF_S = (0.0, 0.2)
 FULL_S = (0.1, 0.8)
-BOTH_SHARE, FULL_SHARE, CLOCK_SHARE = 0.15, 0.05, 0.1
+BOTH_SHARE, FULL_SHARE, FAILING_SHARE, CLOCK_SHARE = 0.15, 0.05, 0.05, 0.1
+FAILING_CALLS = ("pwrite64", "fdatasync", "pwrite64,fdatasync,fsync,write,rename,unlink,ftruncate")
+FAILING_ERRORS, FAILING_EVERY_MAX = ("EIO", "ENOSPC"), 5
 CLOCK_BACK_MAX_S = 3 * 86_400
 FULL_BYTES = 4_096  # less than any of the files has: none may grow
 FORGIVEN_EVERY = 5
@@ -47,6 +60,8 @@ CALM_MS = 120_000
 PATIENCE_MS = 20_000
 POLL_S = 0.02
 ARROW = " -> "
+LOOPBACK, PORTS = "127.0.0.1", 8_000
+EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 FAKETIME = "/usr/lib/*/faketime/libfaketime.so.1"
 
 
@@ -57,7 +72,8 @@ class Report:
     seed: int
     kills: Counter[str] = field(default_factory=Counter)
     full_disks: Counter[str] = field(default_factory=Counter)
-    refused_starts: Counter[str] = field(default_factory=Counter)  # because the disk was full just then
+    failing_disks: Counter[str] = field(default_factory=Counter)
+    refused_starts: Counter[str] = field(default_factory=Counter)  # for its disk was full or failed just then
     clocks_back: Counter[str] = field(default_factory=Counter)
     killed_in: Counter[str] = field(default_factory=Counter)  # the terminal's states
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -72,12 +88,12 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values."""
-        counted = ("kills", "full_disks", "refused_starts", "clocks_back", "killed_in", "outcomes")
+        counted = ("kills", "full_disks", "failing_disks", "refused_starts", "clocks_back", "killed_in")
         return {
             "seed": self.seed,
             "ok": self.ok,
             "findings": [str(finding) for finding in self.findings],
-            **{name: dict(sorted(getattr(self, name).items())) for name in counted},
+            **{name: dict(sorted(getattr(self, name).items())) for name in (*counted, "outcomes")},
             "transactions": self.outcomes.total(),
             "slips": self.slips,
             "duration_s": round(self.duration_s, 1),
@@ -92,7 +108,7 @@ class Chaos:
         self.folder, self.seed, self.line = folder, seed, line
         self._rng = random.Random(f"chaos {seed}")
         self.db, self.state = folder / "bank.db", folder / "till"
-        address = f"127.0.0.1:{_free_port()}"
+        address = f"{LOOPBACK}:{_free_port(random.SystemRandom())}"
         command = ("-m", "tools.cli")
         till = ("-m", "tools.chaos.till", "--seed", str(seed), "--state", str(self.state))
         self.parts = {
@@ -105,6 +121,7 @@ class Chaos:
             GATEWAY: self.parts[GATEWAY].start,
             TERMINAL: self._start_terminal,
         }
+        self._cannot_fail = strace.why_not_attached()
         make_bank(self.db, seed)
 
     # --- trouble ------------------------------------------------------------------------------------
@@ -116,8 +133,11 @@ class Chaos:
             if self._rng.random() < READY_SHARE:
                 self.wait_until_ready()
             time.sleep(self._rng.uniform(*BETWEEN_S))
-            if self._rng.random() < FULL_SHARE:
+            strike = self._rng.random()
+            if strike < FULL_SHARE:
                 self.fill_disk(self._rng.choice((TERMINAL, BANK)))
+            elif strike < FULL_SHARE + FAILING_SHARE:
+                self.fail_disk(self._rng.choice((TERMINAL, BANK)))
             else:
                 self._kill_some()
             tell(min(self.report.kills.total(), kills))
@@ -180,6 +200,20 @@ class Chaos:
         self.parts[name].limit_files(FULL_BYTES)
         time.sleep(self._rng.uniform(*FULL_S))
         self.parts[name].unlimit_files()
+        if starts:
+            self.start_again_if_refused(name)
+
+    def fail_disk(self, name: str) -> None:
+        """Now and then a call to the disk fails, for a while. Nothing where strace may not attach."""
+        calls, error = self._rng.choice(FAILING_CALLS), self._rng.choice(FAILING_ERRORS)
+        when, lasts_s = f"1+{self._rng.randint(1, FAILING_EVERY_MAX)}", self._rng.uniform(*FULL_S)
+        process_id, starts = self.parts[name].process_id, not self._is_ready(name)
+        if self._cannot_fail or process_id is None:
+            return
+        self.report.failing_disks[name] += 1
+        files = [self.folder / file for file in FILES[name]]
+        with strace.failing(process_id, strace.options(calls, error, when, files)):
+            time.sleep(lasts_s)
         if starts:
             self.start_again_if_refused(name)
 
@@ -277,9 +311,13 @@ def _is_at_rest(till: RealTill) -> bool:
     return till.state == "idle" and not any(owed)
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+def _free_port(rng: random.Random) -> int:
+    """A port that the system gives to nobody while the bank is dead, not even to who calls the bank then."""
+    first, _last = map(int, EPHEMERAL.read_text("ascii").split()) if EPHEMERAL.exists() else (49_152, 65_535)
+    while True:
+        port = rng.randrange(first - PORTS, first)
+        with contextlib.suppress(OSError), socket.create_server((LOOPBACK, port)):
+            return port
 
 
 def run(folder: Path, seed: int, kills: int, tell: Callable[[int], None] = lambda _done: None) -> Report:

@@ -8,7 +8,7 @@ from Crypto.Cipher import AES
 from firmware.secure.errors import KeyMissing, KeyMisused, SealBroken, StoreOutdated
 from firmware.secure.key_use import KeyUse
 from firmware.secure.vault import TABLE, Vault
-from hal.api import Delete, Put, Tampered
+from hal.api import Delete, Put, StorageFailed, Tampered
 from hal.virtual.power import PowerCut
 from hal.virtual.rng import SeededRng
 from hal.virtual.storage import MemoryStorage, Snapshot
@@ -197,6 +197,29 @@ def test_a_power_cut_between_commit_and_count_is_made_good(
     with device.vault().opened("tmk/02", KeyUse.TMK) as secret:
         assert secret == SECRET
     assert device.tamper.counter() == 2
+
+
+def test_a_count_that_fails_again_and_again_is_made_good(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The storage works, the device key's file does not: the store never gets two generations ahead."""
+
+    def fail() -> int:
+        raise StorageFailed("scripted failure of the key file")
+
+    vault = device.vault()
+    with monkeypatch.context() as patch:
+        patch.setattr(device.tamper, "advance", fail)
+        for _ in range(3):
+            with pytest.raises(StorageFailed):
+                vault.commit([vault.sealed("tmk/02", KeyUse.TMK, SECRET)])
+            with pytest.raises(StorageFailed), vault.opened("tmk/01", KeyUse.TMK):
+                pass
+    assert device.tamper.counter() == 1
+    vault.commit([vault.sealed("tmk/03", KeyUse.TMK, SECRET)])
+    assert device.tamper.counter() == 3
+    with device.vault().opened("tmk/03", KeyUse.TMK) as secret:
+        assert secret == SECRET
 
 
 def test_a_store_nobody_can_read_begins_anew_with_the_next_key(device: Device) -> None:
