@@ -105,8 +105,9 @@ class BankStore:
                 f"{self.path} has schema version {version}, this program works with {SCHEMA_VERSION}: "
                 "use the program that wrote it, or start a new database with `posterm bank init`"
             )
+        # Before WAL, for a new file has a journal yet: only EXTRA syncs the folder when that is gone.
+        self._connection.execute("PRAGMA synchronous = EXTRA")
         self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
         for step in range(version + 1, SCHEMA_VERSION + 1):
             self._bring_forward_to(step)
         self._connection.execute("PRAGMA foreign_keys = ON")

@@ -13,6 +13,7 @@ Source: SQLite, "Database File Format", sections 4.1 (the WAL format) and 4.2 (t
 
 from __future__ import annotations
 
+import functools
 import itertools
 import struct
 from collections.abc import Callable, Iterator, Sequence
@@ -116,6 +117,7 @@ def _frames(log: bytes, page_bytes: int) -> Iterator[_Frame]:
             )
 
 
+@functools.lru_cache(maxsize=512)  # whoever starts looks twice: at the folder, and when it is opened
 def _checksum(data: bytes, order: str, before: Checks) -> Checks:
     """Section 4.2: two sums over pairs of words, each of which takes in the other."""
     first, second = before

@@ -201,8 +201,8 @@ class SqliteStorage(QuietDevice):
         with self._failures("open"):
             database.execute("PRAGMA locking_mode = EXCLUSIVE")
             version = self._version_of(database)
+            database.execute("PRAGMA synchronous = EXTRA")  # first, for a new file is not in WAL mode yet
             database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = EXTRA")
             database.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES_MAX}")
             database.execute("BEGIN IMMEDIATE")  # takes the lock now, not at the first commit
             if version == 0:

@@ -3,7 +3,17 @@
 from collections.abc import Sequence
 
 from tools.durability.images import every_cut
-from tools.durability.recording import Create, Operation, Rename, Sync, SyncFolder, Truncate, Unlink, Write
+from tools.durability.recording import (
+    Create,
+    FailedSync,
+    Operation,
+    Rename,
+    Sync,
+    SyncFolder,
+    Truncate,
+    Unlink,
+    Write,
+)
 
 
 def images_after(*operations: Operation) -> list[dict[str, bytes]]:
@@ -49,3 +59,11 @@ def test_a_file_that_was_cut_short_may_be_long_still() -> None:
 def test_large_writes_are_torn_at_sectors() -> None:
     left = images_after(*NEW, Write("f", 0, bytes([1]) * 1200))
     assert {"f": bytes([1]) * 512} in left
+
+
+def test_a_later_sync_does_not_bring_what_a_failed_one_left() -> None:
+    """LWN, "PostgreSQL's fsync() surprise": the pages count as clean after the error."""
+    left = images_after(*NEW, Write("f", 0, b"abcd"), FailedSync("f"), Write("f", 4, b"efgh"), Sync("f"))
+    assert left == [{"f": b"\0\0\0\0efgh"}, {"f": b"abcdefgh"}]
+    again = images_after(*NEW, Write("f", 0, b"abcd"), FailedSync("f"), Write("f", 0, b"abcd"), Sync("f"))
+    assert again == [{"f": b"abcd"}]

@@ -6,8 +6,8 @@ lost.
 
 import pytest
 
-from tools.durability.day import BANK, TERMINAL
-from tools.durability.recording import Operation, why_not
+from tools.durability.day import BANK, DESPITE_FAILURES, TERMINAL
+from tools.durability.recording import FailedSync, Operation, why_not
 from tools.durability.verdict import judge, recorded_day
 
 pytestmark = [
@@ -37,3 +37,12 @@ def test_less_syncing_would_be_noticed(name: str) -> None:
     assert not verdict.ok
     assert verdict.lost > 10
     assert "an acknowledged commit is missing" in verdict.losses[0]
+
+
+@pytest.mark.parametrize(("number", "name", "every"), [(9, TERMINAL, 1), (1, BANK, 9)])
+def test_nothing_is_lost_after_a_sync_that_failed_once(number: int, name: str, every: int) -> None:
+    day = recorded_day(2, DESPITE_FAILURES, failing_sync=number)
+    assert sum(isinstance(one, FailedSync) for one in day) == 1
+    verdict = judge(day, name, every=every)
+    assert verdict.losses == []
+    assert verdict.commits >= 6

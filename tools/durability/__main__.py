@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 
 from rich.progress import Progress
 
 from tools.durability.damage import Day, traded_day
-from tools.durability.day import AS_IT_IS, BANK, TERMINAL
-from tools.durability.recording import Operation, RecordingError
+from tools.durability.day import AS_IT_IS, BANK, DESPITE_FAILURES, TERMINAL
+from tools.durability.recording import FailedSync, Operation, RecordingError
 from tools.durability.rot import Rot, rot
 from tools.durability.verdict import Verdict, judge, recorded_day
 
-_SECTIONS = ("cuts", "rot")
+_SECTIONS = ("cuts", "rot", "syncs")
+SYNC_PAYMENTS = 2
 ROT_PAYMENTS_MAX = 12
 """Each page is damaged in turn, and each time the whole is read: it takes the square of a day's length."""
 
@@ -27,6 +29,7 @@ examples:
   python -m tools.durability --payments 4 --json         a short day, for a program
   python -m tools.durability --synchronous NORMAL        see that too little is noticed: ends with 1
   python -m tools.durability --only rot                  damaged pages and logs; needs no strace
+  python -m tools.durability --only syncs                each sync fails once, and the power is cut
 
 exit codes: 0 nothing was lost, 1 something was, 2 it cannot be recorded here
 """
@@ -56,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if chosen.only in (None, "rot"):
             files = traded_day(min(chosen.payments, ROT_PAYMENTS_MAX))
             found["rot"] = [_rotten(files, name, quiet=chosen.json) for name in (TERMINAL, BANK)]
+        if chosen.only in (None, "syncs"):
+            found["syncs"] = list(_with_failed_syncs(quiet=chosen.json))
     except RecordingError as error:
         print(f"durability: {error}", file=sys.stderr)
         return 2
@@ -79,6 +84,20 @@ def _judged(day: Sequence[Operation], name: str, *, quiet: bool) -> Verdict:
         for loss in verdict.losses:
             print(f"  {loss}")
     return verdict
+
+
+def _with_failed_syncs(*, quiet: bool) -> Iterator[Verdict]:
+    """A short day for each sync that can fail."""
+    for number in itertools.count(1):
+        day = recorded_day(SYNC_PAYMENTS, DESPITE_FAILURES, failing_sync=number)
+        failed = [one.name for one in day if isinstance(one, FailedSync)]
+        if not failed:
+            return
+        if not quiet:
+            print(f"sync {number}, of {failed[0]}, fails:")
+        yield from (
+            _judged(day, name, quiet=quiet) for name in (TERMINAL, BANK) if failed[0].startswith(name)
+        )
 
 
 def _rotten(files: Day, name: str, *, quiet: bool) -> Rot:

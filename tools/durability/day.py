@@ -1,8 +1,9 @@
 """The program that is recorded: a day at the till, terminal and bank on files in one folder.
 
-`python -m tools.durability.day FOLDER PAYMENTS SYNCHRONOUS [KIND ...]`. After every commit that the storage
-of the terminal or the store of the bank has acknowledged, a mark says whose it was and what was stored then.
-SYNCHRONOUS is "as it is", or a weaker level of SQLite's, to see that the proof notices.
+`python -m tools.durability.day FOLDER PAYMENTS SYNCHRONOUS [KIND ...]`. Before every commit of the terminal's
+storage or the bank's store a mark says whose it is and what will be stored then; one after it, what was
+acknowledged. SYNCHRONOUS is "as it is", or a weaker level of SQLite's, to see that the proof notices; or
+"despite failures": as it is, and payments may come to nothing.
 """
 
 from __future__ import annotations
@@ -13,27 +14,32 @@ import os
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import bank.authoriser
 import hal.virtual.storage
+from bank.errors import BankError
 from bank.store import BankStore
-from hal.api import Change
+from hal.api import Change, HalError
 from hal.virtual.storage import SqliteStorage
 from tools.durability.recording import MARKS
 from tools.runtime import start
-from tools.station import Station
+from tools.station import Station, StationError
 
-AS_IT_IS = "as it is"
+AS_IT_IS, DESPITE_FAILURES = "as it is", "despite failures"
+ATTEMPTED, ACKNOWLEDGED = "attempted", "acknowledged"
+_STARTS_MAX = 5
 _PAYMENTS_A_MORNING = 4
 TERMINAL, BANK = "terminal.db", "bank.db"
 
 
 def content_of(database: sqlite3.Connection) -> str:
-    """A digest of every row of every table."""
+    """A digest of every row of every table, but for the seal, which is made of them."""
     whole = hashlib.sha256()
-    names = database.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").fetchall()
+    names = database.execute(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'seal' ORDER BY name"
+    ).fetchall()
     for (name,) in names:
         rows = database.execute(f'SELECT * FROM "{name}"').fetchall()  # noqa: S608 - the file's own names
         whole.update(repr((name, sorted(map(tuple, rows), key=repr))).encode())
@@ -48,11 +54,17 @@ class _Marks:
         self._synchronous = synchronous
 
     def weaken(self, database: sqlite3.Connection) -> None:
-        if self._synchronous != AS_IT_IS:
+        if self._synchronous not in (AS_IT_IS, DESPITE_FAILURES):
             database.execute(f"PRAGMA synchronous = {self._synchronous}")
 
+    def attempted(self, name: str, database: sqlite3.Connection) -> None:
+        self._write(ATTEMPTED, name, database)
+
     def acknowledged(self, name: str, database: sqlite3.Connection) -> None:
-        os.write(self._file, f"{name} {content_of(database)}\n".encode())
+        self._write(ACKNOWLEDGED, name, database)
+
+    def _write(self, what: str, name: str, database: sqlite3.Connection) -> None:
+        os.write(self._file, f"{name} {what} {content_of(database)}\n".encode())
 
 
 def _marked_storage(marks: _Marks) -> type[SqliteStorage]:
@@ -61,6 +73,12 @@ def _marked_storage(marks: _Marks) -> type[SqliteStorage]:
             super().open()
             marks.weaken(self._connection())
             marks.acknowledged(TERMINAL, self._connection())
+
+        @contextmanager
+        def _transaction(self) -> Iterator[sqlite3.Connection]:
+            with super()._transaction() as database:
+                yield database
+                marks.attempted(TERMINAL, database)
 
         def commit(self, changes: Sequence[Change]) -> None:
             super().commit(changes)
@@ -78,6 +96,8 @@ def _marked_store(marks: _Marks) -> type[BankStore]:
                 marks.weaken(self._connection)
             with super().transaction():
                 yield
+                if is_outermost:
+                    marks.attempted(BANK, self._connection)
             if is_outermost:
                 marks.acknowledged(BANK, self._connection)
 
@@ -91,6 +111,23 @@ def live_through(folder: Path, payments: int, kinds: Sequence[str] = ()) -> None
         with start(state_folder=folder) as till:
             for kind in morning:
                 KINDS[kind](till)
+
+
+def live_despite_failures(folder: Path, payments: int, kinds: Sequence[str] = ()) -> None:
+    """The same, where the disk fails: what comes to nothing is done anew, also the opening of the shop."""
+    for start_number in range(1, _STARTS_MAX + 1):
+        try:
+            with start(state_folder=folder) as till:
+                for kind in itertools.islice(itertools.cycle(kinds or KINDS), payments):
+                    with suppress(StationError):
+                        KINDS[kind](till)
+                    till.press("enter")
+                    till.finish()
+        except (HalError, BankError, StationError):
+            if start_number == _STARTS_MAX:
+                raise
+        else:
+            return
 
 
 def _approved(till: Station) -> None:
@@ -139,7 +176,8 @@ def main(arguments: Sequence[str]) -> int:
     marks = _Marks(folder, synchronous)
     hal.virtual.storage.SqliteStorage = _marked_storage(marks)  # type: ignore[misc]
     bank.authoriser.BankStore = _marked_store(marks)  # type: ignore[attr-defined]
-    live_through(folder, payments, arguments[3:])
+    live = live_despite_failures if synchronous == DESPITE_FAILURES else live_through
+    live(folder, payments, arguments[3:])
     return 0
 
 

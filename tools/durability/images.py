@@ -7,12 +7,14 @@ Names are durable only when the folder was synced. That is less than ext4 and f2
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools.durability.recording import (
     Create,
+    FailedSync,
     Mark,
     Operation,
     Rename,
@@ -32,11 +34,18 @@ Image = Mapping[str, bytes]
 
 @dataclass
 class _File:
-    durable: bytes = b""
+    durable: tuple[bytes, ...] = (
+        b"",
+    )  # after a failed sync two: without what it should have brought, and with it
     pending: list[Write | Truncate] = field(default_factory=list)
 
     def synced(self) -> None:
-        self.durable = _applied(self.durable, self.pending)
+        self.durable = tuple(dict.fromkeys(_applied(one, self.pending) for one in self.durable))
+        self.pending = []
+
+    def sync_failed(self) -> None:
+        both = (*self.durable, *(_applied(one, self.pending) for one in self.durable))
+        self.durable = tuple(dict.fromkeys(both))
         self.pending = []
 
 
@@ -56,6 +65,8 @@ class Disk:
                 self._names[name].pending.append(operation)
             case Sync(name):
                 self._names[name].synced()
+            case FailedSync(name):
+                self._names[name].sync_failed()
             case SyncFolder():
                 self._durable_names = dict(self._names)
             case Unlink(name):
@@ -68,15 +79,16 @@ class Disk:
     def images(self) -> Iterator[Image]:
         """What may be found after a power cut now: old or new names, each with all that may be pending."""
         for names in (self._durable_names, self._names):
-            for leave in (_nothing, _everything, _newest_only, _torn, _zeros):
-                yield {name: _left(file, leave) for name, file in names.items()}
+            ways = max((len(file.durable) for file in names.values()), default=1)
+            for way, leave in itertools.product(range(ways), _WAYS):
+                yield {name: _left(file, way, leave) for name, file in names.items()}
 
 
 Pending = Sequence[Write | Truncate]
 
 
-def _left(file: _File, leave: Callable[[Pending], Pending]) -> bytes:
-    return _applied(file.durable, leave(file.pending))
+def _left(file: _File, way: int, leave: Callable[[Pending], Pending]) -> bytes:
+    return _applied(file.durable[way % len(file.durable)], leave(file.pending))
 
 
 def _nothing(_pending: Pending) -> Pending:
@@ -104,6 +116,9 @@ def _zeros(pending: Pending) -> Pending:
     """The file has grown, and nothing has come of what belongs there."""
     ends = [one.length if isinstance(one, Truncate) else one.offset + len(one.data) for one in pending]
     return [Write(pending[-1].name, max(ends), b"")] if ends else ()
+
+
+_WAYS = (_nothing, _everything, _newest_only, _torn, _zeros)
 
 
 def _applied(content: bytes, changes: Pending) -> bytes:

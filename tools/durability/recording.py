@@ -55,6 +55,16 @@ class Sync:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedSync:
+    """A sync failed. What was written before it may be on the disk or not, and no later sync brings it there.
+
+    So Linux does: pages that could not be written count as clean (LWN, "PostgreSQL's fsync() surprise").
+    """
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class SyncFolder:
     """The names in the folder are durable now: new, removed and renamed files."""
 
@@ -88,7 +98,7 @@ class Mark:
     text: str
 
 
-Operation = Write | Truncate | Sync | SyncFolder | Create | Unlink | Rename | Mark
+Operation = Write | Truncate | Sync | FailedSync | SyncFolder | Create | Unlink | Rename | Mark
 
 
 def why_not() -> str:
@@ -99,11 +109,18 @@ def why_not() -> str:
     return "" if tried.returncode == 0 else "strace may not trace processes here"
 
 
-def record(command: Sequence[str], folder: Path, log: Path) -> list[Operation]:
-    """Run a command to its end; what it did to the files in `folder`. Raises RecordingError."""
+def record(
+    command: Sequence[str], folder: Path, log: Path, *, failing_sync: int | None = None
+) -> list[Operation]:
+    """Run a command to its end; what it did to the files in `folder`. Raises RecordingError.
+
+    `failing_sync`: the number of the one call of fdatasync that fails.
+    """
     if reason := why_not():
         raise RecordingError(reason)
     strace = ["strace", "-qq", "-y", "-xx", "-s", str(_STRING_BYTES_MAX), "-e", f"trace={_CALLS}"]
+    if failing_sync is not None:
+        strace += ["-e", f"inject=fdatasync:error=EIO:when={failing_sync}"]
     done = subprocess.run([*strace, "-o", str(log), *command], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RecordingError(f"the recorded program ended with {done.returncode}:\n{done.stderr[-2000:]}")
@@ -116,7 +133,9 @@ def operations(lines: Iterator[str], folder: Path) -> Iterator[Operation]:
     reader = _Reader(str(folder.resolve()))
     for line in lines:
         parts = _LINE.match(line)
-        if parts is not None and not parts["result"].startswith("-"):
+        if parts is not None and parts["result"].startswith("-"):
+            yield from reader.read_failed(parts["call"], parts["arguments"])
+        elif parts is not None:
             yield from reader.read(parts["call"], parts["arguments"], int(parts["result"].split("<")[0], 0))
 
 
@@ -140,6 +159,11 @@ class _Reader:
                 descriptor = arguments.split(",", maxsplit=1)[0]
                 if (name := self._file(descriptor)) is not None:
                     yield from self._change(call, name, arguments, result)
+
+    def read_failed(self, call: str, arguments: str) -> Iterator[Operation]:
+        """A call that has changed nothing, or what is not known."""
+        if call in ("fsync", "fdatasync") and (name := self._file(arguments.split(",", maxsplit=1)[0])):
+            yield FailedSync(name)
 
     def _open(self, arguments: str) -> Iterator[Operation]:
         name = self._own(_strings(arguments)[0])

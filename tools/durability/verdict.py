@@ -1,7 +1,7 @@
 """The proof: every image that a power cut may leave, opened and compared with what had been acknowledged.
 
 An image passes when the file opens, and holds either all that was acknowledged before the cut, or besides it
-the one commit that was being made.
+a commit that was attempted since.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import shutil
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from bank.errors import BankError
 from bank.store import BankStore
 from hal.api import HalError
 from hal.virtual.storage import SqliteStorage
-from tools.durability.day import AS_IT_IS, BANK, TERMINAL, content_of
+from tools.durability.day import ACKNOWLEDGED, AS_IT_IS, BANK, TERMINAL, content_of
 from tools.durability.images import MEMORY_DISK, Image, every_cut
 from tools.durability.recording import Mark, Operation, SyncFolder, record
 
@@ -50,33 +50,64 @@ class Verdict:
             self.losses.append(text)
 
 
-def recorded_day(payments: int, synchronous: str = AS_IT_IS, kinds: Sequence[str] = ()) -> list[Operation]:
-    """A day (`tools.durability.day`) that takes place on this machine's disk. Raises RecordingError."""
+def recorded_day(
+    payments: int,
+    synchronous: str = AS_IT_IS,
+    kinds: Sequence[str] = (),
+    *,
+    failing_sync: int | None = None,
+) -> list[Operation]:
+    """A day (`tools.durability.day`) that takes place on this machine's disk. Raises RecordingError.
+
+    `failing_sync`: the number of the one sync that fails.
+    """
     with tempfile.TemporaryDirectory(prefix="posterm-durability-") as place:
         folder = Path(place) / "state"
         folder.mkdir()
         program = [sys.executable, "-m", "tools.durability.day", str(folder), str(payments), synchronous]
-        return record([*program, *kinds], folder, Path(place) / "strace.log")
+        return record([*program, *kinds], folder, Path(place) / "strace.log", failing_sync=failing_sync)
 
 
 def judge(
-    operations: Sequence[Operation], name: str, *, progress: Callable[[int], None] = lambda _done: None
+    operations: Sequence[Operation],
+    name: str,
+    *,
+    every: int = 1,
+    progress: Callable[[int], None] = lambda _done: None,
 ) -> Verdict:
-    """Cut the power after each call, and look at what is left of the database `name`."""
+    """Cut the power after each call, and look at what is left of the database `name`; one in `every`."""
     own = [one for one in operations if _concerns(one, name)]
-    contents = ["", *(one.text.split()[1] for one in own if isinstance(one, Mark))]
-    acknowledged = list(itertools.accumulate((isinstance(one, Mark) for one in own), initial=0))
-    verdict = Verdict(name, commits=len(contents) - 1, cuts=len(own) - len(contents) + 1)
+    allowed = _allowed(own)
+    acknowledged = list(itertools.accumulate((_is_promise(one) for one in own), initial=0))
+    marks = sum(isinstance(one, Mark) for one in own)
+    verdict = Verdict(name, commits=len(allowed) - 1, cuts=len(own) - marks)
     seen: set[tuple[str, int]] = set()
     with tempfile.TemporaryDirectory(prefix="posterm-durability-", dir=MEMORY_DISK) as place:
-        for count, image in every_cut(own):
+        for count, image in itertools.islice(every_cut(own), None, None, every):
             progress(count)
             known = (_digest(image), acknowledged[count])
             if known not in seen:
                 seen.add(known)
                 verdict.images += 1
-                _look_at(image, contents[known[1] : known[1] + 2], verdict, count, Path(place) / "image")
+                _look_at(image, allowed[known[1]], verdict, count, Path(place) / "image")
     return verdict
+
+
+def _is_promise(operation: Operation) -> bool:
+    return isinstance(operation, Mark) and operation.text.split()[1] == ACKNOWLEDGED
+
+
+def _allowed(operations: Sequence[Operation]) -> list[set[str]]:
+    """After so many promises: what a file may hold. Nothing at first: whatever opens then will do."""
+    allowed: list[set[str]] = [set()]
+    for operation in operations:
+        if isinstance(operation, Mark):
+            content = operation.text.split()[2]
+            if _is_promise(operation):
+                allowed.append({content})
+            elif len(allowed) > 1:
+                allowed[-1].add(content)
+    return allowed
 
 
 def _concerns(operation: Operation, name: str) -> bool:
@@ -86,7 +117,7 @@ def _concerns(operation: Operation, name: str) -> bool:
     return isinstance(operation, SyncFolder) or operation.name.startswith(name)
 
 
-def _look_at(image: Image, allowed: Sequence[str], verdict: Verdict, count: int, folder: Path) -> None:
+def _look_at(image: Image, allowed: Collection[str], verdict: Verdict, count: int, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     for file, left in image.items():
@@ -96,8 +127,7 @@ def _look_at(image: Image, allowed: Sequence[str], verdict: Verdict, count: int,
     except (HalError, BankError, sqlite3.Error) as error:
         verdict.lose(f"after call {count}: does not open: {error}")
         return
-    nothing_promised = allowed[0] == ""  # whatever opens then will do
-    if content not in allowed and not nothing_promised:
+    if allowed and content not in allowed:
         verdict.lose(f"after call {count}: an acknowledged commit is missing")
 
 
