@@ -9,10 +9,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from firmware.records import Outgoing, OutgoingKind, OutgoingState, Payment, Settlement, plain_values
+from firmware.records import (
+    Outgoing,
+    OutgoingKind,
+    OutgoingState,
+    Payment,
+    Settlement,
+    has_plain_types,
+    plain_values,
+)
 from firmware.txn.plans import PLANS
 from firmware.txn.transaction import State
 from hal.api import Change, Delete, Put, Storage, StorageFailed, StorageTrouble, StorageVersion
@@ -22,7 +30,6 @@ COUNTER_MAX = 999_999
 
 _SENDING_ORDER = {kind: place for place, kind in enumerate(OutgoingKind)}  # as iso8583-pos section 7.1 has it
 _STATES = frozenset(str(state.value) for state in State)
-_PLAIN_TYPES = frozenset({"int", "str", "bool"})
 
 
 class JournalDamaged(StorageFailed):
@@ -200,9 +207,7 @@ def _unpack(table: str, key: str, stored: bytes, from_json: Callable[[dict[str, 
     """The record in `stored`. Raises JournalDamaged unless it is whole and every plain field has its type."""
     try:
         record = from_json(json.loads(stored))
-        plain = [item for item in fields(record) if item.type in _PLAIN_TYPES]
-        is_sound = all(type(getattr(record, item.name)).__name__ == item.type for item in plain)
-        is_sound = is_sound and _is_sound(record, key)
+        is_sound = has_plain_types(record) and _is_sound(record, key)
     except (ValueError, TypeError, KeyError, AttributeError):
         raise damaged(table, key) from None
     if not is_sound:

@@ -71,8 +71,9 @@ class ReversalReason(Enum):
     BAD_MAC = "A0"
 
 
-PLAIN_TYPES = frozenset({"int", "str", "bool", "dict[str, str]"})
-"""The annotations of fields that are stored as they are."""
+_PLAIN_TYPES = {"int": int, "str": str, "bool": bool}
+_STORED_AS_THEY_ARE = {*_PLAIN_TYPES, "dict[str, str]"}
+"""The annotations of such fields; the others are enumerations."""
 
 CLEARED = "cleared"
 """The mark of a transaction whose message a supervisor has taken out of the outbox: it is settled by hand."""
@@ -95,8 +96,22 @@ def _columns(
     """The names of a record's fields, what gets them all at once, and those that are not plain already."""
     columns = fields(kind)
     names = tuple(item.name for item in columns)
-    enums = tuple(item.name for item in columns if item.type not in PLAIN_TYPES)
+    enums = tuple(item.name for item in columns if item.type not in _STORED_AS_THEY_ARE)
     return names, attrgetter(*names), enums
+
+
+def has_plain_types(record: DataclassInstance) -> bool:
+    """Whether every field of a record that is a number, a text or a flag holds one."""
+    plain_of, types = _plain_fields(type(record))
+    return tuple(map(type, plain_of(record))) == types
+
+
+@cache
+def _plain_fields(
+    kind: type[DataclassInstance],
+) -> tuple[Callable[[object], tuple[Any, ...]], tuple[type, ...]]:
+    plain = {item.name: _PLAIN_TYPES[item.type] for item in fields(kind) if item.type in _PLAIN_TYPES}
+    return attrgetter(*plain), tuple(plain.values())
 
 
 @dataclass(frozen=True, slots=True)
