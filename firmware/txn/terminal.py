@@ -271,7 +271,6 @@ RULES = (
         )
     ),
     Rule(S.IDLE, E.TIMEOUT,    S.IDLE),
-    Rule(S.IDLE, E.LINK_DOWN,  S.IDLE),
     *(Rule(state, event, S.IDLE) for state in _INFORMING for event in (E.CONFIRM, E.CANCEL, E.TIMEOUT)),
 
     Rule(S.IN_TRANSACTION, E.TRANSACTION_ENDED, S.RESULT, effects=("schedule_outbox",)),
@@ -339,7 +338,7 @@ IGNORED = (
     | ignore(_except(S.IN_SETTLEMENT, S.TAMPERED), (E.SETTLEMENT_ENDED,), "no settlement is running")
     | ignore(_except(S.IN_FLOOR, S.TAMPERED), (E.FLOOR_ENDED,), "the floor is closed")
     | ignore(_except(S.RECOVERING, S.IDLE, S.TAMPERED), (E.LINK_UP,), "only the lights change")
-    | ignore(_except(S.IDLE, S.TAMPERED), (E.LINK_DOWN,), "only the lights change; the state's timer decides")
+    | ignore(_except(S.TAMPERED), (E.LINK_DOWN,), "only the lights change; the state's timer decides")
     | ignore(_except(S.SIGNING_IN, S.CLEARING, S.MANAGING, *_DELEGATED, S.TAMPERED), _HOST, "no request is open")
     | ignore((S.MANAGING,), (E.HOST_BAD_MAC,), "these answers have no MAC (section 4)")
     | ignore(_except(*_REPRINT, *_DELEGATED, S.TAMPERED), (E.COPY_PRINTED, E.PRINTER_STOPPED, E.PRINTER_READY), "nothing is being printed")

@@ -146,12 +146,16 @@ def test_what_is_not_waited_for_any_more_is_not_printed_on(table: Table, printin
             assert is_done or "stop_printing" in rule.effects, rule
 
 
-def test_a_card_that_was_taken_is_heard() -> None:
-    for table in (transaction.TABLE, floor.TABLE):
-        read = [rule for rule in table.rules if rule.event.value == "card_read"]
-        assert read
-        for rule in read:
-            assert {"beep_key", "beep_error", "print_report"} & set(rule.effects), rule
+def test_whoever_swipes_a_card_hears_whether_it_was_taken() -> None:
+    swiped = [
+        rule
+        for table in (transaction.TABLE, floor.TABLE)
+        for rule in table.rules
+        if rule.event.value in {"card_read", "card_unreadable"}
+    ]
+    assert swiped
+    for rule in swiped:
+        assert {"beep_key", "beep_error", "print_report"} & set(rule.effects), rule
 
 
 def test_money_that_moved_is_heard() -> None:

@@ -221,3 +221,20 @@ def test_a_clock_is_set_before_anything_is_dated_by_it() -> None:
     for rule in of(State.SIGNING_IN, Event.HOST_APPROVED):
         assert rule.effects[0] == "set_clock"
         assert rule.records[0] == "note_sign_in", "a payment that begins with it is of the bank's batch"
+
+
+def test_whoever_must_settle_first_hears_it_and_it_is_gone_on_with() -> None:
+    """The settlement that is in the way is not left for somebody to ask for."""
+    refused = [rule for rule in T.rules if rule.target is State.NOT_SETTLED and rule.source is State.IDLE]
+    assert {rule.guard for rule in refused} == {"settlement_open", "batch_full"}
+    for rule in refused:
+        assert "beep_error" in rule.effects
+        assert ("schedule_outbox" in rule.effects) == (rule.guard == "settlement_open")
+
+
+def test_what_is_wanted_is_remembered_while_something_else_must_be_done_first() -> None:
+    wants = {Event.SALE_KEY: "want_sale", Event.SETTLE_KEY: "want_settlement"}
+    for rule in T.rules:
+        if rule.source is State.IDLE and rule.event in wants:
+            first = rule.target in {State.SIGNING_IN, State.CLEARING}
+            assert (wants[rule.event] in rule.effects) == first, rule
