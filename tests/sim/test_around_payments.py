@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bank.faults import FaultKind
+from firmware.app import Transition
 from firmware.records import Flow
 from firmware.txn.terminal import State
 from hal.api import PrinterStatus
@@ -13,19 +14,28 @@ from tests.sim.invariants import DUPLICATE, check
 from tests.sim.shop import Shop
 
 
-def test_nobody_has_to_wait_for_the_line_after_the_power_came_back(shop: Shop) -> None:
-    """Cancel: the terminal is there, and what it owes goes later."""
+@pytest.mark.parametrize("ends", ["cancel", "timeout"])
+def test_nobody_has_to_wait_for_ever_for_the_line_after_the_power_came_back(shop: Shop, ends: str) -> None:
+    """Cancel, or time: the terminal is there, and what it owes goes later."""
     shop.expect_reach("pin")
     shop.station.cut_power()
     shop.station.unplug_cable()
-    shop.on_transition = lambda step: (
-        shop.station.devices.keypad.press("cancel") if step.rule.target is State.RECOVERING else None
-    )
+    after: list[str] = []
+
+    def on_transition(step: Transition) -> None:
+        if step.rule.target is State.RECOVERING and ends == "cancel":
+            shop.station.devices.keypad.press("cancel")
+        if step.rule.source is State.RECOVERING:
+            after.append(str(step.rule.target.value))
+
+    shop.on_transition = on_transition
     started_ms = shop.drive.now_ms()
     shop.open()
-    assert shop.took("recovering", "cancel")
+    assert shop.took("recovering", ends)
+    assert after == ["idle"]
     assert shop.state == "idle"
-    assert shop.drive.now_ms() - started_ms < shop.station.settings.connect_timeout_ms
+    waited_ms = shop.drive.now_ms() - started_ms
+    assert (waited_ms >= shop.station.settings.connect_timeout_ms) == (ends == "timeout")
     assert shop.owes == ["reversal"]
     check(shop)
 
