@@ -199,14 +199,16 @@ def test_every_try_that_left_without_a_good_answer_is_counted(table: Table, stat
 
 
 def test_what_is_given_up_is_tried_again_later() -> None:
-    """From every state of the terminal that has something at the bank, back to rest without its yes."""
-    asking = {State.SIGNING_IN, State.CLEARING, State.MANAGING}
-    for rule in T.rules:
-        gives_up = (
-            rule.source in asking and rule.target in LISTENING and rule.event is not Event.HOST_APPROVED
-        )
-        if gives_up and rule.event not in {Event.TAMPERED, Event.STORAGE_FAILED}:
-            assert "schedule_outbox" in rule.effects, rule
+    """From every state of the terminal that waits for the bank or the line, back to rest without it."""
+    asking = {State.RECOVERING, State.SIGNING_IN, State.CLEARING, State.MANAGING}
+    came = {Event.LINK_UP, Event.HOST_APPROVED}
+    given_up = [
+        rule
+        for rule in T.rules
+        if rule.source in asking and rule.target in LISTENING and rule.event not in came
+    ]
+    assert {rule.source for rule in given_up} == asking
+    assert [rule for rule in given_up if "schedule_outbox" not in rule.effects] == []
 
 
 def test_a_payment_that_is_over_lets_what_it_left_be_sent() -> None:
