@@ -38,7 +38,7 @@ from tools.simulate.checkers import second_decoder
 from tools.simulate.checkers.paper import PaperSlip, slips_on
 from tools.simulate.checkers.secrets import Search, clear_pin_blocks, written
 from tools.simulate.options import Options
-from tools.simulate.world import Report, run
+from tools.simulate.world import Report, World, run
 from wire.iso8583 import IsoMessage
 
 SEEDS = (3, 26, 17, 11, 12, 13)  # one after the other, until one needs what is spoilt
@@ -337,3 +337,9 @@ def test_a_slip_in_chinese_is_read_and_its_original_is_not_taken_for_it() -> Non
     text = "批次号 BATCH NO.   000001\n凭证号 VOUCHER NO.   000009\n金额 AMOUNT    RMB 12.00"
     text += "\n原凭证号 ORIGINAL VOUCHER NO. 000003"
     assert list(slips_on(text)) == [PaperSlip("000001", "000009", 1200)]
+
+
+def test_some_tills_encipher_the_track_and_some_do_not() -> None:
+    world = World(Options(1, terminals=8))
+    world.machine.close()
+    assert {till.station.settings.encrypt_track for till in world.tills} == {"off", "tdk"}

@@ -27,6 +27,7 @@ from tools.simulate.trace import Trace
 from tools.virtual_bank import BankMachine
 
 PRINT_MM_PER_S = 300
+ENCRYPTING_SHARE = 0.4  # of the tills encipher the end of the track
 BACK_AFTER_MS = 2_000
 HURRIED = TerminalSettings(
     # A tenth of the real waits: their order is what matters, and a virtual second costs real time too.
@@ -70,6 +71,8 @@ class Till(AnyTill):
         own = replace(provision, merchants=(replace(provision.merchants[0], terminals=(spec,)),))
         flow = Flow.AUTHORISE_FIRST if rng.random() < 0.5 else Flow.PIN_FIRST
         settings = settings_of(own, replace(HURRIED, flow=flow, void_asks_card=rng.random() < 0.8))
+        if random.Random(f"protection {seed} {number}").random() < ENCRYPTING_SHARE:
+            settings = replace(settings, encrypt_track="tdk")
         seed_of_board, seed_of_drive = rng.getrandbits(32), rng.getrandbits(32)
 
         def drive_of(board: Board) -> VirtualDrive:
