@@ -21,7 +21,7 @@ from host_link.handshake import Role
 from host_link.line import DuplexLine, Line
 from host_link.pairing import SALT_BYTES
 from host_link.relay import Action, CloseBank, Connect, Relay, SendToBank, SendToTerminal
-from host_link.session import Channel, Session
+from host_link.session import Channel, LinkEvent, Session
 from host_link.transport import earliest
 from tools.drive import T, Tap
 from tools.virtual_bank import BankMachine
@@ -239,26 +239,32 @@ class VirtualDrive:
             self._session.on_deadline(now_ms=now_ms)
             self._perform(self._relay.on_deadline(now_ms=now_ms))
         while (event := self._session.next_event()) is not None:
-            self._perform(self._relay.on_link_event(event, now_ms=now_ms))
+            self._on_link_event(event)
         self._perform(self.network.due())
         has_sent = self._carry("gateway", self._session.bytes_to_send(now_ms=now_ms), self.line.b_to_a)
         self._gateway_due_ms = earliest(self._session.deadline_ms(), self._relay.deadline_ms())
         return has_sent
 
+    def _on_link_event(self, event: LinkEvent) -> None:
+        self._perform(self._relay.on_link_event(event, now_ms=self.now_ms()))
+
     def _perform(self, actions: list[Action]) -> None:
         for action in actions:
-            match action:
-                case Connect():
-                    self.network.connect(self._relay)
-                case SendToBank(data):
-                    self._message_tap(self.now_ms(), "gateway", data[LENGTH_BYTES:])
-                    self.network.send(data)
-                case CloseBank():
-                    self.network.hang_up()
-                case SendToTerminal(channel, payload):
-                    if channel is Channel.HOST:
-                        self._message_tap(self.now_ms(), "bank", payload)
-                    self._session.send(channel, payload, now_ms=self.now_ms())
+            self._carry_out(action)
+
+    def _carry_out(self, action: Action) -> None:
+        match action:
+            case Connect():
+                self.network.connect(self._relay)
+            case SendToBank(data):
+                self._message_tap(self.now_ms(), "gateway", data[LENGTH_BYTES:])
+                self.network.send(data)
+            case CloseBank():
+                self.network.hang_up()
+            case SendToTerminal(channel, payload):
+                if channel is Channel.HOST:
+                    self._message_tap(self.now_ms(), "bank", payload)
+                self._session.send(channel, payload, now_ms=self.now_ms())
 
 
 def _is_due(deadline_ms: int | None, now_ms: int) -> bool:

@@ -14,6 +14,8 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tools.simulate import matrix_command
+
 if TYPE_CHECKING:
     from tools.simulate.many import Summary, Tally
     from tools.simulate.options import Options
@@ -27,7 +29,8 @@ EXAMPLES = """examples:
   posterm simulate --total 1000000 --jobs 4                 as many seeds as a million transactions take
   posterm simulate --seed 7 --faults power,storage          these two classes only
   posterm simulate --replay violation.json --step           the same again, moment by moment
-  posterm simulate --matrix                                 every point of every type, and every fault there
+  posterm simulate --matrix --jobs 4                        every point of every type, and every fault there
+  posterm simulate --matrix --only refund,settlement        the same of these two
 
 Each fault class is off in half of the seeds. The same seed and options give the same run, to the last byte:
 the digest says so. A violation ends everything, prints the smallest run found that still shows it, and is
@@ -66,7 +69,6 @@ def register(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--language", choices=("en", "zh"), default="en", help="of --replay; default: %(default)s"
     )
-    parser.add_argument("--matrix", action="store_true", help="the crash matrix instead; prints its table")
     parser.add_argument(
         "--hits", type=Path, metavar="FILE", help="write how often each rule was taken (JSON)"
     )
@@ -74,6 +76,7 @@ def register(subparsers: Subparsers) -> None:
         "--keep", type=Path, default=Path("violation.json"), metavar="FILE", help="default: %(default)s"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a run; the sum of --total last")
+    matrix_command.add_arguments(parser)
     parser.set_defaults(run=run)
 
 
@@ -87,7 +90,7 @@ def _at_least_one(text: str) -> int:
 def run(options: argparse.Namespace) -> int:
     """Simulate; 0 when every promise was kept, 1 when one was broken, 2 for options that do not fit."""
     if options.matrix:
-        return _matrix(as_json=options.json)
+        return matrix_command.run(options)
     try:
         chosen = _chosen(options)
     except (ValueError, OSError) as error:
@@ -221,11 +224,3 @@ def _verdict(report: Report, options: argparse.Namespace) -> int:
 def _write_hits(tally: Tally, path: Path) -> None:
     total = {" ".join(hit): count for hit, count in sorted(tally.hits.items())}
     path.write_text(json.dumps(total, indent=1) + "\n", encoding="utf-8")
-
-
-def _matrix(*, as_json: bool) -> int:
-    from tools.simulate.matrix import matrix
-
-    table = matrix(tell=lambda text: print(text, file=sys.stderr, flush=True))
-    print(json.dumps(table.to_json(), indent=1) if as_json else table.markdown())
-    return 0 if table.ok else 1

@@ -125,6 +125,12 @@ class BankMachine:
         """Whether anything answers there."""
         return self.power_back_ms is None
 
+    @property
+    def commits(self) -> int:
+        """How often something was to be made durable so far. Raises ValueError without a disk."""
+        disk, _ = self._own()
+        return disk.commits
+
     def handle(self, message: bytes, now: datetime) -> Sequence[Reply]:
         """Let the bank decide a request. To be called at work (`working`). Raises what the bank does."""
         self.on_request(message)

@@ -220,6 +220,18 @@ def test_management_messages() -> None:
     assert done(shop, "purchase").outcome is Outcome.APPROVED, "it signs in first"
 
 
+def test_a_sign_out_whose_answer_is_lost_costs_no_sale() -> None:
+    """The bank has forgotten the keys, and the terminal knows that it may have: it signs in first."""
+    shop = opened()
+    terminal = shop.station.terminal
+    assert terminal is not None
+    shop.fault(FaultKind.SILENT_AFTER_POSTING, ("0820", ""))
+    terminal.manage("sign_out")
+    shop.station.settle()
+    shop.go_on()
+    assert done(shop, "purchase").outcome is Outcome.APPROVED
+
+
 def test_parameters_outlive_a_power_cut_and_a_switch_turns_a_type_off() -> None:
     shop = opened()
     terminal = shop.station.terminal

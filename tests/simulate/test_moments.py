@@ -15,7 +15,7 @@ def calm_world(terminals: int = 1) -> World:
     for till in world.tills:
         till.start()
     for people in world.people:
-        people.rests = people.careful = True
+        people.be_careful()
     run_to(world, 20_000)
     return world
 

@@ -160,22 +160,22 @@ def _answer_before_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BankStore, "transaction", transaction)
 
 
-MISTAKES = {  # how it is made, which troubles bring it out, and the seed from which on it is looked for
-    "the reversal is stored after sending": (_store_the_reversal_when_it_is_needed, {Trouble.POWER}, 7),
-    "the completion is cleared too early": (_clear_completions_too_early, {Trouble.BANK}, 6),
-    "a repeat is taken for new": (_take_a_repeat_for_new, {Trouble.BANK}, 66),
-    "the hold of what was reversed is kept": (_keep_the_hold_of_what_was_reversed, {Trouble.BANK}, 7),
-    "a reversal that comes first is forgotten": (_forget_reversals_that_come_first, {Trouble.TCP}, 6),
-    "the bank answers before it commits": (_answer_before_the_commit, {Trouble.BANK_POWER}, 1),
+MISTAKES = {  # how it is made, which troubles bring it out, in how many sales, and from which seed on
+    "the reversal is stored after sending": (_store_the_reversal_when_it_is_needed, {Trouble.POWER}, 20, 3),
+    "the completion is cleared too early": (_clear_completions_too_early, {Trouble.BANK}, FEW, 3),
+    "a repeat is taken for new": (_take_a_repeat_for_new, {Trouble.BANK}, 40, 35),
+    "the hold of what was reversed is kept": (_keep_the_hold_of_what_was_reversed, {Trouble.BANK}, FEW, 3),
+    "a reversal that comes first is forgotten": (_forget_reversals_that_come_first, {Trouble.TCP}, FEW, 6),
+    "the bank answers before it commits": (_answer_before_the_commit, {Trouble.BANK_POWER}, FEW, 1),
 }
 
 
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_classic_mistake_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """And without it, the very same run keeps every promise."""
-    plant, troubles, first = MISTAKES[name]
+    plant, troubles, transactions, first = MISTAKES[name]
     plant(monkeypatch)
-    found = failing(Options(1, FEW, 1).with_troubles(troubles), range(first, first + 3))
+    found = failing(Options(1, transactions, 1).with_troubles(troubles), range(first, first + 3))
     monkeypatch.undo()
     assert run(found.options).ok
 
@@ -234,8 +234,7 @@ def test_nothing_is_left_in_a_small_run_that_it_does_not_need(monkeypatch: pytes
 
 def test_a_violation_is_made_small(monkeypatch: pytest.MonkeyPatch) -> None:
     _keep_the_hold_of_what_was_reversed(monkeypatch)
-    monkeypatch.setattr(shrink, "RUNS_MAX", FEW)
-    found = failing(Options(1, 20, 1).with_troubles({Trouble.BANK, Trouble.PRINTER}), range(6, 12))
+    found = failing(Options(1, 20, 1).with_troubles({Trouble.BANK, Trouble.PRINTER}), range(7, 12))
     small = shrunk(found)
     assert small.findings[0].checker == found.findings[0].checker
     assert small.options.transactions < found.options.transactions
@@ -259,7 +258,7 @@ def test_a_violation_is_kept_and_can_be_replayed(
     _keep_the_hold_of_what_was_reversed(monkeypatch)
     monkeypatch.setattr(shrink, "RUNS_MAX", 3)
     keep = tmp_path / "violation.json"
-    arguments = ("--seed", "1", "--runs", "40", "--transactions", "20", "--terminals", "1")
+    arguments = ("--seed", "3", "--runs", "40", "--transactions", "12", "--terminals", "1")
     faults = ("--faults", "bank", "--all-on", "--keep", str(keep))
     assert exit_code("simulate", *arguments, *faults) == 1
     error = capsys.readouterr().err

@@ -113,7 +113,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             cards = plan.provision.cards
             numbers = {card.name: card.plastic.pan.reveal() for card in cards}
             seed = chosen.seed * 100_000 + chosen.start
-            trade(till, People(till, seed, names_by_mask(plan.provision), numbers), stopping)
+            trade(
+                till,
+                People(till, seed, names_by_mask(plan.provision), numbers, changes_staff=False),
+                stopping,
+            )
     except (HalError, StationError) as error:
         print(f"cannot be used: {error}", flush=True)
         return 2

@@ -1,33 +1,84 @@
-"""The crash matrix: for each type and flow, every point of a transaction, and every fault at that point.
+"""The crash matrix: for each play, every point that it passes, and every fault at that point.
 
 The points are enumerated, not sampled: a run without faults counts the rules taken, the commits, the bursts
-of bytes that each side sends and the requests that the bank gets; then the same run is made again once for
-each of them and each fault there. Afterwards come recovery, one more sale, the settlement, and every checker.
+of bytes and the messages that each side sends and receives; then the same run is made again once for each of
+them and each fault there. Afterwards come recovery, one more sale, the settlement, and every checker.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field
+from multiprocessing import get_context
 from typing import Any
 
 from bank.faults import Fault, FaultKind
-from firmware.records import Flow
-from firmware.txn.plans import PLANS
-from tools.simulate.stage import Stage
+from tools.simulate import points
+from tools.simulate.plays import PLAYS, Play
+from tools.simulate.stage import LATE_MS, Stage
 
-LATE_MS = 8_000  # longer than the terminal waits for an answer
+CELLS_AT_ONCE = 20  # that a worker takes
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One fault at one point of one type's transaction."""
+    """One fault at one point of one play."""
 
-    kind: str
-    flow: str
-    point: str  # "rule", "commit", "terminal bytes", "gateway bytes", "request"
+    play: str  # its title
+    point: str  # see `tools.simulate.points`
     number: int  # which of them, from 1
     fault: str
+
+
+Arm = Callable[[Stage, int], None]
+
+
+def _passing(point: str, name: str) -> Arm:
+    return lambda stage, number: stage.points.arm(point, number, getattr(stage, name))
+
+
+def _answer(kind: FaultKind, *, delay_ms: int = 0) -> Arm:
+    def arm(stage: Stage, number: int) -> None:
+        strike = stage.answer_with(Fault(kind, delay_ms=delay_ms))
+        stage.points.arm(points.BANK_ANSWER, number, strike)
+
+    return arm
+
+
+_OWN_CUTS = {"terminal cut": "stop_terminal", "gateway cut": "cut_gateway", "bank cut": "cut_bank"}
+_CUTS = {"terminal cut": "cut_terminal", "gateway cut": "cut_gateway", "bank cut": "cut_bank"}
+_GATEWAY_HEARS = _CUTS | {"gateway cut": "stop_gateway"}
+_LOSSES = {"lost": "lose", "doubled": "double", "late": "delay"}
+_AT: Mapping[str, Mapping[str, str]] = {
+    points.RULE: _OWN_CUTS,
+    points.TERMINAL_SENDS: _OWN_CUTS | _LOSSES,
+    points.GATEWAY_RECEIVES: _GATEWAY_HEARS,
+    points.GATEWAY_SENDS: _CUTS | _LOSSES,
+    points.TERMINAL_RECEIVES: _OWN_CUTS,
+    points.LINK_REQUEST: _LOSSES,
+    points.BANK_REQUEST: _CUTS | _LOSSES | {"bank restarts": "restart_bank"},
+    points.LINK_ANSWER: _CUTS | _LOSSES,
+}
+FAULTS: Mapping[tuple[str, str], Arm] = {
+    (points.COMMIT, "cut before"): lambda stage, number: stage.cut_at_commit(number, "before"),
+    (points.COMMIT, "cut after"): lambda stage, number: stage.cut_at_commit(number, "after"),
+    (points.COMMIT, "fails"): lambda stage, number: stage.fail_commit(number),
+    **{
+        (point, fault): _passing(point, name)
+        for point, faults in _AT.items()
+        for fault, name in faults.items()
+    },
+    (points.BANK_ANSWER, "lost"): _answer(FaultKind.SILENT_AFTER_POSTING),
+    (points.BANK_ANSWER, "doubled"): _answer(FaultKind.DUPLICATE),
+    (points.BANK_ANSWER, "late"): _answer(FaultKind.DELAY, delay_ms=LATE_MS),
+    (points.BANK_ANSWER, "wrong MAC"): _answer(FaultKind.WRONG_MAC),
+    (points.BANK_ANSWER, "hangs up before"): _answer(FaultKind.CLOSE_BEFORE_POSTING),
+    (points.BANK_ANSWER, "hangs up after"): _answer(FaultKind.CLOSE_AFTER_POSTING),
+    (points.BANK_COMMIT, "cut before"): lambda stage, number: stage.cut_bank_at_commit(number, "before"),
+    (points.BANK_COMMIT, "cut after"): lambda stage, number: stage.cut_bank_at_commit(number, "after"),
+}
+"""What is tried at each kind of point."""
 
 
 @dataclass
@@ -43,110 +94,51 @@ class Matrix:
         return not self.broken
 
     def to_json(self) -> dict[str, Any]:
-        """A dictionary of plain values."""
-        broken = [{**_cell_json(cell), "finding": finding} for cell, finding in self.broken]
-        return {"cells": len(self.cells), "ok": self.ok, "counts": self._counts(), "broken": broken}
-
-    def markdown(self) -> str:
-        """The table: a row a type and flow, a column a point and fault, the number of cells in each place."""
-        columns = list(dict.fromkeys((cell.point, cell.fault) for cell in self.cells))
-        rows = list(dict.fromkeys((cell.kind, cell.flow) for cell in self.cells))
-        lines = [
-            "| type | flow | " + " | ".join(f"{point}: {fault}" for point, fault in columns) + " | all |",
-            "|---|---|" + "---|" * (len(columns) + 1),
-        ]
-        for kind, flow in rows:
-            counts = [self._count(kind, flow, point, fault) for point, fault in columns]
-            lines.append(f"| `{kind}` | {flow} | " + " | ".join(map(str, [*counts, sum(counts)])) + " |")
-        lines += ["", f"{len(self.cells)} cells, {len(self.broken)} broken."]
-        return "\n".join([*lines, *(f"- {cell}: {finding}" for cell, finding in self.broken)])
-
-    def _count(self, kind: str, flow: str, point: str, fault: str) -> int:
-        place = (kind, flow, point, fault)
-        return sum((cell.kind, cell.flow, cell.point, cell.fault) == place for cell in self.cells)
-
-    def _counts(self) -> dict[str, int]:
-        counts: dict[str, int] = {}
+        """A dictionary of plain values: how many cells of each play, point and fault, and what is broken."""
+        counts: dict[str, dict[str, dict[str, int]]] = {}
         for cell in self.cells:
-            counts[f"{cell.kind} {cell.flow}"] = counts.get(f"{cell.kind} {cell.flow}", 0) + 1
-        return counts
+            of_point = counts.setdefault(cell.play, {}).setdefault(cell.point, {})
+            of_point[cell.fault] = of_point.get(cell.fault, 0) + 1
+        broken = [{**asdict(cell), "finding": finding} for cell, finding in self.broken]
+        return {"cells": len(self.cells), "ok": self.ok, "counts": counts, "broken": broken}
 
 
-def _cell_json(cell: Cell) -> dict[str, Any]:
-    return {name: getattr(cell, name) for name in ("kind", "flow", "point", "number", "fault")}
-
-
-Arm = Callable[[Stage, int], None]
-
-
-def _rule(name: str) -> Arm:
-    return lambda stage, number: stage.at_rule(number, getattr(stage, name))
-
-
-def _bytes(side: str, name: str) -> Arm:
-    return lambda stage, number: stage.at_bytes(side, number, getattr(stage, name))
-
-
-def _request(kind: FaultKind, *, delay_ms: int = 0) -> Arm:
-    return lambda stage, number: stage.at_request(number, Fault(kind, delay_ms=delay_ms))
-
-
-FAULTS: Mapping[tuple[str, str], Arm] = {
-    ("rule", "power cut"): _rule("cut_power"),
-    ("rule", "gateway restarts"): _rule("restart_gateway"),
-    ("rule", "gateway off"): _rule("cut_gateway_power"),
-    ("rule", "bank restarts"): _rule("restart_bank"),
-    ("rule", "bank off"): _rule("cut_bank_power"),
-    ("commit", "power cut before"): lambda stage, number: stage.cut_at_commit(number, "before"),
-    ("commit", "power cut after"): lambda stage, number: stage.cut_at_commit(number, "after"),
-    ("commit", "fails"): lambda stage, number: stage.fail_commit(number),
-    ("terminal bytes", "power cut"): _bytes("terminal", "cut_power"),
-    ("terminal bytes", "lost"): _bytes("terminal", "lose_bytes"),
-    ("gateway bytes", "power cut"): _bytes("gateway", "cut_power"),
-    ("gateway bytes", "lost"): _bytes("gateway", "lose_bytes"),
-    ("request", "lost"): _request(FaultKind.SILENT_BEFORE_POSTING),
-    ("request", "answer lost"): _request(FaultKind.SILENT_AFTER_POSTING),
-    ("request", "bank cut before"): _request(FaultKind.CLOSE_BEFORE_POSTING),
-    ("request", "bank cut after"): _request(FaultKind.CLOSE_AFTER_POSTING),
-    ("request", "bank off before"): lambda stage, number: stage.cut_bank_at_request(number, "before"),
-    ("request", "bank off after"): lambda stage, number: stage.cut_bank_at_request(number, "after"),
-    ("request", "answer doubled"): _request(FaultKind.DUPLICATE),
-    ("request", "answer late"): _request(FaultKind.DELAY, delay_ms=LATE_MS),
-    ("request", "wrong MAC"): _request(FaultKind.WRONG_MAC),
-}
-"""What is tried at each kind of point."""
-
-TYPES = [("purchase", Flow.AUTHORISE_FIRST), *((name, Flow.PIN_FIRST) for name in PLANS)]
-
-
-def matrix(
-    *, types: list[tuple[str, Flow]] | None = None, tell: Callable[[str], None] = lambda _text: None
-) -> Matrix:
-    """Try every cell. `tell` is given a line for each type."""
-    table = Matrix()
-    for kind, flow in TYPES if types is None else types:
-        for cell in cells_of(kind, flow):
-            table.cells.append(cell)
-            if finding := broken_at(cell):
-                table.broken.append((cell, finding))
-        tell(f"{kind} ({flow.value}): {len(table.cells)} cells so far, {len(table.broken)} broken")
-    return table
-
-
-def cells_of(kind: str, flow: Flow) -> Iterator[Cell]:
+def cells_of(play: Play) -> Iterator[Cell]:
     """Every point that a run without faults passes, with each fault that is tried there."""
-    stage = Stage(flow)
-    counts = stage.count_points(kind)
+    stage = Stage(play)
+    counts = stage.count_points()
     stage.close()
     for point, fault in FAULTS:
         for number in range(1, counts[point] + 1):
-            yield Cell(kind, flow.value, point, number, fault)
+            yield Cell(play.title, point, number, fault)
 
 
 def broken_at(cell: Cell) -> str:
     """Play one cell to its end; what was wrong, "" for nothing."""
-    stage = Stage(Flow(cell.flow))
+    play = next(play for play in PLAYS if play.title == cell.play)
+    stage = Stage(play)
     try:
-        return stage.play(cell.kind, lambda: FAULTS[cell.point, cell.fault](stage, cell.number))
+        return stage.strike(lambda: FAULTS[cell.point, cell.fault](stage, cell.number))
     finally:
         stage.close()
+
+
+def matrix(
+    cells: Sequence[Cell], *, jobs: int = 1, tell: Callable[[int], None] = lambda _done: None
+) -> Matrix:
+    """Try these cells, in `jobs` processes. `tell` is given how many are done."""
+    table = Matrix(list(cells))
+    for done, (cell, finding) in enumerate(zip(cells, _findings(cells, jobs), strict=True), start=1):
+        if finding:
+            table.broken.append((cell, finding))
+        tell(done)
+    return table
+
+
+def _findings(cells: Sequence[Cell], jobs: int) -> Iterator[str]:
+    """Of each cell, in their order."""
+    if jobs == 1:
+        yield from map(broken_at, cells)
+        return
+    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        yield from pool.map(broken_at, cells, chunksize=CELLS_AT_ONCE)

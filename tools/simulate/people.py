@@ -1,74 +1,67 @@
 """The people at a till: they want something, do it key by key, and are not always at their best.
 
 They hesitate, mistype, press what means nothing, cancel, pull the card, swipe badly and walk away. What they
-do depends on what the terminal asks for, on their intent, and on their own random numbers.
+do depends on what the terminal asks for, on what they want, and on their own random numbers; how often they
+do it stands in `habits.toml`.
 """
 
 from __future__ import annotations
 
-import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from firmware.management_work import MESSAGES
-from firmware.records import Payment
-from firmware.txn.plans import PLANS
 from hal.api import Key
 from tools.simulate.any_till import AnyTill
-from tools.simulate.town import PIN, RICH_CARDS, WRONG_PIN
+from tools.simulate.habits import ERRANDS, STAFF_ERRANDS, Luck
+from tools.simulate.intents import PURCHASE, Intent, Wishes
+from tools.simulate.menus import MenuUser
+from tools.simulate.staff import Staff
 
-KINDS: Mapping[str, int] = {
-    "purchase": 55,
-    "balance": 4,
-    "purchase_void": 7,
-    "refund": 4,
-    "preauth": 8,
-    "preauth_cancel": 2,
-    "completion": 4,
-    "completion_advice": 3,
-    "completion_void": 2,
-    "offline_settlement": 3,
-    "adjustment": 4,
-}
-"""How often each type of transaction is wanted."""
-ODD_CARDS = ("poor", "expired", "lost", "limited", "unknown")
-IDLE = frozenset({"idle", "result", "sale_refused", "nothing_to_reprint", "batch_closed", "not_settled"})
-PATIENCE = 6  # times that somebody answers the same question before they give up
+IDLE = frozenset(
+    {"idle", "result", "sale_refused", "nothing_to_reprint", "batch_closed", "not_settled", "managed"}
+)
+STOPPED = frozenset({"printer_stopped", "reprint_stopped", "totals_stopped", "report_stopped"})
+LOST = frozenset(  # in the loading of keys, which is not their business
+    {"choosing_key", "typing_serial_number", "typing_component", "typing_check_value", "component_accepted"}
+)
+FUNCTION_KEYS = ("f2", "f3", "f4", "up")
+REGISTER_ASKS = tuple(name for name in MESSAGES if name != "parameters_end")
+AMOUNT_DIGITS_MAX = 8
+PATIENCE: Mapping[str, int] = {"guiding": 20}  # times that somebody answers before they give up
+PATIENCE_ELSE = 6
 CALM_MS = (300, 2_500)
 REPAIRS_MS = (1_000, 12_000)
 
 
-@dataclass
-class Intent:
-    """What is wanted next, with what is needed for it."""
-
-    kind: str
-    amount: str = ""
-    card: str = "rich0"
-    pins: list[str] = field(default_factory=lambda: [PIN])
-    typed: dict[str, str] = field(default_factory=dict)
-    number: str = ""  # typed instead of a card that is swiped
-    inserts: bool = False
-
-
 class People:
-    """Cashier and cardholder of one till. `begun` counts the transactions that they have asked for."""
+    """Cashier and cardholder of one till. `begun` counts the transactions that they have asked for.
+
+    `changes_staff`: whether they change operators and passwords, which the next people would have to know.
+    """
 
     def __init__(
-        self, till: AnyTill, seed: int, card_of: Mapping[str, str], numbers: Mapping[str, str]
+        self,
+        till: AnyTill,
+        seed: int,
+        card_of: Mapping[str, str],
+        numbers: Mapping[str, str],
+        *,
+        changes_staff: bool = True,
     ) -> None:
         self._till = till
-        self._rng = random.Random(f"people {seed} {till.number}")
-        self._card_of = card_of  # masked number -> name
-        self._numbers = numbers  # name -> number
+        self._luck = Luck(f"people {seed} {till.number}")
+        self._staff = Staff(self._luck)
+        self.wishes = Wishes(till, self._luck, card_of, numbers)
+        self._menus = MenuUser(till, self._luck, self._staff, self._press)
+        self._changes_staff = changes_staff
+        self._todo: deque[str] = deque()  # entries of the menus that are next, such as at the end of a shift
         self._seen = (-1, False)
         self._answered: Counter[str] = Counter()  # how often what was asked in a state was answered
-        self._intent = Intent("purchase")
+        self._intent = Intent(PURCHASE)
         self.act_ms: int | None = None
         self.begun = 0
         self.rests = False  # no new transactions: the shop is about to close
-        self.careful = False  # no mishaps any more
         self._answers: Mapping[str, Callable[[], None]] = {
             "amount": self._answer_amount,
             "card": self._answer_card,
@@ -78,6 +71,8 @@ class People:
             "original_shown": self._confirm,
             "balance_shown": self._confirm,
             "tear_off": self._confirm,
+            "out_of_service": self._confirm,
+            "not_managed": self._confirm,
         }
 
     def turn(self, now_ms: int) -> bool:
@@ -102,9 +97,13 @@ class People:
         """When they act; None when they wait for the till, or for its power."""
         return self.act_ms if self._till.station.is_on else None
 
+    def be_careful(self) -> None:
+        """Begin nothing by themselves, and make no mistakes any more."""
+        self.rests = self._luck.careful = True
+
     def close_shop(self, now_ms: int) -> None:
-        """Come back, if they have walked away; begin nothing new, and make no mistakes any more."""
-        self.rests = self.careful = True
+        """Come back, if they have walked away; then as `be_careful`."""
+        self.be_careful()
         self.act_ms = now_ms + CALM_MS[1]
 
     def _rests_now(self) -> bool:
@@ -112,45 +111,52 @@ class People:
 
     def _when(self, now_ms: int) -> int | None:
         """A while later; None for somebody who walks away (the terminal's timeouts have to do)."""
-        if self._till.state in {"printer_stopped", "reprint_stopped", "totals_stopped"}:
-            return now_ms + self._rng.randint(*REPAIRS_MS)
-        if not self.careful and self._rng.random() < 0.02:
+        if self._till.state in STOPPED:
+            return now_ms + self._luck.rng.randint(*REPAIRS_MS)
+        if self._luck.mishap("walks_away"):
             return None
-        return now_ms + self._rng.randint(*CALM_MS)
+        return now_ms + self._luck.rng.randint(*CALM_MS)
 
     # --- acting -------------------------------------------------------------------------------------
 
     def _act(self) -> None:
-        till, state = self._till, self._till.state
+        state = self._till.state
         self._answered[state] += 1
-        is_asked = state in self._answers or state in self._intent.typed
-        if is_asked and self._answered[state] > PATIENCE:
-            self._press("cancel")
-            return
-        if not self.careful and state not in IDLE and self._mishap():
-            return
         if state in IDLE:
             self._begin_something()
-        elif state in self._answers:
+        elif self._is_lost(state):
+            self._press("cancel")
+        elif not self._mishap():
+            self._answer(state)
+
+    def _is_lost(self, state: str) -> bool:
+        """Whether they give up here: it is beyond them, it takes too long, or they want it no more."""
+        asked = state in self._answers or state in self._intent.typed or self._menus.knows(state)
+        tires = asked and self._answered[state] > PATIENCE.get(state, PATIENCE_ELSE)
+        goes_home = self.rests and self._menus.knows(state)
+        return tires or goes_home or state in LOST or state == self._intent.cancels_in
+
+    def _answer(self, state: str) -> None:
+        if state in self._answers:
             self._answers[state]()
+        elif self._menus.knows(state):
+            self._menus.answer(state, self._answered[state])
         elif state in self._intent.typed:
             self._press(*self._intent.typed[state], "enter")
-        elif state in {"printer_stopped", "reprint_stopped", "totals_stopped"}:
-            mend_printer(till)
-        elif state in {"out_of_service", "not_managed"}:
-            self._press("enter")
+        elif state in STOPPED:
+            mend_printer(self._till)
 
     def _mishap(self) -> bool:
         """Something that a person should not have done."""
-        luck = self._rng.random()
-        if luck < 0.02:
-            self._press("cancel")
-        elif luck < 0.04:
-            self._press(self._rng.choice([key.value for key in Key]))
-        elif luck < 0.05 and self._till.station.devices.card_reader.card_present:
-            self._till.station.remove()
-        else:
-            return False
+        match self._luck.mishap("cancels", "wrong_key", "pulls_card"):
+            case "cancels":
+                self._press("cancel")
+            case "wrong_key":
+                self._press(self._luck.rng.choice([key.value for key in Key]))
+            case "pulls_card" if self._till.station.devices.card_reader.card_present:
+                self._till.station.remove()
+            case _:
+                return False
         return True
 
     def _press(self, *keys: str) -> None:
@@ -167,108 +173,98 @@ class People:
             terminal.start(intent.kind)
             self._till.station.settle()
 
-    def intent_about(self, kind: str, original: Payment | None) -> Intent:
-        """The plainest intent of a type, about `original` where it has one."""
-        intent = Intent(kind)
-        if original is not None:
-            self._refer(intent, original)
-            intent.typed["original"] = original.stan
-        elif kind == "offline_settlement":
-            intent.number = self._numbers[intent.card]
-            intent.typed = {"authorisation_code": "123456", "expiry": "3012"}
-        return intent
-
     # --- wanting ------------------------------------------------------------------------------------
 
     def _begin_something(self) -> None:
-        till, rng = self._till, self._rng
-        self._take_card_out()
-        if self.rests or till.station.terminal is None:
+        terminal = self._till.station.terminal
+        self._menus.leave()
+        if not self._luck.mishap("forgets_card"):
+            self._take_card_out()
+        if self.rests or terminal is None:
             return
-        luck = rng.random()
-        if luck < 0.03:
-            till.station.terminal.settle()
-        elif luck < 0.05:
-            till.station.terminal.manage(rng.choice([name for name in MESSAGES if name != "parameters_end"]))
-        elif luck < 0.08:
-            self._press(rng.choice(["f2", "f3", "f4"]))
+        self._answered.clear()
+        if self._menus.unlock():
             return
-        else:
-            self._want_transaction()
-        till.station.settle()
+        if self._todo:
+            self._menus.begin(self._todo.popleft())
+            return
+        rng = self._luck.rng
+        match self._luck.first_of(
+            "register_settles", "register_manages", "function_key", "errand", "staff_errand"
+        ):
+            case "register_settles":
+                terminal.settle()
+            case "register_manages":
+                terminal.manage(rng.choice(REGISTER_ASKS))
+            case "function_key":
+                self._press(rng.choice(FUNCTION_KEYS))
+            case "errand":
+                self._menus.begin(self._luck.one_of(ERRANDS))
+            case "staff_errand" if self._changes_staff:
+                self._menus.begin(self._luck.one_of(STAFF_ERRANDS))
+            case _:
+                self._begin_transaction()
+        self._till.station.settle()
 
-    def _want_transaction(self) -> None:
+    def _begin_transaction(self) -> None:
+        self.begun += 1
+        intent = self._intent = self.wishes.anything()
         terminal = self._till.station.terminal
         assert terminal is not None
-        self.begun += 1
-        self._answered.clear()
-        kind = self._rng.choices(list(KINDS), list(KINDS.values()))[0]
-        self._intent = self._intent_for(kind)
-        if self._intent.kind == "purchase":
-            self._press("f1")
-        else:
-            terminal.start(self._intent.kind)
-
-    def _intent_for(self, kind: str) -> Intent:
-        """An intent of that kind, about a real original where it needs one; a purchase when there is none."""
-        rng, plan = self._rng, PLANS[kind]
-        intent = Intent(kind, amount=str(rng.randint(1, 99_999)), card=f"rich{rng.randrange(RICH_CARDS)}")
-        intent.inserts = rng.random() < 0.2
-        if rng.random() < 0.06:
-            intent.card = rng.choice(ODD_CARDS)
-        if rng.random() < 0.08:
-            intent.pins = [WRONG_PIN, PIN] if rng.random() < 0.7 else [WRONG_PIN]
-        if kind == "offline_settlement":
-            intent.number = self._numbers[intent.card]
-            intent.typed = {"authorisation_code": f"{rng.randrange(10**6):06d}", "expiry": "3012"}
-        elif plan.originals or plan.link.value in {"reference", "authorisation"}:
-            original = self._original_for(kind)
-            if original is None:
-                return self._intent_for("purchase")
-            self._refer(intent, original)
-        return intent
-
-    def _original_for(self, kind: str) -> Payment | None:
-        wanted = set(PLANS[kind].originals) or {"purchase" if kind == "refund" else "preauth"}
-        found = [
-            one for one in self._till.batch_payments if one.kind in wanted and one.stands and not one.mark
-        ]
-        return self._rng.choice(found) if found else None
-
-    def _refer(self, intent: Intent, original: Payment) -> None:
-        rng = self._rng
-        intent.card = self._card_of.get(original.pan_masked, intent.card)
-        intent.typed = {
-            "original": original.stan if rng.random() < 0.95 else f"{rng.randrange(10**6):06d}",
-            "reference": original.posted_rrn,
-            "authorisation_code": original.authorisation_code,
-            "original_date": original.host_date,
-        }
-        share = {"adjustment": 0.1, "refund": rng.random()}.get(intent.kind, 1.0)
-        intent.amount = str(max(1, int(original.amount_minor * share)))
+        if self._staff.shift_ends():
+            self._todo += [*(["settlement"] if self._staff.settles_at_the_end() else []), "log_off", "log_on"]
+        if intent.kind != PURCHASE:
+            if self._luck.has("others_by_menu"):
+                self._menus.begin(intent.kind)
+            else:
+                terminal.start(intent.kind)
+            return
+        match self._luck.first_of("purchase_by_menu", "purchase_by_register", "purchase_by_digits"):
+            case "purchase_by_menu":
+                self._menus.begin(PURCHASE)
+            case "purchase_by_register":
+                terminal.start(PURCHASE)
+            case "purchase_by_digits":
+                intent.digits_first = True
+                self._press(*intent.amounts[0])
+            case _:
+                self._press("f1")
 
     # --- answering ----------------------------------------------------------------------------------
 
     def _answer_amount(self) -> None:
-        amount = self._intent.amount
-        if not self.careful and self._rng.random() < 0.05:
-            self._press(*amount, "9", "clear", "enter")
-        else:
-            self._press(*amount, "enter")
+        amounts, digits_first = self._intent.amounts, self._intent.digits_first
+        self._intent.digits_first = False
+        if digits_first:
+            self._press("enter")
+            return
+        if self._answered["amount"] > 1:
+            self._press(*["clear"] * AMOUNT_DIGITS_MAX)
+        amount = amounts.pop(0) if len(amounts) > 1 else amounts[0]
+        slip = ["9", "clear"] if self._luck.mishap("mistypes") else []
+        self._press(*amount, *slip, "enter")
 
     def _answer_card(self) -> None:
         self._take_card_out()
         station, intent = self._till.station, self._intent
-        if intent.number:
+        if intent.number and self._answered["card"] == 1:
             self._press(intent.number[0])
         elif intent.inserts:
             station.insert(intent.card)
         else:
-            bad = not self.careful and self._rng.random() < 0.06
-            station.swipe(intent.card, self._rng.choice(["bad", "half", "too_fast"]) if bad else "good")
+            bad = self._luck.mishap("bad_swipe")
+            station.swipe(intent.card, self._luck.rng.choice(["bad", "half", "too_fast"]) if bad else "good")
 
     def _answer_number(self) -> None:
-        self._press(*self._intent.number[1:], "enter")
+        """The rest of the card number; one digit wrong, and the terminal refuses it."""
+        rest = self._intent.number[1:]
+        if not rest:
+            self._press("cancel")  # it was a key pressed by mistake
+        elif self._luck.mishap("mistypes"):
+            wrong = str((int(rest[-1]) + 1) % 10)
+            self._press(*rest[:-1], wrong, "enter", "clear", rest[-1], "enter")
+        else:
+            self._press(*rest, "enter")
 
     def _answer_pin(self) -> None:
         pins = self._intent.pins

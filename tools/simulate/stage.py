@@ -6,35 +6,50 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Literal
 
-from bank.faults import Fault
-from firmware.app import Transition
-from firmware.records import Flow, Payment
-from firmware.txn.plans import PLANS
+from bank.faults import Fault, FaultKind
+from firmware.app import Terminal, Transition
+from firmware.kernel import WatchdogExpired
+from firmware.messages import SIGN_IN_AGAIN
+from firmware.records import Payment, Reason
 from hal.virtual.power import PowerCut
+from tools.simulate.intents import Intent
 from tools.simulate.options import Options
-from tools.simulate.people import Intent
+from tools.simulate.plays import Begins, Deed, Play
+from tools.simulate.points import BANK_ANSWER, BANK_COMMIT, COMMIT, RULE, Deliver, PointedTill, Points
 from tools.simulate.world import World
 
-OFF_MS = 2_500  # how long gateway or bank have no power
-LOST_MS = 200  # how long the line is out, so that one burst is lost
 SEED = 1
+LATE_MS = 8_000  # longer than the terminal waits for an answer
+OFF_MS = 2_500  # how long a part has no power
 PATIENCE_MS = 400_000
+AMOUNT, TIP = "1000", "100"
+LAST_SALE_MINOR = 50
+
+
+class StageWorld(World):
+    """A world whose tills tell of every point."""
+
+    till_type = PointedTill
 
 
 class Stage:
-    """A world of one careful till, in which the points of a transaction are counted or struck."""
+    """A world of one careful till, in which the points of a play are counted or struck."""
 
-    def __init__(self, flow: Flow) -> None:
-        self.world = World(Options(SEED, transactions=1, terminals=1, troubles=frozenset()))
+    def __init__(self, play: Play) -> None:
+        self.play = play
+        self.points = Points()
+        self.world = StageWorld(Options(SEED, transactions=1, terminals=1, troubles=frozenset()))
         self.till, self.people = self.world.tills[0], self.world.people[0]
-        self.till.use_flow(flow)
-        self.people.careful = self.people.rests = True
-        self.counts: Counter[str] = Counter()
-        self._strikes: dict[tuple[str, int], Callable[[], None]] = {}
-        self._first_commit = 0
+        assert isinstance(self.till, PointedTill)
+        self.till.use(flow=play.flow, log_on_required=False)
+        self.till.drive.tell(self.points)
         self.till.station.observers.append(self._on_rule)
-        self.till.on_bytes = self._on_bytes
-        self.world.machine.on_request = lambda _message: self._reach("request")
+        self.people.be_careful()
+        self.world.clerk.rests = True
+        self._arm: Callable[[], object] = lambda: None
+        self._waits_for = ""  # the state with which counting begins
+        self._first_commit = self._first_bank_commit = 0
+        self.world.machine.on_request = self._on_request
         self.till.start()
         self._rest()
 
@@ -44,146 +59,212 @@ class Stage:
 
     # --- playing ------------------------------------------------------------------------------------
 
-    def count_points(self, kind: str) -> Counter[str]:
-        """Play the type without faults; how many points of each sort it passes."""
-        intent = self._prepared(kind)
-        self._begin_counting()
-        self._play(intent)
-        return self.counts + Counter({"commit": self.till.storage.commits - self._first_commit})
+    def count_points(self) -> Counter[str]:
+        """Play without faults; how many points of each sort are passed."""
+        self._prepare()
+        self._perform()
+        commits = self.till.storage.commits - self._first_commit
+        bank_commits = self.world.machine.commits - self._first_bank_commit
+        return self.points.counts + Counter({COMMIT: commits, BANK_COMMIT: bank_commits})
 
-    def play(self, kind: str, arm: Callable[[], None]) -> str:
-        """Play the type with a fault, recover, sell once more, settle; what was wrong, "" for nothing."""
-        intent = self._prepared(kind)
-        self._begin_counting()
-        arm()
-        self._play(intent)
-        self._heal()
-        self._play(Intent("purchase", amount="50"))
-        self._heal()
-        return self._verdict()
+    def strike(self, arm: Callable[[], object]) -> str:
+        """Play with what `arm` arms, recover, sell once more, settle; what was wrong, "" for nothing."""
+        self._arm = arm
+        try:
+            self._prepare()
+            self._perform()
+            self._heal()
+            self._sell_once_more()
+            return self._verdict()
+        except (AssertionError, KeyError, IndexError, ValueError, WatchdogExpired) as error:
+            return f"crash: {type(error).__name__}: {error}"
+
+    def _prepare(self) -> None:
+        for deed in self.play.before:
+            self._do_before(deed)
+
+    def _do_before(self, deed: Deed) -> None:
+        if deed.answer_lost:
+            self.world.bank.faults.add(Fault(FaultKind.SILENT_AFTER_POSTING))
+        payment = self._do(self._intent(deed.kind, deed.card))
+        self.world.bank.faults.clear()
+        assert payment is not None
+        assert payment.stands is not deed.answer_lost, f"{deed} was to be done before: {payment}"
+
+    def _perform(self) -> None:
+        play = self.play
+        self._waits_for = play.counts_from
+        if not play.counts_from:
+            self._begin_counting()
+        match play.begins:
+            case Begins.TRANSACTION:
+                intent = self._intent(play.what)
+                intent.cancels_in = play.cancels_in
+                self._do(intent)
+                return
+            case Begins.SETTLEMENT:
+                self._on.settle()
+            case Begins.MANAGEMENT:
+                self._on.manage(play.what)
+            case Begins.SIGN_IN:
+                self.till.station.press("f3")
+        self.till.station.settle()
+        self._rest()
+
+    def _sell_once_more(self) -> None:
+        """A sale; and another, when the first one had to find out that keys or connection are gone."""
+        before = self._on.journal.payment
+        sold = self._do(Intent("purchase", [str(LAST_SALE_MINOR)]))
+        began = sold is not None and (before is None or sold.number > before.number)
+        if (
+            sold is None
+            or not began
+            or sold.response_code in SIGN_IN_AGAIN
+            or sold.reason is Reason.LINE_LOST
+        ):
+            self._do(Intent("purchase", [str(LAST_SALE_MINOR)]))
 
     def _verdict(self) -> str:
-        terminal = self.till.station.terminal
-        if terminal is None or self.till.state != "idle":
+        if self.till.station.terminal is None or self.till.state != "idle":
             return f"it does not come to rest: {self.till.state}"
-        if (newest := terminal.journal.payment) is None or newest.amount_minor != 50 or not newest.stands:
+        newest = self._on.journal.payment
+        if newest is None or newest.amount_minor != LAST_SALE_MINOR or not newest.stands:
             return f"the next sale does not work: {newest}"
-        terminal.settle()
+        self._on.settle()
         self.till.station.settle()
         self._rest()
         findings = list(self.world.verdict())
         return str(findings[0]) if findings else ""
 
-    def _prepared(self, kind: str) -> Intent:
-        """What the type needs is done before, and its intent refers to it."""
-        needs = {"refund": "purchase", "preauth_cancel": "preauth", "completion": "preauth"}
-        needs |= {"completion_advice": "preauth", "completion_void": "completion"}
-        first = next(iter(PLANS[kind].originals), needs.get(kind, ""))
-        original = self._done(first) if first else None
-        intent = self.people.intent_about(kind, original)
-        intent.amount = {"adjustment": "100"}.get(kind, intent.amount or "1000")
-        return intent
+    def _intent(self, kind: str, card: str = "") -> Intent:
+        """The plainest intent of that type, about the newest transaction that fits it."""
+        wishes = self.people.wishes
+        amount = TIP if kind == "adjustment" else AMOUNT
+        return wishes.plainest(kind, wishes.newest_original(kind, card), amount, card)
 
-    def _done(self, kind: str) -> Payment:
-        self._play(self._prepared(kind))
-        terminal = self.till.station.terminal
-        assert terminal is not None
-        payment = terminal.journal.payment
-        assert payment is not None
-        assert payment.stands, f"{kind} is needed and did not work: {payment}"
-        return payment
-
-    def _play(self, intent: Intent) -> None:
+    def _do(self, intent: Intent) -> Payment | None:
         self.people.want(intent)
         self._rest()
+        terminal = self.till.station.terminal
+        return terminal.journal.payment if terminal is not None else None
+
+    @property
+    def _on(self) -> Terminal:
+        assert self.till.station.terminal is not None
+        return self.till.station.terminal
 
     def _rest(self) -> None:
-        """Until the till is idle and owes nothing, or that takes too long."""
+        """Until the till is idle, owes nothing and has nothing half settled, or that takes too long."""
         end_ms = self.world.now_ms + PATIENCE_MS
         self.world.moment()
         while self.world.now_ms < end_ms:
             self.world.moment()
-            terminal = self.till.station.terminal
-            if terminal is not None and self.till.state == "idle" and not self.world.owes(self.till):
+            if self.till.station.terminal is not None and self._is_at_rest():
                 return
 
+    def _is_at_rest(self) -> bool:
+        settlement = self._on.journal.settlement
+        is_settling = settlement is not None and settlement.is_open
+        return self.till.state == "idle" and not is_settling and not self.world.owes(self.till)
+
     def _heal(self) -> None:
-        self._strikes.clear()
+        self.points.end()
+        self._waits_for = ""
         self.world.bank.faults.clear()
         self.till.storage.forget_script()
-        self.till.drive.start_bank()
-        self.till.drive.restore_bank_power()
-        self.till.drive.network.calm()
-        self.till.drive.restore_gateway_power()
-        self.till.drive.mend_line()
+        drive = self.till.drive
+        drive.start_bank()
+        drive.restore_bank_power()
+        drive.network.calm()
+        drive.restore_gateway_power()
+        drive.mend_line()
         self._rest()
 
-    # --- points and strikes -------------------------------------------------------------------------
+    # --- points -------------------------------------------------------------------------------------
 
     def _begin_counting(self) -> None:
-        self.counts.clear()
+        self._waits_for = ""
         self._first_commit = self.till.storage.commits
+        self._first_bank_commit = self.world.machine.commits
+        self.points.begin()
+        if self.play.answer_lost:
+            self.world.bank.faults.add(Fault(FaultKind.SILENT_AFTER_POSTING))
+        self._arm()
 
-    def _reach(self, point: str) -> None:
-        self.counts[point] += 1
-        strike = self._strikes.pop((point, self.counts[point]), None)
-        if strike is not None:
-            strike()
+    def _on_rule(self, transition: Transition) -> None:
+        if self._waits_for and str(transition.rule.target.value) == self._waits_for:
+            self._begin_counting()
+        self.points.pass_on(RULE, lambda: None)
 
-    def _on_rule(self, _transition: Transition) -> None:
-        self._reach("rule")
+    def _on_request(self, _message: bytes) -> None:
+        self.points.pass_on(BANK_ANSWER, lambda: None)
 
-    def _on_bytes(self, side: str) -> None:
-        self._reach(f"{side} bytes")
-
-    def at_rule(self, number: int, strike: Callable[[], None]) -> None:
-        """When the rule of that number is taken."""
-        self._strikes["rule", number] = strike
-
-    def at_bytes(self, side: str, number: int, strike: Callable[[], None]) -> None:
-        """When that side puts its burst of that number on the line."""
-        self._strikes[f"{side} bytes", number] = strike
-
-    def at_request(self, number: int, fault: Fault) -> None:
-        """When the bank gets the request of that number."""
-        self._strikes["request", number] = lambda: self.world.bank.faults.add(fault)
-
-    def cut_bank_at_request(self, number: int, when: Literal["before", "after"]) -> None:
-        """The bank's power goes at the commit of the request of that number: it is lost, or not answered."""
-        self._strikes["request", number] = lambda: self.world.machine.cut_power_at(1, when, OFF_MS)
+    # --- strikes ------------------------------------------------------------------------------------
 
     def cut_at_commit(self, number: int, when: Literal["before", "after"]) -> None:
-        """The power goes at that commit."""
+        """The terminal's power goes at that commit."""
         self.till.storage.power_cut_at(self._first_commit + number, when)
 
     def fail_commit(self, number: int) -> None:
         """That commit fails."""
         self.till.storage.fail_at(self._first_commit + number)
 
-    def cut_power(self) -> None:
-        """The terminal stops in the middle of what it is doing."""
+    def stop_terminal(self, deliver: Deliver) -> None:
+        """The terminal stops in the middle of what it is doing; nothing is delivered."""
+        del deliver
         raise PowerCut("a cell of the matrix")
 
-    def restart_gateway(self) -> None:
-        """The gateway's memory is gone, at the end of this moment."""
-        self.world.soon(self.till.drive.restart_gateway)
+    def cut_bank_at_commit(self, number: int, when: Literal["before", "after"]) -> None:
+        """The bank's power goes at that commit."""
+        self.world.machine.cut_power_at(number, when, OFF_MS)
 
-    def cut_gateway_power(self) -> None:
-        """The gateway is off for a while: the terminal sees a silent line."""
-        self.world.soon(self.till.drive.cut_gateway_power)
-        back_ms = self.world.now_ms + OFF_MS
-        self.world.soon(lambda: self.world.at(back_ms, self.till.drive.restore_gateway_power))
+    def cut_terminal(self, deliver: Deliver) -> None:
+        """The terminal's power goes while the others go on."""
+        deliver()
+        self.world.soon(lambda: self.till.cut_power(OFF_MS))
 
-    def restart_bank(self) -> None:
-        """The bank's process ends: its memory is gone, its connections break, and it is back at once."""
+    def stop_gateway(self, deliver: Deliver) -> None:
+        """The gateway loses its power, and with it what it has just received."""
+        del deliver
+        self._cut_gateway()
+
+    def cut_gateway(self, deliver: Deliver) -> None:
+        """The gateway loses its power, as soon as it has done what it is doing."""
+        deliver()
+        self.world.soon(self._cut_gateway)
+
+    def _cut_gateway(self) -> None:
+        self.till.drive.cut_gateway_power()
+        self.world.at(self.world.now_ms + OFF_MS, self.till.drive.restore_gateway_power)
+
+    def cut_bank(self, deliver: Deliver) -> None:
+        """The bank loses its power: of what it knew, what was durable is left."""
+        deliver()
+        self.world.soon(lambda: self.till.drive.cut_bank_power(OFF_MS))
+
+    def restart_bank(self, deliver: Deliver) -> None:
+        """The bank's process ends and starts again at once: connections break."""
+        deliver()
         self.world.soon(self.till.drive.stop_bank)
         self.world.soon(self.till.drive.start_bank)
 
-    def cut_bank_power(self) -> None:
-        """The bank is off for a while, and remembers what it has committed."""
-        self.world.soon(lambda: self.till.drive.cut_bank_power(OFF_MS))
+    def lose(self, deliver: Deliver) -> None:
+        """It does not arrive."""
 
-    def lose_bytes(self) -> None:
-        """The line is out for a moment: what was just sent does not arrive."""
-        self.till.drive.cut_line()
-        self.world.soon(lambda: self.world.at(self.world.now_ms + LOST_MS, self.till.drive.mend_line))
+    def double(self, deliver: Deliver) -> None:
+        """It arrives twice."""
+        deliver()
+        deliver()
+
+    def delay(self, deliver: Deliver) -> None:
+        """It arrives when nobody waits for it any more."""
+        self.world.at(self.world.now_ms + LATE_MS, deliver)
+
+    def answer_with(self, fault: Fault) -> Callable[[Deliver], None]:
+        """What the bank does with the request that passes."""
+
+        def strike(deliver: Deliver) -> None:
+            self.world.bank.faults.add(fault)
+            deliver()
+
+        return strike

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from typing import Any, ClassVar
 
+from bank.answers import BankPolicy
 from bank.provision import Provision, TerminalSpec
 from firmware.app import Terminal, Transition
 from firmware.records import Flow
@@ -23,8 +24,10 @@ from tools.drive import Tap
 from tools.drive_virtual import VirtualDrive
 from tools.runtime import StationPlan, build_station, settings_of
 from tools.simulate.any_till import AnyTill
+from tools.simulate.habits import SHARES
 from tools.simulate.trace import Trace
 from tools.virtual_bank import BankMachine
+from wire.iso8583.profile import profile
 
 PRINT_MM_PER_S = 300
 ENCRYPTING_SHARE = 0.4  # of the tills encipher the end of the track
@@ -43,6 +46,8 @@ HURRIED = TerminalSettings(
     outbox_retry_ms=3_000,
     outbox_retry_max_ms=30_000,
     balance_ms=2_000,
+    guide_timeout_ms=20_000,
+    report_timeout_ms=30_000,
     manual_entry_allowed=True,
 )
 
@@ -52,9 +57,16 @@ def _profile() -> Profile:
     return load_profile("virtual").with_options("printer", speed_mm_per_s=PRINT_MM_PER_S)
 
 
+def hurried_policy() -> BankPolicy:
+    """The bank's: what it lets a terminal download hurries as well."""
+    timeout_s = HURRIED.response_timeout_ms // 1000
+    return BankPolicy(profile=profile().changed(response_timeout_s=timeout_s))
+
+
 class Till(AnyTill):
     """A till in virtual time, which can be cut off."""
 
+    drive_type: ClassVar[type[VirtualDrive]] = VirtualDrive
     storage: MemoryStorage
 
     def __init__(
@@ -69,8 +81,16 @@ class Till(AnyTill):
         self._trace = trace
         rng = random.Random(f"till {seed} {number}")
         own = replace(provision, merchants=(replace(provision.merchants[0], terminals=(spec,)),))
-        flow = Flow.AUTHORISE_FIRST if rng.random() < 0.5 else Flow.PIN_FIRST
-        settings = settings_of(own, replace(HURRIED, flow=flow, void_asks_card=rng.random() < 0.8))
+        settings = settings_of(
+            own,
+            replace(
+                HURRIED,
+                flow=Flow.AUTHORISE_FIRST if rng.random() < 0.5 else Flow.PIN_FIRST,
+                void_asks_card=rng.random() < 0.8,
+                partial_approval=rng.random() < SHARES["tells_parts"],
+                log_on_required=rng.random() < SHARES["shop_with_log_on"],
+            ),
+        )
         if random.Random(f"protection {seed} {number}").random() < ENCRYPTING_SHARE:
             settings = replace(settings, encrypt_track="tdk")
         seed_of_board, seed_of_drive = rng.getrandbits(32), rng.getrandbits(32)
@@ -78,7 +98,7 @@ class Till(AnyTill):
         def drive_of(board: Board) -> VirtualDrive:
             assert isinstance(board.serial_port, VirtualSerialPort)
             assert isinstance(board.clock, VirtualClock)
-            return VirtualDrive(
+            return self.drive_type(
                 board.serial_port,
                 board.clock,
                 bank,
@@ -101,13 +121,12 @@ class Till(AnyTill):
         self._due_after_pump = -1  # the drive's count when that was asked
         self.taps: list[Tap] = []  # told what crosses the serial line, and from which side
         self.message_taps: list[Tap] = []  # and what passes between gateway and bank, message by message
-        self.on_bytes: Callable[[str], None] = lambda _side: None  # told which side has sent something
         self.clock = board.clock
         self.drive = station.drive
 
-    def use_flow(self, flow: Flow) -> None:
-        """Take the purchases in this order, from the next power-on."""
-        self.station.settings = replace(self.station.settings, flow=flow)
+    def use(self, **settings: Any) -> None:
+        """Change settings, from the next power-on."""
+        self.station.settings = replace(self.station.settings, **settings)
 
     def use_line(self, line: DuplexLine) -> None:
         """Put another line between terminal and gateway, before anything has crossed it."""
@@ -184,7 +203,6 @@ class Till(AnyTill):
         self._trace.crossed(at_ms, self.name, side, data)
         for tap in self.taps:
             tap(at_ms, side, data)
-        self.on_bytes(side)
 
     def _message_tap(self, at_ms: int, side: str, message: bytes) -> None:
         for tap in self.message_taps:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 
+from bank.answers import BankPolicy
 from bank.authoriser import Bank
+from bank.cards import CardTerms
 from bank.entropy import SeededEntropy
 from bank.faults import BankFaults
 from bank.provision import DEMO_MASTER_KEY, CardSpec, Provision, load_provision
@@ -15,15 +17,21 @@ from tools.virtual_bank import BankMachine
 
 PIN = "90735182"  # too long to be met by chance: it can be searched for
 WRONG_PIN = "41826607"
+EXPIRY = "3012"  # of the cards with money
 RICH_CARDS = 12
+VISITOR = "visitor"  # a card of a foreign organisation: the other half of a settlement's totals
 BALANCE_MINOR = 5_000_000
+PART_MINOR = 150_000  # soon only a part of an amount is there
+FLAWED = ("11", "A2", "A4", "A5", "A6")  # successes that are not plain: what the issuers of such cards answer
 TID_FIRST = 20_000_001
 
 
-def bank_machine(seed: int) -> BankMachine:
+def bank_machine(seed: int, policy: BankPolicy) -> BankMachine:
     """An empty bank on a machine of its own. Chance and armed faults are the world's: they outlive it."""
     entropy, faults = SeededEntropy(seed), BankFaults()
-    return BankMachine.on_disk(lambda store: Bank(store, DEMO_MASTER_KEY, entropy=entropy, faults=faults))
+    return BankMachine.on_disk(
+        lambda store: Bank(store, DEMO_MASTER_KEY, entropy=entropy, policy=policy, faults=faults)
+    )
 
 
 @cache
@@ -40,20 +48,24 @@ def provision_for(seed: int, terminals: int) -> Provision:
         for number in range(terminals)
     )
     good = next(card for card in demo.cards if card.name == "good")
-    rich = tuple(_rich(good, number) for number in range(RICH_CARDS))
+    rich = tuple(_rich(good, f"rich{number}", f"62258800010{number:04d}") for number in range(RICH_CARDS))
+    visitor = _rich(good, VISITOR, "411111111111111")
+    part = replace(_rich(good, "part", "622588000200001"), terms=CardTerms(partial_approval=True))
+    part = replace(part, balance_minor=PART_MINOR)
+    flawed = tuple(
+        replace(
+            _rich(good, f"flawed_{code}", f"62258800030{number:04d}"), terms=CardTerms(approval_code=code)
+        )
+        for number, code in enumerate(FLAWED)
+    )
     odd = tuple(replace(card, pin=PIN) for card in demo.cards if card.name != "good")
-    return Provision((*rich, *odd), (replace(merchant, terminals=tills),))
+    return Provision((*rich, visitor, part, *flawed, *odd), (replace(merchant, terminals=tills),))
 
 
-def _rich(good: CardSpec, number: int) -> CardSpec:
-    body = f"62258800010{number:04d}"
+def _rich(good: CardSpec, name: str, body: str) -> CardSpec:
     pan = next(pan for digit in "0123456789" if (pan := type(good.plastic.pan)(body + digit)).luhn_valid)
     return replace(
-        good,
-        name=f"rich{number}",
-        plastic=replace(good.plastic, pan=pan),
-        pin=PIN,
-        balance_minor=BALANCE_MINOR,
+        good, name=name, plastic=replace(good.plastic, pan=pan), pin=PIN, balance_minor=BALANCE_MINOR
     )
 
 

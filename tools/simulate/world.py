@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from bank.authoriser import Bank
 from bank.provision import fill
@@ -15,9 +15,10 @@ from host_link.transport import earliest
 from tools.simulate.checkers.books import HOLD_DAYS_MAX
 from tools.simulate.checkers.finding import Finding
 from tools.simulate.checkers.watch import Watch
+from tools.simulate.clerk import Clerk
 from tools.simulate.options import Options, Trouble
 from tools.simulate.people import People, mend_printer
-from tools.simulate.till import Till
+from tools.simulate.till import Till, hurried_policy
 from tools.simulate.town import bank_machine, names_by_mask, provision_for
 from tools.simulate.trace import Trace
 from tools.simulate.troubles import Troubles
@@ -27,7 +28,6 @@ CALM_MAX_MS = 300_000
 UNSOLD_MAX_MS = 3_600_000
 """In so long somebody can begin a transaction, whatever the troubles are."""
 MONTH_MS = (HOLD_DAYS_MAX + 1) * 86_400_000
-CLERK_EVERY_MS = 300_000  # a clerk of the bank forgives wrong PINs
 
 
 @dataclass
@@ -66,28 +66,30 @@ class Report:
 class World:
     """One run. `watch` is called after every moment, for whoever steps through it."""
 
+    till_type: ClassVar[type[Till]] = Till
+
     def __init__(self, options: Options, *, watch: Callable[[World], None] = lambda _world: None) -> None:
         self.options = options
         self.now_ms = 0
         self.trace = Trace()
         self._watch = watch
         provision = provision_for(options.seed, options.terminals)
-        self.machine = bank_machine(options.seed)
+        self.machine = bank_machine(options.seed, hurried_policy())
         fill(self.bank, provision, now=VirtualClock().wall())
         self.tills = [
-            Till(number, spec, provision, self.machine, options.seed, self.trace)
+            self.till_type(number, spec, provision, self.machine, options.seed, self.trace)
             for number, spec in enumerate(provision.merchants[0].terminals)
         ]
         card_of = names_by_mask(provision)
         numbers = {card.name: card.plastic.pan.reveal() for card in provision.cards}
         self.people = [People(till, options.seed, card_of, numbers) for till in self.tills]
+        self.clerk = Clerk(self.machine, options.seed)
         self.troubles = Troubles(options, self.tills, self.machine, self.trace)
         self._checkers = Watch(self.tills, provision.merchants[0].terminals, self.machine, self.trace)
         self._settled_before: dict[str, Settlement | None] = {}
         self._stirred = True  # something was done to the tills from outside
         self._soon: list[Callable[[], object]] = []
         self._planned: list[tuple[int, Callable[[], object]]] = []
-        self._clerk_ms = CLERK_EVERY_MS
         self._closed_ms: int | None = None  # when everything was settled
         self._traded_ms = 0
 
@@ -143,6 +145,7 @@ class World:
         """No more troubles and no new transactions; then every till settles."""
         self._stirred = True
         self.troubles.end()
+        self.clerk.rests = True
         for people in self.people:
             people.close_shop(self.now_ms)
         for till in self.tills:
@@ -215,7 +218,8 @@ class World:
         """Go to the next moment at which anything is due, and do it."""
         self._advance()
         stirred, self._stirred = self._stirred or self.troubles.turn(self.now_ms), False
-        self._forgive()
+        if done := self.clerk.turn(self.now_ms):
+            self.trace.note(self.now_ms, "bank", done)
         turned: list[Till] = []
         for till, people in zip(self.tills, self.people, strict=True):
             # To turn, and to look into, a till at which nothing is due would cost most of a run's time.
@@ -268,15 +272,6 @@ class World:
         self.now_ms = max(self.now_ms + 1, self.now_ms + 1_000 if soonest_ms is None else soonest_ms)
         for till in self.tills:
             till.clock.advance_to(self.now_ms)
-
-    def _forgive(self) -> None:
-        """Now and then a clerk of the bank forgives wrong PINs, or all cards would be blocked in the end."""
-        if self.now_ms < self._clerk_ms:
-            return
-        self._clerk_ms = self.now_ms + CLERK_EVERY_MS
-        with self.machine.working(self.now_ms), self.bank.store.transaction():
-            for card in self.bank.cards.cards():
-                self.bank.cards.set_pin_tries_used(card, 0)
 
     def _report(self, findings: list[Finding]) -> Report:
         payments = [one for till in self.tills for one in till.payments.values()]

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from firmware.messages import PARTIAL_APPROVAL
 from hal.api import Key
 from tools.simulate.any_till import AnyTill
 from tools.simulate.checkers.finding import Finding
@@ -49,12 +50,13 @@ class Consent:
         amounts.update(int(text.replace(".", "")) for text in shown)
 
     def given(self) -> Iterator[Finding]:
-        """Everything that stands was agreed to."""
+        """Everything that stands was agreed to, as a whole where the bank approved a part."""
         for payment in self._till.payments.values():
             if not counts(payment):
                 continue
-            shown = self._shown.get(payment.number, set())
-            if moved_minor(payment) not in shown:
+            shown, moved = self._shown.get(payment.number, set()), moved_minor(payment)
+            is_part = payment.response_code == PARTIAL_APPROVAL and moved < max(shown, default=0)
+            if moved not in shown and not is_part:
                 seen = ", ".join(map(str, sorted(shown))) or "nothing"
-                text = f"{name_of(payment)} is posted as {moved_minor(payment)}; shown: {seen}"
+                text = f"{name_of(payment)} is posted as {moved}; shown: {seen}"
                 yield Finding("consent", f"{self._till.name}: {text}")
