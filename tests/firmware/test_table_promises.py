@@ -240,3 +240,27 @@ def test_what_is_wanted_is_remembered_while_something_else_must_be_done_first() 
         if rule.source is State.IDLE and rule.event in wants:
             first = rule.target in {State.SIGNING_IN, State.CLEARING}
             assert (wants[rule.event] in rule.effects) == first, rule
+
+
+def test_the_end_of_the_paper_sends_the_completion_that_is_owed() -> None:
+    """Not some time later: the bank holds the money until then."""
+    paper = {row.state for row in transaction.TABLE.rows if row.group is Group.PAPER}
+    for (state, event), rules in transaction.TABLE.by_pair.items():
+        if state in paper and any(rule.target is transaction.State.APPROVED for rule in rules):
+            first = [rule for rule in rules if rule.guard == "owes_completion"]
+            assert [rule.target for rule in first] == [transaction.State.COMPLETING], (state, event)
+
+
+def test_what_is_to_be_sent_goes_alike_when_the_line_comes_and_when_its_time_has_come() -> None:
+    by_line, by_time = (of(State.IDLE, event) for event in (Event.LINK_UP, Event.OUTBOX_DUE))
+    assert len(by_line) > 1
+    assert [(rule.guard, rule.target, rule.effects) for rule in by_line] == [
+        (rule.guard, rule.target, rule.effects) for rule in by_time
+    ]
+
+
+def test_a_refusal_at_the_menus_is_heard_and_a_lock_calls_somebody() -> None:
+    heard = {"tell_refusal": "beep_error", "tell_lock": "beep_alert", "refuse_password": "beep_error"}
+    for rule in floor.TABLE.rules:
+        for effect in set(rule.effects) & set(heard):
+            assert heard[effect] in rule.effects, rule

@@ -87,3 +87,12 @@ def test_a_reprint_that_takes_too_long_is_given_up() -> None:
     shop.power_or_paper_trouble = True
     check(shop)
     assert DUPLICATE not in "".join(shop.station.slips[-2:])
+
+
+def test_a_reprint_is_given_up_at_once_with_cancel() -> None:
+    shop = opened(Flow.PIN_FIRST)
+    shop.play()
+    shop.station.press("f2")
+    assert shop.state == "reprinting"
+    shop.station.press("cancel")
+    assert shop.state == "idle"

@@ -97,6 +97,7 @@ def test_an_entry_that_is_left_changes_nothing_and_its_menu_is_there_again(
     before = hands.station.board.storage.snapshot()  # type: ignore[attr-defined]
     if event == "cancel":
         hands.station.press("cancel")
+        assert hands.state == "menu", "at once"
     assert hands.station.run_until(lambda: hands.state == "menu", PATIENCE_MS)
     assert hands.station.terminal is not None
     floor_work = hands.station.terminal._floor
