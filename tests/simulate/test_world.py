@@ -161,8 +161,8 @@ def _answer_before_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 MISTAKES = {  # how it is made, which troubles bring it out, in how many sales, and from which seed on
-    "the reversal is stored after sending": (_store_the_reversal_when_it_is_needed, {Trouble.POWER}, 20, 3),
-    "the completion is cleared too early": (_clear_completions_too_early, {Trouble.BANK}, FEW, 3),
+    "the reversal is stored after sending": (_store_the_reversal_when_it_is_needed, {Trouble.POWER}, 20, 6),
+    "the completion is cleared too early": (_clear_completions_too_early, {Trouble.BANK}, 20, 6),
     "a repeat is taken for new": (_take_a_repeat_for_new, {Trouble.BANK}, 40, 35),
     "the hold of what was reversed is kept": (_keep_the_hold_of_what_was_reversed, {Trouble.BANK}, FEW, 3),
     "a reversal that comes first is forgotten": (_forget_reversals_that_come_first, {Trouble.TCP}, FEW, 6),
