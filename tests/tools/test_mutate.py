@@ -104,3 +104,13 @@ def test_what_cannot_be_is_refused(arguments: list[str], capsys: pytest.CaptureF
         code = int(str(ended.code))
     assert code == 2
     assert capsys.readouterr().err
+
+
+def test_tests_that_cannot_be_run_are_no_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a file of an older suite, say: a mutant is not called caught because its test is gone."""
+    mutant = mutant_of(Kind.DROP_RECORD, "card", "card_read", "note_card")
+    taken = tmp_path / "taken.json"
+    test = {"rules": mutant.noticed_by, "seconds": 0.1}
+    taken.write_text(json.dumps({"tests/sim/test_types.py::test_gone": test}), "utf-8")
+    assert main(["--only", str(mutant), "--taken", str(taken)]) == 2
+    assert "an old one" in capsys.readouterr().err

@@ -64,10 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         mutants = _chosen(chosen)
         taken = _taken(chosen.taken, chosen.suite, chosen.workers)
+        verdicts = sorted(_try_all(mutants, taken, chosen), key=lambda one: str(one.mutant))
     except (TrialError, ValueError, OSError) as error:
         print(f"mutate: {error}", file=sys.stderr)
         return 2
-    verdicts = sorted(_try_all(mutants, taken, chosen), key=lambda one: str(one.mutant))
     score = 100 * sum(one.is_caught for one in verdicts) / len(verdicts)
     print(json.dumps(_document(verdicts, score), indent=1) if chosen.json else _table(verdicts, score))
     return 0 if score >= chosen.least else 1

@@ -158,5 +158,5 @@ def _failed(output: str) -> str:
     """The test that failed, or the file that cannot be imported any more."""
     lines = [line for line in output.splitlines() if line.startswith(("FAILED ", "ERROR "))]
     if not lines:
-        raise TrialError(f"the tests do not run:\n{output[-1500:]}")
+        raise TrialError(f"the tests do not run; is the file of --taken an old one?\n{output[-1500:]}")
     return lines[0].split(" - ")[0].partition(" ")[2]
