@@ -122,6 +122,12 @@ def test_workers_find_what_one_process_finds() -> None:
     assert told == list(range(1, len(cells) + 1))
 
 
+def test_the_page_has_every_play_and_point() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "crash-matrix.md").read_text(encoding="utf-8")
+    assert all(f"| {title} |" in text for title in TITLES)
+    assert all(f"| {point} |" in text for point, _ in FAULTS)
+
+
 def test_the_command_tries_what_it_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
