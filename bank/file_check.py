@@ -16,6 +16,8 @@ from bank.seal import is_whole
 from wire.sqlite_errors import RESTORE
 from wire.sqlite_log import PAGE_BYTES, PAGE_BYTES_MIN, damage_in
 
+NOT_STORED = f"{RESTORE}; if you have changed it yourself, see posterm bank check --help"
+
 
 def check_log(path: Path, *, may_be_new: bool) -> None:
     """Look at the log, which takes no time. Raises StoreError: it has lost commits; OSError.
@@ -29,10 +31,10 @@ def check_log(path: Path, *, may_be_new: bool) -> None:
         raise _damaged(path, "it is empty")
 
 
-def check_content(path: Path, version: int) -> None:
+def check_content(path: Path, version: int, *, sealed: bool = True) -> None:
     """Look at every page and every row. Raises StoreError: the file is damaged; OSError, sqlite3.Error.
 
-    `version`: that has references and a seal to check.
+    `version`: that has references and a seal to check. `sealed`: False leaves out the seal.
     """
     log = _log_of(path)
     if path.stat().st_size == 0 or path.with_name(f"{path.name}-journal").exists():
@@ -45,6 +47,8 @@ def check_content(path: Path, version: int) -> None:
         database.execute("BEGIN")  # all of it as it is at one moment
         if why := _broken(database, version):
             raise _damaged(path, why)
+        if sealed and _version_of(database) == version and not is_whole(database):
+            raise _damaged(path, "what stands in it is not what was stored", NOT_STORED)
     if path.stat().st_size % PAGE_BYTES_MIN:  # SQLite takes what is missing for zeros
         raise _damaged(path, "it is cut short")
 
@@ -56,11 +60,15 @@ def _broken(database: sqlite3.Connection, version: int) -> str:
         return "its structure is broken"
     if findings != ("ok",):
         return "its structure is broken"
-    if database.execute("PRAGMA user_version").fetchone() != (version,):
+    if _version_of(database) != version:
         return ""
     if database.execute("PRAGMA foreign_key_check").fetchone() is not None:
         return "a row refers to one that is not there"
-    return "" if is_whole(database) else "what stands in it is not what was stored"
+    return ""
+
+
+def _version_of(database: sqlite3.Connection) -> int:
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _log_of(path: Path) -> Path:
@@ -83,5 +91,5 @@ def _page(path: Path, number: int) -> bytes:
         return file.read(PAGE_BYTES)
 
 
-def _damaged(path: Path, why: str) -> StoreError:
-    return StoreError(f"the bank database {path} is damaged ({why}): {RESTORE}")
+def _damaged(path: Path, why: str, advice: str = RESTORE) -> StoreError:
+    return StoreError(f"the bank database {path} is damaged ({why}): {advice}")

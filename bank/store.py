@@ -13,7 +13,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
@@ -63,21 +63,21 @@ class BankStore:
             raise StoreError(
                 f"there is no bank database at {name}: make one with `posterm bank init --db {name}`"
             )
-        try:
+        with _opening(name):
             if name != MEMORY:
                 _make_private(Path(name))
                 check_log(Path(name), may_be_new=create)
                 if check:
                     check_content(Path(name), SCHEMA_VERSION)
             connection = sqlite3.connect(name, isolation_level=None, check_same_thread=False)
-        except OSError as error:
-            raise StoreError(
-                f"cannot open the bank database {name}: {error.strerror}: check that it and its folder are "
-                "there and writable"
-            ) from None
-        except sqlite3.Error as error:
-            raise _failed(f"cannot open the bank database {name}", error) from None
         return cls.over(connection, name)
+
+    @staticmethod
+    def check(path: Path) -> None:
+        """Look at a file as `open` does, and leave it as it is. Raises StoreError."""
+        with _opening(str(path)):
+            check_log(path, may_be_new=False)
+            check_content(path, SCHEMA_VERSION)
 
     @classmethod
     def over(cls, connection: sqlite3.Connection, name: str) -> BankStore:
@@ -229,6 +229,36 @@ class BankStore:
     def set_setting(self, name: str, value: bytes) -> None:
         """Store a setting inside a transaction, over the old one."""
         self.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
+
+
+def accept_rows(path: Path) -> None:
+    """Take the rows of a file as right that another program has changed: `open` takes them then, too.
+
+    Raises StoreError: there is more wrong with it than that; the file is then as it was. Nobody else may have
+    it open.
+    """
+    with _opening(str(path)):
+        check_log(path, may_be_new=False)
+        check_content(path, SCHEMA_VERSION, sealed=False)
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            if connection.execute("PRAGMA user_version").fetchone() != (SCHEMA_VERSION,):
+                return  # it gets its seal when it is brought forward
+            connection.execute("BEGIN EXCLUSIVE")
+            Seal(connection).put_anew()
+            connection.execute("COMMIT")
+
+
+@contextmanager
+def _opening(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"cannot open the bank database {name}: {error.strerror}: check that it and its folder are "
+            "there and writable"
+        ) from None
+    except sqlite3.Error as error:
+        raise _failed(f"cannot open the bank database {name}", error) from None
 
 
 def _failed(what: str, error: BaseException) -> StoreError:

@@ -322,6 +322,25 @@ def account_show(args: argparse.Namespace) -> int:
         return show_one(account_row(bank.ledger.account_named(args.name)), as_json=args.json)
 
 
+def check(args: argparse.Namespace) -> int:
+    """Read the whole database; with `--accept`, take its rows as right."""
+    from bank.errors import StoreError
+    from bank.store import BankStore, accept_rows
+
+    path = Path(args.db)
+    if not path.is_file():
+        raise StoreError(f"there is no bank database at {path}")
+    try:
+        if args.accept:
+            accept_rows(path)
+        BankStore.check(path)
+    except StoreError as error:
+        print(f"posterm: {error}", file=sys.stderr)
+        return 1
+    print(f"{path} is as it was stored")
+    return 0
+
+
 def ledger_list(args: argparse.Namespace) -> int:
     """List the postings."""
     from tools.bank_views import posting_row, show_list

@@ -28,6 +28,7 @@ def register(subparsers: Subparsers) -> None:
     groups = parser.add_subparsers(dest="bank_command", required=True, metavar="COMMAND")
     _register_serve(groups)
     _register_init(groups)
+    _register_check(groups)
     _register_cards(groups)
     _register_accounts(groups)
     register_merchants(groups)
@@ -80,6 +81,22 @@ def _register_init(groups: Subparsers) -> None:
         type=file_or_example,
         metavar="FILE",
         help="with what this TOML file describes, such as example:cards",
+    )
+
+
+def _register_check(groups: Subparsers) -> None:
+    parser = command(
+        groups,
+        "check",
+        actions.check,
+        "read the whole database: is it as it was stored; exit code 1 if it is damaged",
+        "check --db my-bank.db",
+    )
+    parser.add_argument("--db", required=True, metavar="FILE", help="the bank's database")
+    parser.add_argument(
+        "--accept",
+        action="store_true",
+        help="take its rows as right, after you have changed them with another program; nobody may use it",
     )
 
 

@@ -54,14 +54,13 @@ class AnyTill:
     def batch_payments(self) -> list[Payment]:
         """The transactions of the batch that is open, as the journal has them."""
         terminal = self.station.terminal
-        if terminal is None:
-            return []
-        counters = terminal.journal.counters
-        return [
-            one
-            for one in terminal.journal.payments()
-            if one.batch == counters.batch and one.number > counters.settled_up_to
-        ]
+        return self._unsettled_of(terminal.journal.counters.batch) if terminal is not None else []
+
+    def _unsettled_of(self, batch: str) -> list[Payment]:
+        assert self.station.terminal is not None
+        journal = self.station.terminal.journal
+        settled_up_to = journal.counters.settled_up_to
+        return [one for one in journal.payments() if one.batch == batch and one.number > settled_up_to]
 
     def remember_payments(self) -> None:
         """Look at the whole journal now."""
@@ -79,5 +78,5 @@ class AnyTill:
         terminal = self.station.terminal
         settled = terminal.journal.settlement if terminal is not None else None
         if settled is not None:
-            payments = tuple(one for one in self.batch_payments if one.batch == settled.batch)
-            self.settled[settled.batch] = Settled(settled, payments)
+            payments = self._unsettled_of(settled.batch)  # not of the open batch, when an older one was left
+            self.settled[settled.batch] = Settled(settled, tuple(payments))
