@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +158,7 @@ def test_a_database_has_one_server(db: str, capsys: pytest.CaptureFixture[str]) 
             ("card", "create", "x", "--pan", "12", "--expiry", "3012", "--pin", "1234", "--db", "{db}"),
             "--pan",
         ),
+        (("check", "--db", "{tmp}/absent.db"), "no bank database"),
         (("serve",), "--demo"),
         (("serve", "--demo", "--listen", "nowhere"), "HOST:PORT"),
         (("serve", "--demo", "--fault", "rain"), "known are"),
@@ -182,7 +185,6 @@ def test_a_wrong_key_file_is_said(db: str, tmp_path: Path, capsys: pytest.Captur
 
 
 def test_wrong_books_are_exit_code_1(db: str, capsys: pytest.CaptureFixture[str]) -> None:
-    import sqlite3
 
     connection = sqlite3.connect(db)
     connection.execute("UPDATE account SET balance_minor = 1 WHERE name = 'card good'")
@@ -192,9 +194,40 @@ def test_wrong_books_are_exit_code_1(db: str, capsys: pytest.CaptureFixture[str]
     assert "card good" in capsys.readouterr().out
 
 
+def test_a_database_that_was_changed_by_hand_can_be_taken_as_it_is(
+    db: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("check", "--db", db) == 0
+    assert "as it was stored" in capsys.readouterr().out
+    with closing(sqlite3.connect(db)) as connection, connection:
+        connection.execute("UPDATE merchant SET name = 'CORNER BOOKSHOP'")
+    assert run("check", "--db", db) == 1
+    assert "what stands in it is not what was stored" in capsys.readouterr().err
+    assert run("serve", "--db", db) == 2
+    assert "posterm bank check --help" in capsys.readouterr().err
+    assert run("check", "--accept", "--db", db) == 0
+    assert run("check", "--db", db) == 0
+
+
+def test_a_database_with_a_broken_page_is_not_taken_as_it_is(
+    db: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = bytearray(Path(db).read_bytes())
+    content[4096:8192] = bytes(4096)
+    Path(db).write_bytes(content)
+    assert run("check", "--accept", "--db", db) == 1
+    assert "is damaged (its structure is broken): restore it from a copy" in capsys.readouterr().err
+    assert Path(db).read_bytes() == content
+
+
 @pytest.mark.parametrize(
     "command",
-    [["serve"], ["init"], *([group, "list"] for group in ("card", "account", "merchant", "ledger"))],
+    [
+        ["serve"],
+        ["init"],
+        ["check"],
+        *([group, "list"] for group in ("card", "account", "merchant", "ledger")),
+    ],
 )
 def test_help_has_an_example(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
