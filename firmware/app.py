@@ -225,7 +225,7 @@ class Terminal:
         ):
             answer = replace(answer, verdict=Verdict.APPROVED)
         for section in self._sections.values():
-            section.guards.answer = answer
+            section.guards.answer = replace(answer, message=None)  # which may name a card
         return Signal(f"host_{answer.verdict.value}", answer)
 
     def _on_key(self, key: api.Key) -> None:

@@ -63,9 +63,13 @@ class Section:
 
     def fire(self, signal: Signal) -> Rule | None:
         """Take the rule for a signal that the table knows; None when it is ignored here."""
+        event = self._events[signal.name]
         self.guards.data = signal.data
-        rule = self.machine.fire(self._events[signal.name])
-        self.work.signal = signal
+        try:
+            rule = self.machine.fire(event)
+        finally:
+            self.guards.data = None  # a card that was swiped must not outlive its payment
+        self.work.event = event
         self._follow()
         return rule
 

@@ -81,8 +81,8 @@ class Guards:
     """A table's questions: one method without arguments for each guard's name."""
 
     def __init__(self) -> None:
-        self.answer: Answer | None = None  # the bank's newest, for the guards that ask about it
-        self.data: object = None  # what came with the event at hand
+        self.answer: Answer | None = None  # the bank's newest, less its message
+        self.data: object = None  # what came with the event, while they are asked
 
 
 class Work:
@@ -91,7 +91,7 @@ class Work:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self.state: Enum | None = None  # the table's, once it has begun
-        self.signal: Signal | None = None  # for which the newest rule was taken
+        self.event: Enum | None = None  # the table's newest
 
     def begin(self) -> None:
         """Get ready: the table starts anew."""
@@ -151,10 +151,10 @@ class Work:
 
     # --- effects that several tables use ----------------------------------------------------------------
 
-    def look_again(self, _data: object) -> None:
+    def look_again(self, data: object) -> None:
         """The same signal once more, before all others: the state that was entered decides on it."""
-        assert self.signal is not None
-        self.parts.kernel.post_first(self.signal)
+        assert self.event is not None
+        self.parts.kernel.post_first(Signal(self.event.value, data))
 
     def connect(self, _data: object) -> None:
         """Report the link as up when it is; otherwise its coming up will be heard."""
