@@ -655,7 +655,10 @@ class Tamper(Device, Protocol):
         """
 
     def advance(self) -> int:
-        """Count one on, durable before returning, and return the new count. Raises Tampered once tripped."""
+        """Count one on, durable before returning, and return the new count.
+
+        Raises Tampered once tripped; StorageFailed: nothing was counted, though after a power cut it may be.
+        """
 
 
 DeviceEvent = (

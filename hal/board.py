@@ -84,4 +84,9 @@ _all_of: Callable[[Board], tuple[api.Device, ...]] = attrgetter(*_KINDS)
 def _with_own(method: str, devices: tuple[api.Device, ...]) -> tuple[api.Device, ...]:
     """Those that do not leave the method as quiet devices have it."""
     quiet = getattr(QuietDevice, method)
-    return tuple(device for device in devices if getattr(type(device), method) is not quiet)
+    own = []
+    for device in devices:
+        bound = getattr(device, method)  # of the device, for the class of a wrapper has none
+        if getattr(bound, "__func__", None) is not quiet:
+            own.append(device)
+    return tuple(own)

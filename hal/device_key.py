@@ -117,14 +117,17 @@ class KeyedTamper(QuietDevice):
     # --- the switch and the service engineer ---
 
     def trip(self, cause: str = "case opened") -> None:
-        """The case was opened: the key is destroyed, in memory and in the file, before this returns."""
+        """The case was opened: the key is destroyed, in memory and in the file, before this returns.
+
+        Raises StorageFailed: the file could not be written, and may hold the key still; memory does not.
+        """
         if self._cause is not None:
             return
         self._device_key = None
         self._cause = cause
         self._events.append(TamperTripped(cause))
         if self._key_file is not None:
-            if self._key_file.exists():
+            with contextlib.suppress(OSError):  # not there, or not to be written: a new file takes its place
                 _overwrite(self._key_file)
             self._save(self._counter)
 

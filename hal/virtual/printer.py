@@ -256,6 +256,7 @@ class VirtualPrinter(QuietDevice):
         """
         if status is PrinterStatus.READY or count < 0:
             raise ValueError("fail_after_items needs a count from 0 on and a status other than READY")
+        self._catch_up()
         self._scripted = (count, status)
 
     def tear(self) -> None:

@@ -355,6 +355,16 @@ def test_a_scripted_fault_comes_after_its_items(status: PrinterStatus) -> None:
     assert print_all(printer, LINE, LINE, LINE, LINE) == [ItemPrinted()] * 4
 
 
+def test_a_script_counts_from_now_on_whenever_somebody_polls() -> None:
+    clock = VirtualClock()
+    printer = VirtualPrinter(clock=clock, speed_mm_per_s=100)
+    printer.submit(*[PrintFeed(2)] * 5)  # 75 ms each
+    clock.advance(160)
+    printer.fail_after_items(1, PrinterStatus.JAM)
+    clock.advance(1_000)
+    assert list(printer.poll()) == [ItemPrinted()] * 3 + [PrintStopped(PrinterStatus.JAM)]
+
+
 def test_what_makes_no_sense_is_refused() -> None:
     with pytest.raises(ValueError, match="known are 58mm, 80mm"):
         instant("112mm")

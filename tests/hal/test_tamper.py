@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hal.api import DeviceFault, DeviceMissing, StorageFailed, StorageTrouble, Tampered
+from hal.api import DeviceFault, DeviceMissing, StorageFailed, StorageTrouble, Tampered, TamperTripped
 from hal.virtual.rng import SeededRng
 from hal.virtual.tamper import VirtualTamper
 
@@ -143,6 +143,36 @@ def test_a_file_that_cannot_be_written_says_why_and_nothing_was_counted(
         with pytest.raises(StorageFailed) as caught:
             tamper.advance()
     assert (caught.value.trouble, tamper.counter()) == (trouble, 0)
+
+
+def test_a_key_file_that_cannot_be_overwritten_is_replaced(
+    key_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tamper = _opened(key_file)
+
+    def refuse(_path: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("hal.device_key._overwrite", refuse)
+    tamper.trip("drilled")
+    assert _opened(key_file).tripped
+
+
+def test_a_trip_that_reaches_no_file_is_a_trip_all_the_same(
+    key_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tamper = _opened(key_file)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("hal.device_key._write", refuse)
+    with pytest.raises(StorageFailed) as caught:
+        tamper.trip("drilled")
+    assert caught.value.trouble is StorageTrouble.READ_ONLY
+    assert list(tamper.poll()) == [TamperTripped("drilled")]
+    with pytest.raises(Tampered):
+        tamper.device_key()
 
 
 def test_a_given_key_is_used_and_kept(key_file: Path) -> None:
