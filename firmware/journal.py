@@ -68,6 +68,12 @@ class Draft:
     settlement: Settlement | None = None
     extra: list[Change] = field(default_factory=list)  # of other tables: durable with the rest, or not at all
 
+    def as_changed(self, payment: Payment) -> Payment:
+        """A payment of the journal, with what this changes of it."""
+        if self.payment is not None and self.payment.number == payment.number:
+            return self.payment
+        return self.older.get(payment.number, payment)
+
     def next_stan(self) -> str:
         """Use up a trace: 000001 to 999999, then again from 000001 (iso8583-pos section 3.1)."""
         stan = self.counters.stan % COUNTER_MAX + 1

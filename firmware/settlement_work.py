@@ -254,8 +254,11 @@ def unsettled(journal: Journal) -> list[Payment]:
 
 
 def begun(parts: Parts, draft: Draft) -> Settlement:
-    """A new settlement, of the oldest batch that is not settled: the one at hand, but for a lost journal."""
-    payments = unsettled(parts.journal)
+    """A new settlement, of the oldest batch that is not settled: the one at hand, but for a lost journal.
+
+    The answer that it waited for may be noted in the same draft: a card's organisation, or a refusal.
+    """
+    payments = [draft.as_changed(one) for one in unsettled(parts.journal)]
     batch = next((one.batch for one in payments if one.batch and one.stands), draft.counters.batch)
     return Settlement(
         batch=batch,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from bank import settling
+from bank import schemes, settling
 from bank.batches import UploadKind
 from bank.faults import FaultKind
 from firmware import batch_limit
@@ -396,6 +396,21 @@ def test_nothing_is_settled_while_a_reversal_is_owed() -> None:
     settle(shop)
     assert step(shop) is SettlementStep.CLOSED
     assert "NOT BALANCED" not in shop.station.slips[-1]
+
+
+def test_the_answer_that_a_settlement_waited_for_counts_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is owed is sent first; the last answer says that the card is foreign, and the totals know it."""
+    monkeypatch.setattr(schemes, "_ranges", lambda: (("0", "9", "VIS"),))
+    shop = opened(manual_entry_allowed=True)
+    typed = {"authorisation_code": "123456", "expiry": "3012"}
+    done(shop, "offline_settlement", typed=typed, number=GOOD_PAN, amount="5000")
+    assert shop.station.terminal is not None
+    assert shop.station.terminal.journal.due()
+    settle(shop)
+    settlement = shop.station.terminal.journal.settlement
+    assert settlement is not None
+    assert (settlement.domestic_result, settlement.foreign_result) == (1, 1)
+    assert shop.bank.batches.batches()[0].is_balanced
 
 
 @pytest.mark.parametrize("is_open", [False, True], ids=["before", "in the middle"])
