@@ -93,6 +93,7 @@ class Faceplate:
         """What the screen's elements may tell; what takes longer to find out only where one of them asks."""
         parts, payment, failure = self._parts, self._parts.journal.payment, self._payment.read_failure
         entry = self._payment.entry if in_transaction else None
+        bars = self._link_bars()  # looked at whatever is shown: they tell of the last minutes
         return ScreenValues(
             amount_minor=self._amount(row, payment),
             currency=parts.settings.currency,
@@ -126,7 +127,7 @@ class Faceplate:
             balance_minor=self._payment.balance_minor,
             check_value=self._service.check_digits.digits or self._service.shown_check_value,
             operator=parts.settings.operator,
-            link_bars=self._link_bars() if "status" in elements else None,
+            link_bars=bars if "status" in elements else None,
             cleaning=heads_due(parts.upkeep.wear, parts.settings) if "cleaning" in elements else (),
             floor=view_of(self._floor, row.state) if row.state in floor.TABLE.by_state else None,
         )
