@@ -44,7 +44,7 @@ class Kind(Enum):
 
     WAITING = "waiting"  # for a person, the bank, a device; has a timer
     RESTING = "resting"  # may last for ever: idle, out of service
-    PASSING = "passing"  # left in the moment it is entered, by a signal that goes before all others: no timer
+    PASSING = "passing"  # left in the moment it is entered, by a signal that entering it posts: no timer
     ENDED_WELL = "ended well"
     ENDED_BADLY = "ended badly"
 
