@@ -85,14 +85,13 @@ class Terminal:
         """
         try:
             self._parts = wake(self.board, self.settings, self._kernel)
+            if self._parts.upkeep.levels != Levels():  # what was never changed is left to the devices
+                set_levels(self.board, self._parts.upkeep.levels)
+            self._assemble(self._parts)  # reads what the bank has set, and then every key
+            self._service.start(None)
         except (api.StorageFailed, api.StorageVersion, api.DeviceMissing) as error:
             show_refusal(self.board, self.settings, error)
             raise
-        if self._parts.upkeep.levels != Levels():  # what was never changed is left to the devices
-            set_levels(self.board, self._parts.upkeep.levels)
-        self._assemble(self._parts)
-        self._arm_timer(self._row)
-        self._service.start(None)
         self.step()
 
     def _assemble(self, parts: Parts) -> None:

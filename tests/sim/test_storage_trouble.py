@@ -6,11 +6,15 @@ memory works again everything that was promised is kept.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from firmware.records import Flow
 from firmware.texts import catalogue
-from hal.api import StorageTrouble
+from firmware.waking import wake
+from firmware.work import Parts
+from hal.api import StorageFailed, StorageTrouble
 from tests.sim.cases import flows, opened
 from tests.sim.invariants import check
 from tests.sim.shop import Shop
@@ -76,3 +80,25 @@ def test_a_memory_that_is_full_at_power_on_is_told_of_at_once() -> None:
     assert shop.state == "out_of_service"
     assert words("en", StorageTrouble.READ_ONLY) in shop.station.display
     check(shop)
+
+
+@pytest.mark.parametrize("table", ["terminal", "keys"])
+def test_a_memory_that_dies_while_the_terminal_comes_on_is_told_of(
+    table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind the journal come what the bank has set, and every key."""
+    shop = Shop()
+    shop.open()
+    shop.station.cut_power()
+
+    def wakes_and_dies(*given: Any) -> Parts:
+        parts = wake(*given)
+        shop.storage.break_down(StorageTrouble.FAILED, unreadable=True)
+        return parts
+
+    monkeypatch.setattr("firmware.app.wake", wakes_and_dies)
+    if table == "keys":
+        monkeypatch.setattr("firmware.management_work.stored_parameters", lambda _storage: {})
+    with pytest.raises(StorageFailed):
+        shop.station.power_on()
+    assert words("en", StorageTrouble.FAILED) in shop.station.display
