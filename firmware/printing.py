@@ -46,7 +46,7 @@ class SlipPrinter:
 
     def resume(self) -> None:
         """Go on after a stop: a mark, then the item that is not on paper, then the rest."""
-        if self._begun and not self._submitted:
+        if self._begun and self._left and not self._submitted:
             self._left.extendleft(reversed(self._continued))
             self._begun = False  # a second stop before the mark is out needs no second mark
         self._submit()

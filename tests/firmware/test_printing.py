@@ -140,6 +140,20 @@ def test_resuming_what_runs_disturbs_nothing(desk: Desk, printed: int) -> None:
     assert desk.paper() == ["one", "two", "three"]
 
 
+@pytest.mark.parametrize("items", [1, 3])
+def test_resuming_what_is_over_prints_nothing(desk: Desk, items: int) -> None:
+    """All of it is on paper, or it was given up."""
+    desk.slips.start(lines("one", "two", "three"), continued=[CONTINUED])
+    desk.clock.advance(items * LINE_MS)
+    desk.poll()
+    desk.slips.stop()
+    desk.run()
+    before = desk.paper()
+    desk.slips.resume()
+    assert desk.run() == []
+    assert desk.paper() == before
+
+
 @pytest.mark.parametrize("heard", [True, False])
 def test_a_slip_given_up_in_its_middle_ends_with_the_item_at_hand(desk: Desk, *, heard: bool) -> None:
     desk.slips.start(lines("old1", "old2", "old3", "old4"))
