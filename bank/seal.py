@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 SEAL_BYTES = 16
 _MODULUS = 1 << (8 * SEAL_BYTES)
@@ -46,6 +46,15 @@ class Seal:
     def begin(self) -> None:
         """A transaction begins."""
         self._change = 0
+
+    def execute(self, sql: str, values: Sequence[SqlValue]) -> sqlite3.Cursor:
+        """Run a statement. Raises sqlite3.Error: SQLite takes its changes back, and they do not count."""
+        before = self._change
+        try:
+            return self._connection.execute(sql, values)
+        except sqlite3.Error:
+            self._change = before
+            raise
 
     def put(self) -> None:
         """Store the sum as it is now, in the transaction that changed it. Raises sqlite3.Error."""

@@ -181,7 +181,7 @@ class BankStore:
     def execute(self, sql: str, values: Sequence[SqlValue] = ()) -> sqlite3.Cursor:
         """Run one statement of a transaction. Must be called inside `transaction()`."""
         assert self._depth > 0, "a write needs a transaction around it"
-        return self._connection.execute(sql, values)
+        return (self._seal or self._connection).execute(sql, values)
 
     def insert(self, sql: str, values: Sequence[SqlValue]) -> int:
         """Run one INSERT inside `transaction()`; the new row's number."""

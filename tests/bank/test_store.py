@@ -172,3 +172,16 @@ def test_counters_count() -> None:
         assert [store.next_count("rrn") for _ in range(3)] == [1, 2, 3]
         assert store.next_count("other") == 1
     store.close()
+
+
+def test_a_statement_that_fails_is_not_counted_when_its_transaction_goes_on(tmp_path: Path) -> None:
+    """SQLite looks at references when a statement is over: its rows had been counted, and are taken back."""
+    path = tmp_path / "bank.db"
+    bank = demo_bank(path, now=NOW)
+    with bank.store.transaction():
+        bank.store.set_setting("before", b"1")
+        with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+            bank.store.execute("UPDATE terminal SET mid = 'nobody'")
+        bank.store.set_setting("after", b"1")
+    bank.close()
+    BankStore.open(path).close()
