@@ -27,6 +27,8 @@ from hal.api import Change, Delete, Put, Storage, StorageFailed, StorageTrouble,
 
 SCHEMA_VERSION = 2
 COUNTER_MAX = 999_999
+READ_KEPT_MAX = 64
+"""Payments whose records are kept as they were read: those of a batch are asked for again and again."""
 
 _SENDING_ORDER = {kind: place for place, kind in enumerate(OutgoingKind)}  # as iso8583-pos section 7.1 has it
 _STATES = frozenset(str(state.value) for state in State)
@@ -110,6 +112,7 @@ class Journal:
         self.payment: Payment | None = None  # the newest one
         self.outbox: dict[int, Outgoing] = {}
         self.settlement: Settlement | None = None  # the newest one
+        self._read: dict[str, tuple[bytes, Payment]] = {}  # by key, with what it was read from
 
     def load(self) -> None:
         """Read what is stored. Raises StorageVersion (another version's), JournalDamaged, StorageFailed."""
@@ -134,13 +137,25 @@ class Journal:
 
     def read_payment(self, number: int) -> Payment | None:
         """The payment of that number, as it was committed last. Raises JournalDamaged."""
-        stored = self._storage.get("payment", _key(number))
-        return None if stored is None else _unpack("payment", _key(number), stored, Payment.from_json)
+        key = _key(number)
+        stored = self._storage.get("payment", key)
+        return None if stored is None else self._payment(key, stored)
 
     def payments(self) -> Iterator[Payment]:
         """Every payment, the oldest first. Raises JournalDamaged."""
         for key, value in self._storage.scan("payment"):
-            yield _unpack("payment", key, value, Payment.from_json)
+            yield self._payment(key, value)
+
+    def _payment(self, key: str, stored: bytes) -> Payment:
+        """The payment in `stored`, which is read once only as long as it stays the same."""
+        read = self._read.get(key)
+        if read is not None and read[0] == stored:
+            return read[1]
+        payment = _unpack("payment", key, stored, Payment.from_json)
+        while len(self._read) >= READ_KEPT_MAX:
+            del self._read[next(iter(self._read))]
+        self._read[key] = (stored, payment)
+        return payment
 
     def due(self) -> list[Outgoing]:
         """What the bank must be sent: reversals first, each kind in the order in which it arose."""
@@ -168,6 +183,9 @@ class Journal:
         if not changes:
             return
         self._storage.commit(changes)
+        for change in changes:
+            if change.table == "payment":
+                self._read.pop(change.key, None)  # what is changed or deleted is not kept here either
         self.counters, self.payment, self.outbox = draft.counters, draft.payment, draft.outbox
         self.settlement = draft.settlement
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from firmware.journal import COUNTER_MAX, Counters, Draft, Journal, JournalDamaged
+from firmware.journal import COUNTER_MAX, READ_KEPT_MAX, Counters, Draft, Journal, JournalDamaged
 from firmware.records import Flow, Outcome, Outgoing, OutgoingKind, OutgoingState, Payment, Reason
 from hal.api import Delete, Put, StorageFailed, StorageVersion
 from hal.virtual.power import PowerCut
@@ -176,6 +176,33 @@ def test_an_older_payment_can_change_too(storage: MemoryStorage) -> None:
     assert [payment.completed for payment in loaded(storage).payments()] == [True, False]
     assert journal.payment is not None
     assert journal.payment.number == 2
+
+
+def test_a_payment_is_read_anew_when_it_has_changed_and_only_then(storage: MemoryStorage) -> None:
+    """What is stored is asked each time, whoever has changed it: by a commit, or under the journal."""
+    journal = sold(storage)
+    (first,) = journal.payments()
+    assert journal.read_payment(1) is first
+    draft = journal.draft()
+    draft.payment = replace(first, mark="voided")
+    journal.commit(draft)
+    assert list(journal.payments()) == [replace(first, mark="voided")]
+    changed = json.dumps(first.to_json() | {"mark": "adjusted"}).encode()
+    storage.commit([Put("payment", "00000001", changed)])
+    assert journal.read_payment(1) == replace(first, mark="adjusted")
+    storage.commit([Put("payment", "00000001", b"no record")])
+    with pytest.raises(JournalDamaged, match="payment/00000001"):
+        journal.read_payment(1)
+    storage.commit([Delete("payment", "00000001")])
+    assert journal.read_payment(1) is None
+
+
+def test_more_payments_than_are_kept_in_memory_are_all_read(storage: MemoryStorage) -> None:
+    journal = sold(storage)
+    record = json.dumps(PAYMENT.to_json()).encode()
+    numbers = range(1, READ_KEPT_MAX + 3)
+    storage.commit([Put("payment", f"{number:08d}", record) for number in numbers])
+    assert len(list(journal.payments())) == len(list(journal.payments())) == len(numbers)
 
 
 def test_reversals_are_due_first_and_each_kind_in_its_order(storage: MemoryStorage) -> None:
