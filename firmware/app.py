@@ -146,9 +146,12 @@ class Terminal:
     def deadline_ms(self) -> int | None:
         """When to call `step` although nothing comes in."""
         parts = self.parts
-        of_link_ms = earliest(parts.session.deadline_ms(), self._kernel.deadline_ms())
-        of_hands_ms = earliest(parts.secure.pin_deadline_ms(), self.board.deadline_ms())
-        return earliest(of_link_ms, of_hands_ms)
+        return earliest(
+            parts.session.deadline_ms(),
+            self._kernel.deadline_ms(),
+            parts.secure.pin_deadline_ms(),
+            self.board.deadline_ms(),
+        )
 
     def state_deadline_ms(self) -> int | None:
         """When the time of the state at hand is over; None when it has no end of its own."""

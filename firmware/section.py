@@ -47,7 +47,6 @@ class Section:
             **resolve(table, "effects", work),
         }
         self._events = {event.value: event for event in table.events}
-        self._durable = {id(rule) for rule in table.rules if worth_a_commit(rule)}
         self.state: Enum = self.machine.state
         self.row: Row = table.by_state[self.state]  # kept: it is asked for at every step
 
@@ -79,7 +78,7 @@ class Section:
 
     def commit(self, rule: Rule, data: object, journal: Journal) -> None:
         """Make durable what the rule says. Raises StorageFailed: nothing changed."""
-        if id(rule) not in self._durable:
+        if not worth_a_commit(rule):
             return
         draft = journal.draft()
         self.work.apply(rule, draft)

@@ -41,11 +41,13 @@ _SHORT_FRAME_BYTES = 16
 _OWN_MESSAGE_ID = 0  # of the link's own messages: nobody asks what became of them
 
 
-def earliest(one: int | None, other: int | None) -> int | None:
-    """The earlier of two moments, either of which may be missing."""
-    if one is None or other is None:
-        return other if one is None else one
-    return min(one, other)
+def earliest(*moments: int | None) -> int | None:
+    """The earliest of some moments, each of which may be missing."""
+    first = None
+    for moment in moments:
+        if moment is not None and (first is None or moment < first):
+            first = moment
+    return first
 
 
 class Pace:
@@ -243,7 +245,9 @@ class Transport:
         ack_due_us = self._receipts.ack_due_us
         if ack_due_us is not None and ack_due_us < due_us:
             due_us = ack_due_us
-        return min(due_us, self._pace.free_us - AHEAD_US) if self._next_stream() else due_us
+        if self._has_nothing or self._next_stream() is None:
+            return due_us
+        return min(due_us, self._pace.free_us - AHEAD_US)
 
     def on_deadline(self, *, now_us: int) -> None:
         """Send again, or ask, what has been waiting too long for an answer."""

@@ -117,8 +117,8 @@ class VirtualDrive:
     def _turn(self, terminal: Terminal | None, *, terminal_has_news: bool) -> None:
         now_ms, there, back = self.now_ms(), self.line.a_to_b, self.line.b_to_a
         self.pump_count += 1
-        gateway_has_news = True
-        while terminal_has_news or gateway_has_news:
+        has_news = True
+        while has_news:
             if terminal_has_news and terminal is not None:
                 terminal.step()
             self._carry("terminal", self._port.take_output(), there)
@@ -126,12 +126,16 @@ class VirtualDrive:
             if heard and self.gateway_has_power:
                 self._session.receive(heard, now_ms=now_ms)
             gateway_has_news = bool(heard)
-            if heard or _is_due(self._gateway_due_ms, now_ms) or _is_due(self.network.deadline_ms(), now_ms):
+            if heard or self._gateway_is_due(now_ms):
                 gateway_has_news |= self._turn_gateway()
             said = back.read(now_ms)
             if said:
                 self._port.feed(said)
             terminal_has_news = bool(said)
+            has_news = terminal_has_news or (gateway_has_news and self._gateway_is_due(now_ms))
+
+    def _gateway_is_due(self, now_ms: int) -> bool:
+        return _is_due(self._gateway_due_ms, now_ms) or _is_due(self.network.deadline_ms(), now_ms)
 
     def wait(self, terminal: Terminal | None, until_ms: int) -> None:
         """Jump to the next moment at which anything is due."""
@@ -143,12 +147,12 @@ class VirtualDrive:
     def deadline_ms(self, terminal: Terminal | None) -> int | None:
         """The next moment at which anything is due; None when nothing is."""
         self._terminal_due_ms = terminal.deadline_ms() if terminal is not None else None
-        due_ms = earliest(self._terminal_due_ms, earliest(self._gateway_due_ms, self.network.deadline_ms()))
-        if self.gateway_has_power:
-            due_ms = earliest(due_ms, self.line.a_to_b.deadline_ms())
-        if terminal is not None:  # what reaches an end without power is lost, whenever that is
-            due_ms = earliest(due_ms, self.line.b_to_a.deadline_ms())
-        return due_ms
+        # What reaches an end without power is lost, whenever that is.
+        there_ms = self.line.a_to_b.deadline_ms() if self.gateway_has_power else None
+        back_ms = self.line.b_to_a.deadline_ms() if terminal is not None else None
+        return earliest(
+            self._terminal_due_ms, self._gateway_due_ms, self.network.deadline_ms(), there_ms, back_ms
+        )
 
     def ask_bank(self, question: Callable[[Bank], T]) -> T:
         """Ask at once: there is only one thread."""

@@ -141,8 +141,15 @@ class Table:
 
     def names(self, part: str) -> set[str]:
         """All names used in the rules' `records`, `effects` or `guard`."""
-        values = (getattr(rule, part) for rule in self.rules)
-        return {name for value in values for name in ((value,) if isinstance(value, str) else value) if name}
+        return self._names[part]
+
+    @cached_property
+    def _names(self) -> Mapping[str, set[str]]:
+        return {
+            "records": {name for rule in self.rules for name in rule.records},
+            "effects": {name for rule in self.rules for name in rule.effects},
+            "guard": {rule.guard for rule in self.rules if rule.guard},
+        }
 
     def defects(self) -> list[str]:
         """Everything that keeps the table from being whole; empty for a good table."""

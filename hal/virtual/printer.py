@@ -148,7 +148,10 @@ class VirtualPrinter(QuietDevice):
 
     def poll(self) -> Sequence[DeviceEvent]:
         """What happened since the last call."""
-        self._catch_up()
+        if self._jobs or not self._was_ready:  # whatever makes it not ready has caught up itself
+            self._catch_up()
+        if not self._events:
+            return ()
         events, self._events = self._events, []
         return events
 

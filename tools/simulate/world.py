@@ -266,7 +266,7 @@ class World:
         for till, people in zip(self.tills, self.people, strict=True):
             if self._stirred:
                 till.touched()
-            soonest_ms = earliest(soonest_ms, earliest(till.deadline_ms(), people.deadline_ms()))
+            soonest_ms = earliest(soonest_ms, till.deadline_ms(), people.deadline_ms())
         for at_ms, _ in self._planned:
             soonest_ms = earliest(soonest_ms, at_ms)
         self.now_ms = max(self.now_ms + 1, self.now_ms + 1_000 if soonest_ms is None else soonest_ms)
