@@ -120,6 +120,17 @@ def test_wrong_passwords_are_counted_and_shown_and_then_lock(shop: Floor) -> Non
     assert shop.state == "typing_number"
 
 
+def test_the_right_password_makes_the_wrong_ones_before_it_forgotten(shop: Floor) -> None:
+    for _ in range(2):
+        shop.open("operators", "add_cashier")
+        for _ in range(4):
+            shop.type("999999")
+        shop.type(SUPERVISOR)
+        assert shop.state == "typing_number"
+        assert stored_operator(shop, "00")["wrong_tries"] == 0
+        shop.leave()
+
+
 def test_no_power_cut_gives_further_tries(shop: Floor) -> None:
     for tries in range(1, 6):
         shop.open("operators", "log_on")

@@ -216,6 +216,7 @@ def test_management_messages() -> None:
         managed(shop, name)
     assert terminal.parts.settings.manual_entry_allowed, "parameter 20 of the demo bank"
     managed(shop, "sign_out")
+    assert not terminal.parts.secure.has_working_keys
     assert not terminal.journal.counters.signed_in
     assert done(shop, "purchase").outcome is Outcome.APPROVED, "it signs in first"
 

@@ -81,6 +81,23 @@ def test_one_bad_answer_is_made_good_by_asking_again(state: State, way: BadAnswe
 
 
 @steps
+def test_a_line_that_fails_once_is_waited_for(state: State) -> None:
+    shop = trading_shop()
+    strike(shop, state, NOT_SENT, 1)
+    stop_bank = shop.on_transition
+
+    def on_transition(taken: Transition) -> None:
+        stop_bank(taken)
+        if taken.rule.event.value == NOT_SENT.event:
+            shop.drive.start_bank()
+
+    shop.on_transition = on_transition
+    settle(shop)
+    assert shop.took(state.value, NOT_SENT.event)
+    assert step(shop) is SettlementStep.CLOSED
+
+
+@steps
 @ways
 def test_no_good_answer_at_all_is_not_waited_for_for_ever(state: State, way: BadAnswer) -> None:
     shop = trading_shop()
@@ -119,6 +136,7 @@ def test_records_that_the_bank_refuses_are_counted_on_the_slip() -> None:
     settlement = shop.station.terminal.journal.settlement
     assert settlement is not None
     assert (settlement.failed, settlement.sent) == (2, 2)
+    assert not shop.took("uploading", "timeout"), "a refusal is an answer: nothing is waited for"
 
 
 def test_an_answer_without_results_settles_nothing() -> None:
