@@ -96,7 +96,10 @@ def test_the_command_tells_a_program_the_score(tmp_path: Path, capsys: pytest.Ca
     assert document["mutants"][0]["mutant"] == mutant
 
 
-@pytest.mark.parametrize("arguments", [["--only", "transaction/x"], ["--count", "0"], ["--taken", "/"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--only", "transaction/x"], ["--only", "terminal/1/drop rule"], ["--count", "0"], ["--taken", "/"]],
+)
 def test_what_cannot_be_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     try:
         code = main(arguments)

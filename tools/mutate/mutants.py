@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cache
 from typing import Any
 
 from firmware.txn import floor, settlement, terminal, transaction
@@ -48,8 +49,12 @@ class Mutant:
     @classmethod
     def parse(cls, text: str) -> Mutant:
         """The mutant of a text. Raises ValueError."""
-        machine, index, kind, detail = text.split("/")
-        return cls(machine, int(index), Kind(kind), detail)
+        machine = text.partition("/")[0]
+        if machine not in MODULES or text not in _by_name(machine):
+            raise ValueError(
+                f"there is no mutant {text!r}: name it as a report does, as terminal/12/drop rule/"
+            )
+        return _by_name(machine)[text]
 
     @property
     def rule(self) -> Rule:
@@ -76,6 +81,11 @@ class Mutant:
         guard = f" [{rule.guard}]" if rule.guard else ""
         way = f"{rule.source.value} --{rule.event.value}{guard}--> {rule.target.value}"
         return f"{self.machine}: {way}: {self.kind.value} {self.detail}".rstrip()
+
+
+@cache
+def _by_name(machine: str) -> dict[str, Mutant]:
+    return {str(one): one for one in mutants_of(machine)}
 
 
 def mutants_of(machine: str) -> Iterator[Mutant]:
