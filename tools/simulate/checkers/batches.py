@@ -14,14 +14,15 @@ from bank.batches import Batch, BatchState, UploadKind
 from bank.payments import PaymentKind, PaymentState
 from bank.plans import BY_KIND, Side
 from firmware.messages import plan_of
-from firmware.records import Payment
+from firmware.records import Payment, Settlement
 from firmware.txn.plans import Totals
 from tools.simulate.any_till import AnyTill, Settled
 from tools.simulate.checkers.finding import Finding
 from tools.simulate.checkers.journal import counts, moved_minor, unknown_at_terminal
 
-BALANCED = 1
-NOT_BALANCED = 2  # 3, the bank's own error, says nothing of the totals (section 8.1)
+BALANCED, NOT_BALANCED = 1, 2
+ERROR = 3
+"""The bank could not say: what it had compared before stands, and everything is uploaded (section 8.1)."""
 _DOMESTIC = frozenset({"", "CUP"})
 _BLOCKS = (slice(0, 31), slice(31, 62))
 """The two halves of field 48: domestic and foreign, a result digit at the end of each (section 8.1)."""
@@ -42,9 +43,9 @@ def _defects(till: AnyTill, bank: Bank, settled: Settled) -> Iterator[str]:
     if batch is None or batch.state is not BatchState.CLOSED:
         yield "settled at the terminal, and not closed at the bank"
         return
-    results = (settlement.domestic_result, settlement.foreign_result)
-    if (batch.domestic, batch.foreign) != results:
-        yield f"the results are {results} at the terminal and {(batch.domestic, batch.foreign)} at the bank"
+    results, compared = _told(settlement), (batch.domestic, batch.foreign)
+    if any(told not in {ERROR, known} for told, known in zip(results, compared, strict=True)):
+        yield f"the results are {results} at the terminal and {compared} at the bank"
     if batch.claimed != settlement.totals:
         yield "the bank compared other totals than the terminal told"
     yield from _totals(settled)
@@ -56,7 +57,7 @@ def _totals(settled: Settled) -> Iterator[str]:
     for is_domestic, block in zip((True, False), _BLOCKS, strict=True):
         sums = Counter[str]()
         for payment in settled.payments:
-            if not counts(payment) or (payment.card_organisation in _DOMESTIC) is not is_domestic:
+            if not counts(payment) or _is_domestic(payment) is not is_domestic:
                 continue
             side = plan_of(payment).totals
             where = "credit" if side is Totals.CREDIT else "debit"
@@ -72,10 +73,11 @@ def _halves(till: AnyTill, bank: Bank, batch: Batch, settled: Settled) -> Iterat
     records = Counter(
         (one.trace, one.amount_minor) for one in uploads if one.kind in {UploadKind.DETAIL, UploadKind.ADVICE}
     )
+    domestic, foreign = _told(settled.settlement)
     wanted = Counter(
         (one.posted_stan, one.amount_minor)
         for one in settled.payments
-        if counts(one) and _result(batch, one) != BALANCED
+        if counts(one) and (domestic if _is_domestic(one) else foreign) != BALANCED
     )
     if not settled.settlement.failed and records != wanted:
         extra, missing = (sorted(one.elements()) for one in (records - wanted, wanted - records))
@@ -88,8 +90,13 @@ def _halves(till: AnyTill, bank: Bank, batch: Batch, settled: Settled) -> Iterat
         yield from _unexplained(till, bank, batch, settled)
 
 
-def _result(batch: Batch, payment: Payment) -> int:
-    return batch.domestic if payment.card_organisation in _DOMESTIC else batch.foreign
+def _told(settlement: Settlement) -> tuple[int, int]:
+    """The bank's answer to the totals as the terminal took it: what decides about the upload."""
+    return settlement.domestic_result, settlement.foreign_result
+
+
+def _is_domestic(payment: Payment) -> bool:
+    return payment.card_organisation in _DOMESTIC
 
 
 def _unexplained(till: AnyTill, bank: Bank, batch: Batch, settled: Settled) -> Iterator[str]:
