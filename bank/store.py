@@ -26,6 +26,8 @@ from wire.sqlite_errors import advice_for, name_of
 
 SCHEMA_VERSION: Final = 5
 MEMORY: Final = ":memory:"
+STATEMENTS_KEPT: Final = 512
+"""Prepared statements that a connection keeps: all of the bank's fit, so that none is prepared twice."""
 
 _ADVICE: Final = {"SQLITE_BUSY": "another process is writing: try again, or stop it"}
 
@@ -69,7 +71,9 @@ class BankStore:
                 check_log(Path(name), may_be_new=create)
                 if check:
                     check_content(Path(name), SCHEMA_VERSION)
-            connection = sqlite3.connect(name, isolation_level=None, check_same_thread=False)
+            connection = sqlite3.connect(
+                name, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS_KEPT
+            )
         return cls.over(connection, name)
 
     @staticmethod

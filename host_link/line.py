@@ -142,7 +142,8 @@ class Line:
     def read(self, now_ms: int) -> bytes:
         """The bytes that have arrived by now."""
         if not self._pieces:
-            self._collisions.clear()
+            if self._collisions:
+                self._collisions.clear()
             return b""
         out = bytearray()
         horizon_ns = now_ms // self._block_ms * self._block_ms * _NS_PER_MS - self._latency_ns

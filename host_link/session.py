@@ -426,7 +426,9 @@ class Session:
         if self._at_rest and (self._rest_ends_ms is None or now_ms < self._rest_ends_ms):
             return b""  # asked at every turn of whoever drives it: most of the time there is nothing to do
         now_us = now_ms * 1000
-        frames = [*self._greetings.frames(now_us), *self._session_frames(now_us)]
+        frames = list(self._greetings.frames(now_us))
+        if self._in_session:
+            frames += self._session_frames(now_us)
         self._counters.frames_sent += len(frames)
         out = b"".join(frames)
         self._counters.bytes_sent += len(out)
@@ -434,8 +436,6 @@ class Session:
         return out
 
     def _session_frames(self, now_us: int) -> Iterator[bytes]:
-        if not self._in_session:
-            return
         while rate := self._rates.next_frame():
             yield self._transport.hand_over(rate, self._handshake.own_tag, now_us=now_us)
             self._rates.sent(rate, self._pace.free_us, self._transport.timeout_us)

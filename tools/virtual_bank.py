@@ -21,7 +21,7 @@ from itertools import count
 from typing import Literal, Protocol
 
 from bank.authoriser import Bank, Reply
-from bank.store import BankStore
+from bank.store import STATEMENTS_KEPT, BankStore
 from hal.virtual.power import PowerCut
 
 _disk_numbers = count(1)  # a name for SQLite; nothing depends on it
@@ -43,7 +43,13 @@ class Disk:
 
     def connect(self) -> BankStore:
         """The database in it. Whoever commits may lose the power: PowerCut is raised then."""
-        connection = sqlite3.connect(self._name, uri=True, isolation_level=None, factory=_WatchedConnection)
+        connection = sqlite3.connect(
+            self._name,
+            uri=True,
+            isolation_level=None,
+            factory=_WatchedConnection,
+            cached_statements=STATEMENTS_KEPT,
+        )
         connection.disk = self
         return BankStore.over(connection, "the simulated disk")
 
