@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections import Counter
@@ -63,7 +64,7 @@ def register(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--without", default="", metavar="LIST", help="single strikes that do not come: bank:2-5,power:1"
     )
-    parser.add_argument("--hours", type=float, default=0.0, help="of virtual time at most; default: no end")
+    parser.add_argument("--hours", type=_hours, default=0.0, help="of virtual time at most; default: no end")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="run again what a violation's file says")
     parser.add_argument("--step", action="store_true", help="with --replay: wait for ENTER at every moment")
     parser.add_argument(
@@ -87,13 +88,20 @@ def _at_least_one(text: str) -> int:
     return number
 
 
+def _hours(text: str) -> float:
+    hours = float(text)
+    if not (math.isfinite(hours) and hours > 0):
+        raise argparse.ArgumentTypeError("more than 0")
+    return hours
+
+
 def run(options: argparse.Namespace) -> int:
     """Simulate; 0 when every promise was kept, 1 when one was broken, 2 for options that do not fit."""
     if options.matrix:
         return matrix_command.run(options)
     try:
         chosen = _chosen(options)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         print(f"posterm simulate: {error}", file=sys.stderr)
         return 2
     if options.replay is not None:
@@ -125,7 +133,13 @@ def _chosen(options: argparse.Namespace) -> Options:
     from tools.simulate.options import Options, strikes_named, troubles_named
     from tools.simulate.replay import read_file
 
+    matrix_command.look_for_folder("--hits", options.hits)
+    matrix_command.look_for_folder("--keep", options.keep)
+    if options.write is not None or options.only != "all":
+        raise ValueError("--only and --write go with --matrix")
     if options.replay is not None:
+        if options.hits is not None:
+            raise ValueError("--hits does not go with --replay")
         return read_file(options.replay)
     if options.step:
         raise ValueError("--step goes with --replay FILE")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from bank.authoriser import Bank
+from bank.faults import FaultKind
 from bank.ledger import HoldState, Ledger
 from bank.merchants import Terminal as BankTerminal
 from bank.payments import Payment as BankPayment
@@ -23,23 +25,16 @@ from firmware.payment_work import PaymentWork
 from firmware.records import OutgoingKind
 from hal.api import SelfTest
 from hal.virtual.storage import MemoryStorage
+from tests.simulate.planted import Odds, broken_run
 from tests.tools.test_cli import exit_code
 from tools.simulate import shrink
 from tools.simulate.checkers.finding import Finding
+from tools.simulate.clerk import Clerk
 from tools.simulate.options import ALL, Options, Trouble, strikes_named, strikes_text, troubles_named
 from tools.simulate.shrink import shrunk
 from tools.simulate.world import Report, World, run
 
 FEW = 12
-
-
-def failing(changes: Options, seeds: range) -> Report:
-    """The first of the seeds whose run breaks a promise."""
-    for seed in seeds:
-        report = run(dataclasses.replace(changes, seed=seed))
-        if not report.ok:
-            return report
-    pytest.fail("no seed found it")
 
 
 @pytest.mark.parametrize("seed", range(1, 9))
@@ -76,6 +71,15 @@ def test_a_shop_in_which_nothing_can_be_sold_is_a_finding(monkeypatch: pytest.Mo
     report = run(Options(1, FEW, 1, frozenset()))
     assert [finding.checker for finding in report.findings] == ["rest"]
     assert "out_of_service" in report.findings[0].text
+
+
+def test_whatever_ends_a_run_is_a_finding_that_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_clerk: Clerk, _now_ms: int) -> str:
+        raise AttributeError("no such thing")
+
+    monkeypatch.setattr(Clerk, "turn", broken)
+    (finding,) = run(Options(1, FEW, 1)).findings
+    assert re.fullmatch(r"crash: AttributeError: no such thing \(test_world.py:\d+\)", str(finding))
 
 
 # --- the classic mistakes, each made here on purpose ---------------------------------------------------
@@ -160,23 +164,63 @@ def _answer_before_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BankStore, "transaction", transaction)
 
 
-MISTAKES = {  # how it is made, which troubles bring it out, in how many sales, and from which seed on
-    "the reversal is stored after sending": (_store_the_reversal_when_it_is_needed, {Trouble.POWER}, 20, 6),
-    "the completion is cleared too early": (_clear_completions_too_early, {Trouble.BANK}, 20, 6),
-    "a repeat is taken for new": (_take_a_repeat_for_new, {Trouble.BANK}, 40, 35),
-    "the hold of what was reversed is kept": (_keep_the_hold_of_what_was_reversed, {Trouble.BANK}, FEW, 3),
-    "a reversal that comes first is forgotten": (_forget_reversals_that_come_first, {Trouble.TCP}, FEW, 6),
-    "the bank answers before it commits": (_answer_before_the_commit, {Trouble.BANK_POWER}, FEW, 1),
+@dataclasses.dataclass(frozen=True, slots=True)
+class Mistake:
+    """How it is made, which troubles bring it out, in how many transactions, and what makes it likelier."""
+
+    plant: Callable[[pytest.MonkeyPatch], None]
+    troubles: frozenset[Trouble]
+    transactions: int = FEW
+    odds: Odds = dataclasses.field(default_factory=Odds)
+
+
+MISTAKES = {
+    "the reversal is stored after sending": Mistake(
+        _store_the_reversal_when_it_is_needed,
+        frozenset({Trouble.POWER}),
+        odds=Odds({"purchase": 1}, every_ms={Trouble.POWER: 10_000}),
+    ),
+    "the completion is cleared too early": Mistake(
+        _clear_completions_too_early,
+        frozenset({Trouble.BANK}),
+        20,
+        Odds(
+            {"purchase": 1},
+            (FaultKind.SILENT_BEFORE_POSTING, FaultKind.CLOSE_BEFORE_POSTING),
+            {Trouble.BANK: 10_000},
+        ),
+    ),
+    "a repeat is taken for new": Mistake(
+        _take_a_repeat_for_new,
+        frozenset({Trouble.BANK}),
+        odds=Odds(
+            {"offline_settlement": 1},
+            (FaultKind.SILENT_AFTER_POSTING, FaultKind.CLOSE_AFTER_POSTING),
+            {Trouble.BANK: 8_000},
+        ),
+    ),
+    "the hold of what was reversed is kept": Mistake(
+        _keep_the_hold_of_what_was_reversed, frozenset({Trouble.BANK})
+    ),
+    "a reversal that comes first is forgotten": Mistake(
+        _forget_reversals_that_come_first,
+        frozenset({Trouble.TCP}),
+        odds=Odds({"purchase": 1}, every_ms={Trouble.TCP: 10_000}),
+    ),
+    "the bank answers before it commits": Mistake(_answer_before_the_commit, frozenset({Trouble.BANK_POWER})),
 }
 
 
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_classic_mistake_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """And without it, the very same run keeps every promise."""
-    plant, troubles, transactions, first = MISTAKES[name]
-    plant(monkeypatch)
-    found = failing(Options(1, transactions, 1).with_troubles(troubles), range(first, first + 3))
-    monkeypatch.undo()
+    mistake = MISTAKES[name]
+    mistake.odds.arrange(monkeypatch)
+    with monkeypatch.context() as spoilt:
+        mistake.plant(spoilt)
+        found = broken_run(
+            Options(transactions=mistake.transactions, terminals=1).with_troubles(mistake.troubles)
+        )
     assert run(found.options).ok
 
 
@@ -234,7 +278,7 @@ def test_nothing_is_left_in_a_small_run_that_it_does_not_need(monkeypatch: pytes
 
 def test_a_violation_is_made_small(monkeypatch: pytest.MonkeyPatch) -> None:
     _keep_the_hold_of_what_was_reversed(monkeypatch)
-    found = failing(Options(1, 20, 1).with_troubles({Trouble.BANK, Trouble.PRINTER}), range(7, 12))
+    found = broken_run(Options(1, 20, 1).with_troubles({Trouble.BANK, Trouble.PRINTER}))
     small = shrunk(found)
     assert small.findings[0].checker == found.findings[0].checker
     assert small.options.transactions < found.options.transactions
@@ -276,7 +320,14 @@ def test_a_violation_is_kept_and_can_be_replayed(
         (("--faults", "gremlins"), "no fault class 'gremlins'"),
         (("--step",), "--step goes with --replay"),
         (("--without", "bank"), "no strikes 'bank'"),
-        (("--replay", "/nowhere.json"), "nowhere.json"),
+        (("--replay", "/nowhere.json"), "/nowhere.json: No such file"),
+        (("--replay", "/nowhere.json", "--hits", "hits.json"), "--hits does not go with --replay"),
+        (("--hits", "/nowhere/hits.json"), "--hits /nowhere/hits.json: there is no such folder"),
+        (("--keep", "/nowhere/it.json"), "--keep /nowhere/it.json: there is no such folder"),
+        (("--only", "echo"), "--only and --write go with --matrix"),
+        (("--hours", "-1"), "argument --hours: more than 0"),
+        (("--hours", "nan"), "argument --hours: more than 0"),
+        (("--hours", "soon"), "argument --hours"),
     ],
 )
 def test_what_does_not_fit_is_refused(

@@ -50,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if chosen.kills < 1 or chosen.every < 1:
         parser.error("--kills, --every: at least 1")
+    if not chosen.failing_calls and (chosen.call or chosen.every != 1):
+        parser.error("--call and --every go with --failing-calls")
     if chosen.failing_calls and (reason := why_not()):
         parser.error(f"--failing-calls: {reason}")
     seed = random.SystemRandom().randrange(10_000) if chosen.seed is None else chosen.seed

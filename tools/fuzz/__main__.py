@@ -50,6 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=int, default=60, help="for each target (default: %(default)s)")
     parser.add_argument("--keep", action="store_true", help="afterwards add what reaches more to the corpus")
     args = parser.parse_args(arguments)
+    if args.seconds < 1:  # 0 would be for ever
+        parser.error("--seconds: at least 1")
     if find_spec("atheris") is None:
         print("fuzz: atheris is not installed here: pip install 'atheris>=3'", file=sys.stderr)
         return 2

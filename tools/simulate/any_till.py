@@ -7,7 +7,7 @@ from typing import Protocol
 
 from firmware.app import Transition
 from firmware.records import Payment, Settlement
-from firmware.txn import settlement
+from firmware.txn import floor, settlement
 from hal.virtual.storage import Snapshot
 from tools.station import Station
 
@@ -71,6 +71,8 @@ class AnyTill:
         self.transitions += 1
         if transition.rule.target is settlement.State.PRINTING:
             self._remember_batch()
+        elif transition.rule.target is floor.State.CONFIRMING:
+            self.remember_payments()  # they may be about to clear the log
 
     def _remember_batch(self) -> None:
         """What is settled, before the journal may forget it."""

@@ -37,9 +37,14 @@ def run(options: argparse.Namespace) -> int:
 def _chosen(options: argparse.Namespace) -> Iterable[Play]:
     from tools.simulate.plays import plays_named
 
-    if options.write is not None and not options.write.resolve().parent.is_dir():
-        raise ValueError(f"--write {options.write}: there is no such folder")
+    look_for_folder("--write", options.write)
     return plays_named(options.only)
+
+
+def look_for_folder(option: str, path: Path | None) -> None:
+    """Before a long run: raises ValueError if a file cannot be written there for want of its folder."""
+    if path is not None and not path.resolve().parent.is_dir():
+        raise ValueError(f"{option} {path}: there is no such folder")
 
 
 def _tried(plays: Iterable[Play], jobs: int) -> Matrix:

@@ -104,7 +104,7 @@ class Replay:
             {one.hold_id: (one.account, one.amount_minor) for one in world.bank.open_holds()},
         )
         self._holds = now
-        ended = [HoldSight(*before[number], "-") for number in before.keys() - now.keys()]
+        ended = [HoldSight(*before[number], "-") for number in sorted(before.keys() - now.keys())]
         return ended + [HoldSight(*hold, "" if number in before else "+") for number, hold in now.items()]
 
 

@@ -8,10 +8,10 @@ from typing import Literal
 
 from bank.faults import Fault, FaultKind
 from firmware.app import Terminal, Transition
-from firmware.kernel import WatchdogExpired
 from firmware.messages import SIGN_IN_AGAIN
 from firmware.records import Payment, Reason
 from hal.virtual.power import PowerCut
+from tools.simulate.checkers.finding import crashed
 from tools.simulate.intents import Intent
 from tools.simulate.options import Options
 from tools.simulate.plays import Begins, Deed, Play
@@ -76,8 +76,8 @@ class Stage:
             self._heal()
             self._sell_once_more()
             return self._verdict()
-        except (AssertionError, KeyError, IndexError, ValueError, WatchdogExpired) as error:
-            return f"crash: {type(error).__name__}: {error}"
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this cell
+            return str(crashed(error))
 
     def _prepare(self) -> None:
         for deed in self.play.before:

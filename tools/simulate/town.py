@@ -24,6 +24,7 @@ BALANCE_MINOR = 5_000_000
 PART_MINOR = 150_000  # soon only a part of an amount is there
 FLAWED = ("11", "A2", "A4", "A5", "A6")  # successes that are not plain: what the issuers of such cards answer
 TID_FIRST = 20_000_001
+GOOD = "good"  # the demo's card after which those with money are made
 
 
 def bank_machine(seed: int, policy: BankPolicy) -> BankMachine:
@@ -39,6 +40,12 @@ def _demo() -> Provision:
     return load_provision()
 
 
+def odd_card_names() -> frozenset[str]:
+    """The cards that not everybody has: what is not a card with money of this bank."""
+    demo = {card.name for card in _demo().cards if card.name != GOOD}
+    return frozenset({VISITOR, "part", *(f"flawed_{code}" for code in FLAWED), *demo})
+
+
 def provision_for(seed: int, terminals: int) -> Provision:
     """The demo's merchant and odd cards, many terminals, and cards with money. Test numbers only."""
     demo, rng = _demo(), random.Random(f"town {seed}")
@@ -47,7 +54,7 @@ def provision_for(seed: int, terminals: int) -> Provision:
         replace(merchant.terminals[0], tid=f"{TID_FIRST + number}", tmk=rng.randbytes(16))
         for number in range(terminals)
     )
-    good = next(card for card in demo.cards if card.name == "good")
+    good = next(card for card in demo.cards if card.name == GOOD)
     rich = tuple(_rich(good, f"rich{number}", f"62258800010{number:04d}") for number in range(RICH_CARDS))
     visitor = _rich(good, VISITOR, "411111111111111")
     part = replace(_rich(good, "part", "622588000200001"), terms=CardTerms(partial_approval=True))
@@ -58,7 +65,7 @@ def provision_for(seed: int, terminals: int) -> Provision:
         )
         for number, code in enumerate(FLAWED)
     )
-    odd = tuple(replace(card, pin=PIN) for card in demo.cards if card.name != "good")
+    odd = tuple(replace(card, pin=PIN) for card in demo.cards if card.name != GOOD)
     return Provision((*rich, visitor, part, *flawed, *odd), (replace(merchant, terminals=tills),))
 
 

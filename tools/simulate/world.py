@@ -8,12 +8,11 @@ from typing import Any, ClassVar
 
 from bank.authoriser import Bank
 from bank.provision import fill
-from firmware.kernel import WatchdogExpired
 from firmware.records import Outcome, OutgoingState, Settlement, SettlementStep
 from hal.virtual.clock import VirtualClock
 from host_link.transport import earliest
 from tools.simulate.checkers.books import HOLD_DAYS_MAX
-from tools.simulate.checkers.finding import Finding
+from tools.simulate.checkers.finding import Finding, crashed
 from tools.simulate.checkers.watch import Watch
 from tools.simulate.clerk import Clerk
 from tools.simulate.options import Options, Trouble
@@ -108,8 +107,8 @@ class World:
             self._traded_ms = self.now_ms
             if not findings:
                 findings += self._close_shop()
-        except (AssertionError, KeyError, IndexError, ValueError, WatchdogExpired) as error:
-            findings.append(Finding("crash", f"{type(error).__name__}: {error}"))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this seed
+            findings.append(crashed(error))
         finally:
             report = self._report(findings)
             self.machine.close()

@@ -21,6 +21,7 @@ def in_the_end(
     """Journal, settlements and paper against the bank. `refused`: see `paper.slips`."""
     yield from journal.at_rest(till)
     yield from journal.money(till, bank)
+    yield from journal.preauthorisations(till, bank)
     yield from batches(till, bank)
     yield from slips(till, bank, paper, refused)
 

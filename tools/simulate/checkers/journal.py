@@ -10,16 +10,18 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from bank.authoriser import Bank
 from bank.payments import Payment as BankPayment
-from bank.plans import Side
+from bank.payments import PaymentState
+from bank.plans import BY_KIND, Effect, Side
 from bank.settlement import side_of
-from firmware.messages import may_be_done, plan_of
-from firmware.records import Outcome, OutgoingState, Payment, Reason, SettlementStep
+from firmware.messages import plan_of
+from firmware.records import OutgoingState, Payment, Reason, SettlementStep
 from firmware.txn.plans import Totals
 from tools.simulate.any_till import AnyTill
 from tools.simulate.checkers.finding import Finding
 
 Key = tuple[str, str]
 """Batch and trace: what a terminal and its bank call a transaction by."""
+_ENDS_A_HOLD = frozenset({Effect.RELEASE, Effect.COMPLETE})
 
 
 def at_rest(till: AnyTill) -> Iterator[Finding]:
@@ -41,8 +43,11 @@ def at_rest(till: AnyTill) -> Iterator[Finding]:
 
 
 def unknown_at_terminal(till: AnyTill) -> list[Payment]:
-    """What the bank may have posted although the terminal could not know: it cannot be reversed."""
-    return [one for one in till.payments.values() if may_be_done(one) and one.outcome is not Outcome.APPROVED]
+    """What the bank may have posted, and cannot be reversed: the terminal has told its people to ask.
+
+    Nothing else is excused: not what was declined, nor what the terminal believes was never sent.
+    """
+    return [one for one in till.payments.values() if one.reason is Reason.UNKNOWN]
 
 
 def counts(payment: Payment) -> bool:
@@ -83,9 +88,31 @@ def money(till: AnyTill, bank: Bank) -> Iterator[Finding]:
 
 def posted_of(till: AnyTill, bank: Bank) -> Iterable[BankPayment]:
     """What the bank has moved money for and not back, at the word of this till."""
+    return [one for one in _register(till, bank) if side_of(one) is not Side.NONE]
+
+
+def preauthorisations(till: AnyTill, bank: Bank) -> Iterator[Finding]:
+    """Each that stands is approved by the bank, and its money is held until a later transaction ends that."""
+    register = {(one.batch, one.trace): one for one in _register(till, bank)}
+    held = {hold.payment_id: hold.amount_minor for hold in bank.open_holds()}
+    ended = {
+        one.original_id
+        for one in register.values()
+        if one.state is PaymentState.APPROVED and BY_KIND[one.kind].effect in _ENDS_A_HOLD
+    }
+    for payment in till.payments.values():
+        if payment.kind != "preauth" or not payment.stands:
+            continue
+        found = register.get((payment.batch, payment.posted_stan))
+        if found is None or found.state is not PaymentState.APPROVED:
+            yield Finding("holds", f"{till.name}: {name_of(payment)} stands, and not at the bank")
+        elif found.payment_id not in ended and held.get(found.payment_id) != payment.amount_minor:
+            yield Finding("holds", f"{till.name}: {name_of(payment)} stands, and its money is not held")
+
+
+def _register(till: AnyTill, bank: Bank) -> Iterable[BankPayment]:
     settings = till.station.settings
-    chosen = bank.payments.chosen("WHERE mid = ? AND tid = ?", (settings.merchant_id, settings.terminal_id))
-    return [one for one in chosen if side_of(one) is not Side.NONE]
+    return bank.payments.chosen("WHERE mid = ? AND tid = ?", (settings.merchant_id, settings.terminal_id))
 
 
 def _booked_minor(bank: Bank, payment: BankPayment) -> list[int]:
