@@ -278,6 +278,7 @@ def test_nothing_is_left_in_a_small_run_that_it_does_not_need(monkeypatch: pytes
 
 def test_a_violation_is_made_small(monkeypatch: pytest.MonkeyPatch) -> None:
     _keep_the_hold_of_what_was_reversed(monkeypatch)
+    monkeypatch.setattr(shrink, "RUNS_MAX", 40)
     found = broken_run(Options(1, 20, 1).with_troubles({Trouble.BANK, Trouble.PRINTER}))
     small = shrunk(found)
     assert small.findings[0].checker == found.findings[0].checker
