@@ -39,6 +39,10 @@ kept in a file. --jobs changes nothing but the time: runs are told in the order 
 """
 
 
+SHOWN_LINES = 30
+"""Of a violation's trace; its file has more."""
+
+
 def register(subparsers: Subparsers) -> None:
     """Add the command to the command line."""
     parser = subparsers.add_parser(
@@ -221,12 +225,14 @@ def _verdict(report: Report, options: argparse.Namespace) -> int:
         return 0
     from tools.simulate.replay import write_file
     from tools.simulate.shrink import shrunk
+    from tools.simulate.trace import KEPT_MAX
 
     print("making it smaller ...", file=sys.stderr)
     smallest = shrunk(report, tell=lambda command: print(f"  still broken: {command}", file=sys.stderr))
     for finding in smallest.findings:
         print(f"BROKEN {finding}", file=sys.stderr)
-    print("\n".join(list(smallest.trace.newest)[-30:]), file=sys.stderr)
+    happened = smallest.trace.happened(KEPT_MAX)
+    print("\n".join(happened[-SHOWN_LINES:]), file=sys.stderr)
     write_file(smallest, options.keep)
     print(
         f"again: {smallest.options.command}\nstep by step: posterm simulate --replay {options.keep} --step",

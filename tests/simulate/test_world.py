@@ -308,6 +308,8 @@ def test_a_violation_is_kept_and_can_be_replayed(
     assert exit_code("simulate", *arguments, *faults) == 1
     error = capsys.readouterr().err
     assert "BROKEN holds" in error
+    assert " bytes" not in error, "what happened, not what crossed the lines"
+    assert "settlement_ended--> batch_closed" in error.splitlines()[-4], "and nothing after it was found"
     assert "posterm simulate --seed" in error
     assert exit_code("simulate", "--replay", str(keep), "--keep", str(keep)) == 1
     shown = capsys.readouterr().out

@@ -68,7 +68,7 @@ class Replay:
         """Show what the last moment brought; nothing when it brought nothing but bytes on a line."""
         new = min(world.trace.lines - self._lines, KEPT_MAX)
         self._lines = world.trace.lines
-        happened = [line for line in list(world.trace.newest)[-new:] if " sent " not in line] if new else []
+        happened = world.trace.happened(new)
         if not happened:
             return
         self._show(picture(self._sight(world, happened), self._words))

@@ -12,6 +12,7 @@ Hit = tuple[str, str, str, str, str]
 """A rule: machine, source, event, target, guard."""
 KEPT_MAX = 400
 """Lines that are kept to be shown; the hash knows all."""
+_SENT = " sent "
 
 
 @dataclass
@@ -32,6 +33,10 @@ class Trace:
         self.newest.append(line)
         self._hash.update(line.encode() + b"\n")
 
+    def happened(self, count: int) -> list[str]:
+        """What the newest `count` lines tell, without those of bytes on a line."""
+        return [line for line in list(self.newest)[-count:] if _SENT not in line] if count else []
+
     def took(self, who: str, transition: Transition) -> None:
         """One rule that was taken."""
         rule = transition.rule
@@ -44,7 +49,7 @@ class Trace:
     def crossed(self, at_ms: int, who: str, side: str, data: bytes) -> None:
         """Bytes that a side put on its line: into the hash, with their count into the lines."""
         self._hash.update(data)
-        self.note(at_ms, who, f"{side} sent {len(data)} bytes")
+        self.note(at_ms, who, f"{side}{_SENT}{len(data)} bytes")
 
     @property
     def digest(self) -> str:
