@@ -62,6 +62,11 @@ class AnyTill:
         settled_up_to = journal.counters.settled_up_to
         return [one for one in journal.payments() if one.batch == batch and one.number > settled_up_to]
 
+    def take_card_out(self) -> None:
+        """If one was left in the reader."""
+        if self.station.devices.card_reader.card_present:
+            self.station.remove()
+
     def remember_payments(self) -> None:
         """Look at the whole journal now."""
         if self.station.terminal is not None:

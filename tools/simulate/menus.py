@@ -200,4 +200,5 @@ class MenuUser:
         if tries % 2:
             self._press("enter")
         else:
+            self._till.take_card_out()
             self._till.station.swipe("rich0")

@@ -179,7 +179,7 @@ class People:
         terminal = self._till.station.terminal
         self._menus.leave()
         if not self._luck.mishap("forgets_card"):
-            self._take_card_out()
+            self._till.take_card_out()
         if self.rests or terminal is None:
             return
         self._answered.clear()
@@ -245,7 +245,7 @@ class People:
         self._press(*amount, *slip, "enter")
 
     def _answer_card(self) -> None:
-        self._take_card_out()
+        self._till.take_card_out()
         station, intent = self._till.station, self._intent
         if intent.number and self._answered["card"] == 1:
             self._press(intent.number[0])
@@ -272,10 +272,6 @@ class People:
 
     def _confirm(self) -> None:
         self._press("enter")
-
-    def _take_card_out(self) -> None:
-        if self._till.station.devices.card_reader.card_present:
-            self._till.station.remove()
 
 
 def mend_printer(till: AnyTill) -> None:
