@@ -63,7 +63,7 @@ def slips(
         payment = payments.get((slip.batch, slip.voucher)) if slip.batch else vouchers.get(slip.voucher)
         if payment is None or payment.outcome is not Outcome.APPROVED or payment.reversed:
             yield Finding("slip", f"{till.name}: a slip of voucher {slip.voucher}, which is not approved")
-        elif slip.amount_minor is not None and slip.amount_minor not in _amounts(payment):
+        elif slip.amount_minor is not None and slip.amount_minor not in _amounts(payment, payments.values()):
             yield Finding("slip", f"{till.name}: a slip of {name_of(payment)} says {slip.amount_minor}")
         elif plan_of(payment).totals is Totals.NONE:
             continue
@@ -73,11 +73,13 @@ def slips(
             yield Finding("slip", f"{till.name}: there is a slip of {name_of(payment)}, and no posting")
 
 
-def _amounts(payment: Payment) -> frozenset[int]:
-    """What its slips may say: the amount, or the total with a tip that came later."""
+def _amounts(payment: Payment, payments: Iterable[Payment]) -> set[int]:
+    """What its slips may say: the amount, or the total with a later tip, be it refused since or not."""
     is_tip = plan_of(payment).totals is Totals.RAISES
     base_minor = payment.amount_minor - (payment.tip_minor if is_tip else 0)
-    return frozenset({base_minor, base_minor + payment.tip_minor})
+    tips = [one for one in payments if plan_of(one).totals is Totals.RAISES]
+    raised = {one.amount_minor for one in tips if one.original_number == payment.number}
+    return {base_minor, base_minor + payment.tip_minor} | raised
 
 
 def _is_refused(payment: Payment, key: Key, refused: Container[Key] | None) -> bool:
