@@ -63,6 +63,20 @@ def hurried_policy() -> BankPolicy:
     return BankPolicy(profile=profile().changed(response_timeout_s=timeout_s))
 
 
+def _settings_of(own: Provision, rng: random.Random) -> TerminalSettings:
+    """A till's settings, by chance: shops differ in what they have agreed on."""
+    return settings_of(
+        own,
+        replace(
+            HURRIED,
+            flow=Flow.AUTHORISE_FIRST if rng.random() < 0.5 else Flow.PIN_FIRST,
+            void_asks_card=rng.random() < 0.8,
+            partial_approval=rng.random() < SHARES["tells_parts"],
+            log_on_required=rng.random() < SHARES["shop_with_log_on"],
+        ),
+    )
+
+
 class Till(AnyTill):
     """A till in virtual time, which can be cut off."""
 
@@ -81,16 +95,7 @@ class Till(AnyTill):
         self._trace = trace
         rng = random.Random(f"till {seed} {number}")
         own = replace(provision, merchants=(replace(provision.merchants[0], terminals=(spec,)),))
-        settings = settings_of(
-            own,
-            replace(
-                HURRIED,
-                flow=Flow.AUTHORISE_FIRST if rng.random() < 0.5 else Flow.PIN_FIRST,
-                void_asks_card=rng.random() < 0.8,
-                partial_approval=rng.random() < SHARES["tells_parts"],
-                log_on_required=rng.random() < SHARES["shop_with_log_on"],
-            ),
-        )
+        settings = _settings_of(own, rng)
         if random.Random(f"protection {seed} {number}").random() < ENCRYPTING_SHARE:
             settings = replace(settings, encrypt_track="tdk")
         seed_of_board, seed_of_drive = rng.getrandbits(32), rng.getrandbits(32)
