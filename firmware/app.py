@@ -189,7 +189,7 @@ class Terminal:
         """Poll once and handle what came of it; whether anything did."""
         try:
             self._intake.poll()
-            return self._kernel.run(self._handle, now_ms=self.parts.now_ms)
+            return self._kernel.run(self._handle, now_ms=self.board.clock.monotonic_ms())
         except api.StorageFailed as error:
             self._service.storage_trouble = error.trouble
             self._stop_working("storage_failed", error)
@@ -198,7 +198,7 @@ class Terminal:
         return True
 
     def _flush(self) -> None:
-        data = self.parts.session.bytes_to_send(now_ms=self.parts.now_ms)
+        data = self.parts.session.bytes_to_send(now_ms=self.board.clock.monotonic_ms())
         if data:
             self.board.serial_port.write(data)
 
@@ -226,8 +226,9 @@ class Terminal:
             self._service.sending, answer
         ):
             answer = replace(answer, verdict=Verdict.APPROVED)
+        without_message = replace(answer, message=None)  # which may name a card
         for section in self._sections.values():
-            section.guards.answer = replace(answer, message=None)  # which may name a card
+            section.guards.answer = without_message
         return Signal(f"host_{answer.verdict.value}", answer)
 
     def _on_key(self, key: api.Key) -> None:

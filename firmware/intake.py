@@ -32,24 +32,27 @@ class Intake:
 
     def __init__(self, parts: Parts, payment: PaymentWork, service: TerminalWork) -> None:
         self._parts = parts
+        self._board = parts.board
+        self._session = parts.session
+        self._secure = parts.secure
         self._payment = payment
         self._service = service
 
     def poll(self) -> None:
         """Ask once. Raises StorageFailed, Tampered: a device is not to be trusted any more."""
-        parts, now_ms = self._parts, self._parts.now_ms
-        link_due_ms = parts.session.deadline_ms()  # before it hears anything: to find it out again takes long
-        for event in parts.board.poll():
+        session, now_ms = self._session, self._board.clock.monotonic_ms()
+        link_due_ms = session.deadline_ms()  # before it hears anything: to find it out again takes long
+        for event in self._board.poll():
             self._on_device(event)
         try:
-            for pin_event in parts.secure.pin_events(now_ms=now_ms):
+            for pin_event in self._secure.pin_events(now_ms=now_ms):
                 self._on_pin(pin_event)
         except SecureError:
-            parts.kernel.post(Signal("pin_unavailable"))
+            self._parts.kernel.post(Signal("pin_unavailable"))
         self._service.poll_components()
         if link_due_ms is not None and link_due_ms <= now_ms:
-            parts.session.on_deadline(now_ms=now_ms)
-        while (link_event := parts.session.next_event()) is not None:
+            session.on_deadline(now_ms=now_ms)
+        while (link_event := session.next_event()) is not None:
             self._on_link(link_event)
 
     def _on_device(self, event: api.DeviceEvent) -> None:

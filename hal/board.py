@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from operator import attrgetter
+from typing import Any
 
 from hal import api
 from hal.device import QuietDevice
@@ -30,14 +31,14 @@ class Board:
     serial_port: api.LinkPort
 
     @cached_property
-    def _polled(self) -> tuple[api.Device, ...]:
-        """The devices that may have something to tell: a board is asked at every step of the firmware."""
-        return _with_own("poll", _all_of(self))
+    def _polls(self) -> tuple[Callable[[], Sequence[api.DeviceEvent]], ...]:
+        """How to ask the devices that may have something to tell: done at every step of the firmware."""
+        return _own("poll", _all_of(self))
 
     @cached_property
-    def _timed(self) -> tuple[api.Device, ...]:
-        """The devices that may want to be polled at some moment."""
-        return _with_own("deadline_ms", _all_of(self))
+    def _deadlines(self) -> tuple[Callable[[], int | None], ...]:
+        """How to ask the devices that may want to be polled at some moment."""
+        return _own("deadline_ms", _all_of(self))
 
     def devices(self) -> Iterator[tuple[str, api.Device]]:
         """Every device with its kind, in the order in which they are opened."""
@@ -63,15 +64,15 @@ class Board:
     def poll(self) -> list[api.DeviceEvent]:
         """What happened on any device since the last call, device by device."""
         events: list[api.DeviceEvent] = []
-        for device in self._polled:
-            events += device.poll()
+        for poll in self._polls:
+            events += poll()
         return events
 
     def deadline_ms(self) -> int | None:
         """The earliest moment at which some device wants to be polled."""
         soonest_ms: int | None = None
-        for device in self._timed:
-            at_ms = device.deadline_ms()
+        for deadline_ms in self._deadlines:
+            at_ms = deadline_ms()
             if at_ms is not None and (soonest_ms is None or at_ms < soonest_ms):
                 soonest_ms = at_ms
         return soonest_ms
@@ -81,12 +82,11 @@ _KINDS = tuple(item.name for item in fields(Board))
 _all_of: Callable[[Board], tuple[api.Device, ...]] = attrgetter(*_KINDS)
 
 
-def _with_own(method: str, devices: tuple[api.Device, ...]) -> tuple[api.Device, ...]:
-    """Those that do not leave the method as quiet devices have it."""
+def _own(method: str, devices: tuple[api.Device, ...]) -> tuple[Callable[[], Any], ...]:
+    """This method of those devices that do not leave it as quiet devices have it.
+
+    It is asked of the device, for the class of a wrapper has none.
+    """
     quiet = getattr(QuietDevice, method)
-    own = []
-    for device in devices:
-        bound = getattr(device, method)  # of the device, for the class of a wrapper has none
-        if getattr(bound, "__func__", None) is not quiet:
-            own.append(device)
-    return tuple(own)
+    of_each = (getattr(device, method) for device in devices)
+    return tuple(bound for bound in of_each if getattr(bound, "__func__", None) is not quiet)

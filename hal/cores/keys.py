@@ -102,6 +102,8 @@ class KeyQueue:
             while self._queue and self._sink is not None:  # the sink itself may end the secure entry
                 self._sink(self._queue.popleft())
             return ()
+        if not self._queue and self._held is None:
+            return []
         events: list[DeviceEvent] = [KeyPressed(key) for key in self._queue]
         self._queue.clear()
         return events + self._stuck_key(now_ms)

@@ -42,6 +42,7 @@ class VirtualKeypad(QuietDevice):
         super().__init__()
         self.layout: tuple[KeyRow, ...] = _LAYOUTS[layout]
         """The rows of keys as they lie on the case, from the top."""
+        self._has = frozenset(key for row in self.layout for key in row)
         self._clock = clock
         self._keys = KeyQueue(keys_max=queue_keys_max)
         self._dropped_while_closed = 0
@@ -110,7 +111,7 @@ class VirtualKeypad(QuietDevice):
             found = Key(key)
         except ValueError:
             raise ValueError(f"no key has this name; the names are: {self._key_names()}") from None
-        if not any(found in row for row in self.layout):
+        if found not in self._has:
             raise ValueError(f"this keypad has no key {found.value!r}; it has: {self._key_names()}")
         return found
 
