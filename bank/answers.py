@@ -8,10 +8,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bank.request import FieldValue
-from bank.schemes import organisation_of
 from wire.iso8583 import IsoMessage, response_mti, swap_tpdu
 from wire.iso8583.profile import Profile, profile
-from wire.pan import Pan
 
 APPROVED: Final = "00"
 SUCCESSES: Final = frozenset({"00", "10", "11", "A2", "A4", "A5", "A6"})
@@ -65,12 +63,14 @@ class BankPolicy:
 class Outcome:
     """What the bank decided: field 39 and what goes with it.
 
+    `pan_sealed`, `organisation`: of its card, where that is known; the latter as field 63.1 names it.
     `moved_minor`: what was really moved or held, where that is not the amount asked for.
     """
 
     code: str
     auth_code: str | None = None
-    pan: Pan | None = None
+    pan_sealed: bytes | None = None
+    organisation: str = ""
     original_id: int | None = None
     moved_minor: int | None = None
     fields: Mapping[int, FieldValue] = field(default_factory=dict)
@@ -114,8 +114,7 @@ def answer_message(
     if request.mti[1] in "1246":
         fields[15] = now.strftime("%m%d")
         fields[44] = policy.issuer_code.ljust(11) + policy.acquirer_code.ljust(11)
-        organisation = (organisation_of(outcome.pan) if outcome.pan else "") or policy.scheme
-        fields[63] = organisation + (_remark(policy) if outcome.approved else "")
+        fields[63] = (outcome.organisation or policy.scheme) + (_remark(policy) if outcome.approved else "")
     if outcome.auth_code is not None:
         fields[38] = outcome.auth_code
     fields |= outcome.fields

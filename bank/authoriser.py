@@ -43,11 +43,10 @@ from bank.reconcile import Difference, differences
 from bank.replies import PaymentLedger, Reply
 from bank.request import Request, read_request, security_data
 from bank.reversals import reverse
-from bank.schemes import organisation_of
 from bank.settlement import BatchTotals, batch_totals
 from bank.settling import refused_settlement, settle
 from bank.store import BankStore
-from bank.transactions import carry_out
+from bank.transactions import Booking, book_nothing, judge
 from wire.errors import CodecError
 from wire.iso8583 import Dialect, IsoMessage, dialect
 
@@ -180,18 +179,23 @@ class Bank:
         rrn = self.payments.next_rrn(now.strftime("%H%M%S"))
         request = read_request(iso, now)
         if request is None:
-            return self._answer(iso, Outcome("30"), rrn, now)
-        merchant = self.merchants.find(request.mid)
+            mid, tid = str(iso.fields.get(42, "")), str(iso.fields.get(41, ""))
+            return self._answer(iso, Outcome("30"), rrn, now, demand=self.merchants.demands(mid, tid)[:1])
         terminal = self.merchants.find_terminal(request.mid, request.tid)
-        if merchant is None or merchant.status is not MerchantStatus.ACTIVE:
-            return self._answer(iso, _refused(request, "03"), rrn, now)
         if terminal is None:
-            return self._answer(iso, _refused(request, "97"), rrn, now)
+            merchant = self.merchants.find(request.mid)
+            is_served = merchant is not None and merchant.status is MerchantStatus.ACTIVE
+            return self._answer(iso, _refused(request, "97" if is_served else "03"), rrn, now)
+        if terminal.merchant_status is not MerchantStatus.ACTIVE:
+            return self._answer(iso, _refused(request, "03"), rrn, now, demand=terminal.demand)
         if not request.is_financial:
-            return self._answer(iso, self._manage(request, terminal), rrn, now)
-        if not self._mac_is_right(iso, raw, terminal):
-            return self._answer(iso, Outcome("A0"), rrn, now)
-        return self._decide_financial(request, terminal, rrn)
+            outcome = self._manage(request, terminal)
+            demand = self.merchants.demands(request.mid, request.tid)[:1]
+            return self._answer(iso, outcome, rrn, now, demand=demand)
+        keys = terminal.message_keys(request.protected.ksn)
+        if not self._mac_is_right(iso, raw, terminal, keys):
+            return self._answer(iso, Outcome("A0"), rrn, now, demand=terminal.demand)
+        return self._decide_financial(request, terminal, keys, rrn)
 
     def _manage(self, request: Request, terminal: Terminal) -> Outcome:
         handler = MANAGEMENT.get((request.mti, request.network_code))
@@ -209,54 +213,46 @@ class Bank:
             self.merchants.fulfil(terminal, done)
         return outcome
 
-    def _decide_financial(self, request: Request, terminal: Terminal, rrn: str) -> bytes:
+    def _decide_financial(self, request: Request, terminal: Terminal, keys: MessageKeys, rrn: str) -> bytes:
         found = self.payments.find(request.mid, request.tid, request.batch, request.trace)
         if request.mti == _REVERSAL:
             forced = "30" if request.lacks(frozenset({39})) else self._forced(request)
             outcome = Outcome(forced) if forced else reverse(self._office, request, found, rrn=rrn)
-            return self._answer(request.message, outcome, rrn, request.now, terminal)
-        if found is None:
-            return self._decide_new(request, terminal, rrn)
-        if found.state in {PaymentState.FORESTALLED, PaymentState.REVERSED}:
+        elif found is None:
+            return self._decide_new(request, terminal, keys, rrn)
+        elif found.state in {PaymentState.FORESTALLED, PaymentState.REVERSED}:
             outcome = Outcome("22")
         elif found.digest != request.digest():
             outcome = Outcome("94")
         else:
-            return self._repeat(found, request, terminal)
-        return self._answer(request.message, outcome, rrn, request.now, terminal)
+            return self._repeat(found, request, keys)
+        return self._answer(request.message, outcome, rrn, request.now, keys, demand=terminal.demand)
 
-    def _decide_new(self, request: Request, terminal: Terminal, rrn: str) -> bytes:
+    def _decide_new(self, request: Request, terminal: Terminal, keys: MessageKeys, rrn: str) -> bytes:
         plan = plan_of(request)
         if plan is None:
-            return self._answer(request.message, Outcome("40"), rrn, request.now, terminal)
-        payment_id = self.payments.begin(request, plan.kind, rrn=rrn)
-        outcome = self._carry_out(plan, request, terminal, payment_id)
-        answer = self._answer(request.message, outcome, rrn, request.now, terminal)
+            outcome = Outcome("40")
+            return self._answer(request.message, outcome, rrn, request.now, keys, demand=terminal.demand)
+        outcome, book = self._judge(plan, request, terminal)
+        answer = self._answer(request.message, outcome, rrn, request.now, keys, demand=terminal.demand)
         if outcome.code in SYSTEM_TROUBLE:
-            self.payments.forget(payment_id)  # nothing was decided: the same message may do later
-            return answer
-        self.payments.finish(
-            payment_id,
-            outcome,
-            pan_sealed=self.hsm.seal_pan(outcome.pan) if outcome.pan else None,
-            organisation=organisation_of(outcome.pan) if outcome.pan else "",
-            moved_minor=request.amount_minor if outcome.moved_minor is None else outcome.moved_minor,
-            reply=self._without_card(answer) if 2 in request.message.fields else answer,
-        )
+            return answer  # nothing was decided: the same message may do later
+        reply = self._without_card(answer) if 2 in request.message.fields else answer
+        book(self.payments.enter(request, plan.kind, outcome, rrn=rrn, reply=reply))
         return answer
 
-    def _carry_out(self, plan: Plan, request: Request, terminal: Terminal, payment_id: int) -> Outcome:
+    def _judge(self, plan: Plan, request: Request, terminal: Terminal) -> tuple[Outcome, Booking]:
         """What the plan says; or the code that a fault wants: instead of it, or, a success, in its place."""
         if not self._takes_payments(request, terminal):
-            return Outcome("22")
+            return Outcome("22"), book_nothing
         forced = self._forced(request)
         if forced and forced not in SUCCESSES:
-            return Outcome(forced)
-        outcome = carry_out(
-            self._office, plan, request, terminal, payment_id, part=forced == _PARTIAL and plan.partial
-        )
-        is_plain = outcome.code == APPROVED and forced and forced != _PARTIAL
-        return replace(outcome, code=forced) if is_plain else outcome
+            return Outcome(forced), book_nothing
+        is_part = forced == _PARTIAL and plan.partial
+        outcome, book = judge(self._office, plan, request, terminal, part=is_part)
+        if outcome.code == APPROVED and forced and forced != _PARTIAL:
+            outcome = replace(outcome, code=forced)
+        return outcome, book
 
     def _takes_payments(self, request: Request, terminal: Terminal) -> bool:
         """Whether the batch that is named takes new payments, by the rules of this acquirer."""
@@ -273,22 +269,28 @@ class Bank:
     # --- answers and their MACs ------------------------------------------------------------------
 
     def _answer(
-        self, request: IsoMessage, outcome: Outcome, rrn: str, now: datetime, terminal: Terminal | None = None
+        self,
+        request: IsoMessage,
+        outcome: Outcome,
+        rrn: str,
+        now: datetime,
+        keys: MessageKeys | None = None,
+        *,
+        demand: str = "",
     ) -> bytes:
-        """Encode an answer. With `terminal` (whose MAC was right) it carries a MAC, declined or not."""
-        demands = self.merchants.demands(str(request.fields.get(42, "")), str(request.fields.get(41, "")))
+        """Encode an answer. With `keys` (the request's MAC was right) it carries a MAC, declined or not."""
         answer = answer_message(
-            request, outcome, rrn=rrn, policy=self.policy, now=now, requirement=demands[:1] or "0"
+            request, outcome, rrn=rrn, policy=self.policy, now=now, requirement=demand or "0"
         )
-        return self._encode(answer, _keys_of(request, terminal))
+        return self._encode(answer, keys)
 
-    def _repeat(self, payment: Payment, request: Request, terminal: Terminal) -> bytes:
+    def _repeat(self, payment: Payment, request: Request, keys: MessageKeys) -> bytes:
         """The stored answer again, on the way the repeat came and under the MAK of today."""
         stored = self._dialect.decode(payment.reply)
         card_number = {2: request.message.fields[2]} if 2 in request.message.fields else {}
-        stored = replace(stored, fields={**stored.fields, **card_number})
         tpdu, header = answer_envelope(request.message, self.policy)
-        return self._encode(replace(stored, tpdu=tpdu, header=header), _keys_of(request.message, terminal))
+        repeated = replace(stored, fields={**stored.fields, **card_number}, tpdu=tpdu, header=header)
+        return self._encode(repeated, keys)
 
     def _without_card(self, answer: bytes) -> bytes:
         """An answer as it is stored: a repeat brings the number of its card along."""
@@ -296,17 +298,16 @@ class Bank:
         return self._encode(replace(iso, fields={k: v for k, v in iso.fields.items() if k != 2}), None)
 
     def _encode(self, answer: IsoMessage, keys: MessageKeys | None) -> bytes:
-        fields = {number: value for number, value in answer.fields.items() if number != 64}
-        if keys is None or (keys.mak_sealed is None and not keys.is_dukpt):
-            return self._dialect.encode(replace(answer, fields=fields))
-        encoded = self._dialect.encode(replace(answer, fields=fields | {64: bytes(8)}))
-        mac = self.hsm.mac(keys, self._dialect.mac_region(encoded))
-        return self._dialect.with_mac(encoded, mac)
+        """An answer as it leaves, with a MAC if there is a key for it."""
+        if keys is not None and (keys.mak_sealed is not None or keys.is_dukpt):
+            return self._dialect.encode_with_mac(answer, lambda mab: self.hsm.mac(keys, mab))
+        if 64 in answer.fields:
+            answer = replace(answer, fields={k: v for k, v in answer.fields.items() if k != 64})
+        return self._dialect.encode(answer)
 
-    def _mac_is_right(self, iso: IsoMessage, raw: bytes, terminal: Terminal) -> bool:
+    def _mac_is_right(self, iso: IsoMessage, raw: bytes, terminal: Terminal, keys: MessageKeys) -> bool:
         mac = iso.fields.get(64)
-        keys = _keys_of(iso, terminal)
-        if not terminal.signed_in or keys is None or not isinstance(mac, bytes):
+        if not terminal.signed_in or not isinstance(mac, bytes):
             return False
         return self.hsm.mac_is_right(keys, self._dialect.mac_region(raw), mac)
 
@@ -329,12 +330,16 @@ class Bank:
         return [reply, reply] if self.faults.take(FaultKind.DUPLICATE, *selector) else [reply]
 
     def _spoil(self, answer: bytes, request: IsoMessage, selector: tuple[str, str, int]) -> bytes:
+        if not self.faults.has(FaultKind.WRONG_TRACE, FaultKind.HEADER_DIGIT, FaultKind.WRONG_MAC):
+            return answer
         iso = self._dialect.decode(answer)
         if self.faults.take(FaultKind.WRONG_TRACE, *selector):
             trace = f"{(int(str(iso.fields.get(11, '0'))) + 1) % 1_000_000:06d}"
             iso = replace(iso, fields={**iso.fields, 11: trace})
             terminal = self.merchants.find_terminal(str(iso.fields.get(42)), str(iso.fields.get(41)))
-            answer = self._encode(iso, _keys_of(request, terminal) if 64 in iso.fields else None)
+            is_maced = terminal is not None and 64 in iso.fields
+            keys = terminal.message_keys(security_data(request).ksn) if terminal and is_maced else None
+            answer = self._encode(iso, keys)
             iso = self._dialect.decode(answer)
         digit = self.faults.take(FaultKind.HEADER_DIGIT, *selector)
         if digit:
@@ -404,8 +409,3 @@ def _amount_of(message: IsoMessage) -> int:
     """Field 4 in minor units; 0 when it is absent or no number."""
     text = str(message.fields.get(4, ""))
     return int(text) if text.isascii() and text.isdigit() else 0
-
-
-def _keys_of(request: IsoMessage, terminal: Terminal | None) -> MessageKeys | None:
-    """The tickets for the keys of a request and its answer; None when the terminal's MAC was not right."""
-    return None if terminal is None else terminal.message_keys(security_data(request).ksn)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from bank.store import BankStore, clock_text
+from bank.store import BankStore, clock_text, columns
 
 
 class BatchState(Enum):
@@ -129,6 +129,5 @@ class Batches:
 
 
 def _batch(row: sqlite3.Row) -> Batch:
-    values = {key: row[key] for key in row.keys()}  # noqa: SIM118 - a sqlite3.Row iterates over values
-    values["state"] = BatchState(values["state"])
-    return Batch(**values)
+    values = columns(row)
+    return Batch(**values | {"state": BatchState(values["state"])})

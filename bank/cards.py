@@ -13,7 +13,7 @@ from bank.errors import RecordError
 from bank.hsm import Hsm
 from bank.ledger import AccountKind, Ledger
 from bank.qualifications import QUALIFICATIONS
-from bank.store import BankStore, SqlValue
+from bank.store import BankStore, SqlValue, columns
 from wire.pan import Pan
 
 PIN_TRIES_LIMIT = 3
@@ -72,10 +72,12 @@ class CardTerms:
 class Card:
     """A card of this bank. `pan` masks itself; `pin_offset` is no PIN, but is kept out of the repr too.
 
-    `discretionary_sealed`: the end of track 2, with the card verification value, as the HSM seals it.
+    `pan_sealed`: the number as the HSM seals it, by which payments name it. `discretionary_sealed`: the end
+    of track 2, with the card verification value, sealed too.
     """
 
     pan: Pan
+    pan_sealed: bytes
     name: str
     holder: str
     expiry_yymm: str
@@ -209,12 +211,16 @@ class Cards:
 
     def find(self, pan: Pan) -> Card | None:
         """The card with this number, or None if this bank does not hold it."""
-        return self.find_sealed(self._hsm.seal_pan(pan))
+        row = self._row(self._hsm.seal_pan(pan))
+        return _card(row, pan) if row else None
 
     def find_sealed(self, pan_sealed: bytes | None) -> Card | None:
         """The card whose sealed number this is, or None."""
-        row = self._store.row("SELECT * FROM card WHERE pan_sealed = ?", (pan_sealed,))
+        row = self._row(pan_sealed)
         return self._card(row) if row else None
+
+    def _row(self, pan_sealed: bytes | None) -> sqlite3.Row | None:
+        return self._store.row("SELECT * FROM card WHERE pan_sealed = ?", (pan_sealed,))
 
     def named(self, name: str) -> Card:
         """The card with this name. Raises RecordError."""
@@ -247,27 +253,33 @@ class Cards:
         self._store.execute("UPDATE card SET pin_tries_used = ? WHERE name = ?", (tries_used, card.name))
 
     def _card(self, row: sqlite3.Row) -> Card:
-        return Card(
-            pan=self._hsm.open_pan(row["pan_sealed"]),
-            name=row["name"],
-            holder=row["holder"],
-            expiry_yymm=row["expiry_yymm"],
-            service_code=row["service_code"],
-            status=CardStatus(row["status"]),
-            pin_offset=row["pin_offset"],
-            pin_required=bool(row["pin_required"]),
-            pin_tries_used=row["pin_tries_used"],
-            pin_tries_limit=row["pin_tries_limit"],
-            amount_limit_minor=row["amount_limit_minor"],
-            account_id=row["account_id"],
-            terms=CardTerms(
-                row["approval_code"],
-                bool(row["partial_approval"]),
-                frozenset(filter(None, row["forbids"].split(","))),
-                row["daily_count_max"],
-            ),
-            discretionary_sealed=row["discretionary_sealed"],
-        )
+        return _card(row, self._hsm.open_pan(row["pan_sealed"]))
+
+
+def _card(row: sqlite3.Row, pan: Pan) -> Card:
+    values = columns(row)
+    return Card(
+        pan=pan,
+        pan_sealed=values["pan_sealed"],
+        name=values["name"],
+        holder=values["holder"],
+        expiry_yymm=values["expiry_yymm"],
+        service_code=values["service_code"],
+        status=CardStatus(values["status"]),
+        pin_offset=values["pin_offset"],
+        pin_required=bool(values["pin_required"]),
+        pin_tries_used=values["pin_tries_used"],
+        pin_tries_limit=values["pin_tries_limit"],
+        amount_limit_minor=values["amount_limit_minor"],
+        account_id=values["account_id"],
+        terms=CardTerms(
+            values["approval_code"],
+            bool(values["partial_approval"]),
+            frozenset(filter(None, values["forbids"].split(","))),
+            values["daily_count_max"],
+        ),
+        discretionary_sealed=values["discretionary_sealed"],
+    )
 
 
 def _stored(terms: CardTerms) -> tuple[SqlValue, ...]:

@@ -10,9 +10,10 @@ from typing import Final
 from bank.cards import Card, is_expired
 from bank.errors import HsmError
 from bank.hsm import PinFormatError
+from bank.ledger import Account
 from bank.merchants import Terminal
 from bank.office import Office
-from bank.request import CardData, Request, read_card, security_data
+from bank.request import CardData, Request, read_card
 from bank.schemes import organisation_of
 
 CHIP_SERVICE: Final = frozenset("26")
@@ -48,11 +49,10 @@ def standing_refusal(office: Office, request: Request, card: Card, data: CardDat
 
 def _clear_track2(office: Office, request: Request, terminal: Terminal) -> tuple[str, str]:
     """Track 2 in clear ("" when none was sent), and the code if it cannot be deciphered."""
-    protected = security_data(request.message)
-    keys = terminal.message_keys(protected.ksn)
-    if protected.track2:
+    keys = terminal.message_keys(request.protected.ksn)
+    if request.protected.track2:
         try:
-            return office.hsm.decrypt_whole_track(keys, protected.track2), ""
+            return office.hsm.decrypt_whole_track(keys, request.protected.track2), ""
         except HsmError:
             return "", "30"
     track2 = request.text(35)
@@ -79,7 +79,7 @@ def pin_refusal(office: Office, request: Request, terminal: Terminal, card: Card
     # F53 says whether the block is mixed with the card number (section 2.6): format 1 is not.
     fitting = "1" if request.text(53)[:1] == "1" else "034"
     formats = "".join(one for one in fitting if one in office.policy.pin_formats)
-    keys = terminal.message_keys(security_data(request.message).ksn)
+    keys = terminal.message_keys(request.protected.ksn)
     try:
         is_right = office.hsm.pin_is_right(
             keys, request.pin_block, card.pan, card.pin_offset, formats=formats
@@ -88,28 +88,30 @@ def pin_refusal(office: Office, request: Request, terminal: Terminal, card: Card
         return "99"
     except HsmError:
         return "30"
-    office.cards.set_pin_tries_used(card, 0 if is_right else card.pin_tries_used + 1)
+    tries_used = 0 if is_right else card.pin_tries_used + 1
+    if tries_used != card.pin_tries_used:
+        office.cards.set_pin_tries_used(card, tries_used)
     return None if is_right else "55"
 
 
-def is_other_currency(office: Office, request: Request, card: Card) -> bool:
+def is_other_currency(request: Request, account: Account) -> bool:
     """Whether F49 was sent and is not the currency of the card's account."""
-    return request.text(49) not in {"", office.ledger.account(card.account_id).currency}
+    return request.text(49) not in {"", account.currency}
 
 
 def count_refusal(office: Office, request: Request, card: Card) -> str | None:
     """65 when the card has been debited as often today as it may be; or None."""
     if card.terms.daily_count_max is None:
         return None
-    used = office.payments.debits_of_day(office.hsm.seal_pan(card.pan), request.now)
+    used = office.payments.debits_of_day(card.pan_sealed, request.now)
     return "65" if used >= card.terms.daily_count_max else None
 
 
-def amount_refusal(office: Office, request: Request, card: Card) -> str | None:
+def amount_refusal(request: Request, card: Card, account: Account) -> str | None:
     """13 no amount, 12 another currency than the account's, 61 above the card's limit; or None."""
     if request.amount_minor == 0:
         return "13"
-    if is_other_currency(office, request, card):
+    if is_other_currency(request, account):
         return "12"
     if card.amount_limit_minor is not None and request.amount_minor > card.amount_limit_minor:
         return "61"

@@ -87,6 +87,10 @@ class BankFaults:
         """Whether none was ever armed: a bank that behaves need not ask."""
         return not self._armed
 
+    def has(self, *kinds: FaultKind) -> bool:
+        """Whether a fault of one of these kinds was armed; it may be spent."""
+        return any(armed.fault.kind in kinds for armed in self._armed)
+
     def add(self, fault: Fault) -> None:
         """Arm one more fault."""
         self._armed.append(_Armed(fault))

@@ -12,7 +12,7 @@ from bank.hsm import KEY_SCHEMES, MAC_ALGORITHMS, Hsm, MessageKeys, WorkingKeys
 from bank.ledger import AccountKind, Ledger
 from bank.merchant_states import MerchantStatus
 from bank.qualifications import QUALIFICATIONS
-from bank.store import BankStore, clock_text
+from bank.store import BankStore, clock_text, columns
 
 _PRINTABLE: Final = range(0x20, 0x7F)
 
@@ -36,7 +36,11 @@ class Merchant:
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """A terminal as the bank knows it. Its keys are sealed; only the HSM opens them."""
+    """A terminal as the bank knows it. Its keys are sealed; only the HSM opens them.
+
+    `account_id`: its merchant's, where its sales are credited. `demand`: the digit of what it is asked to do
+    first, "" for nothing.
+    """
 
     mid: str
     tid: str
@@ -48,9 +52,12 @@ class Terminal:
     pik_sealed: bytes | None
     mak_sealed: bytes | None
     tdk_sealed: bytes | None
-    key_scheme: str = "master-session"
-    mac_algorithm: str = "unionpay"
-    bdk_sealed: bytes | None = None
+    key_scheme: str
+    mac_algorithm: str
+    bdk_sealed: bytes | None
+    merchant_status: MerchantStatus
+    account_id: int
+    demand: str
 
     def __repr__(self) -> str:
         return (
@@ -156,7 +163,7 @@ class Merchants:
 
     def find_terminal(self, mid: str, tid: str) -> Terminal | None:
         """The terminal of this merchant with this number, or None."""
-        row = self._store.row(f"{_TERMINALS} WHERE mid = ? AND tid = ?", (mid, tid))
+        row = self._store.row(f"{_TERMINALS} WHERE terminal.mid = ? AND terminal.tid = ?", (mid, tid))
         return _terminal(row) if row else None
 
     def terminal(self, mid: str, tid: str) -> Terminal:
@@ -168,7 +175,9 @@ class Merchants:
 
     def terminals(self) -> list[Terminal]:
         """All terminals, by merchant and number."""
-        return [_terminal(row) for row in self._store.rows(f"{_TERMINALS} ORDER BY mid, tid")]
+        return [
+            _terminal(row) for row in self._store.rows(f"{_TERMINALS} ORDER BY terminal.mid, terminal.tid")
+        ]
 
     def set_security(
         self, terminal: Terminal, key_scheme: str, mac_algorithm: str, bdk: bytes | None = None
@@ -246,10 +255,14 @@ class Merchants:
         )
 
 
-_TERMINALS: Final = (
-    "SELECT terminal.*, key_scheme, mac_algorithm, bdk_sealed"
-    " FROM terminal LEFT JOIN terminal_security USING (mid, tid)"
-)
+_TERMINALS: Final = """
+    SELECT terminal.*, coalesce(key_scheme, 'master-session') AS key_scheme,
+        coalesce(mac_algorithm, 'unionpay') AS mac_algorithm, bdk_sealed,
+        merchant.status AS merchant_status, merchant.account_id,
+        (SELECT coalesce(min(demand), '') FROM terminal_demand AS asked
+            WHERE asked.mid = terminal.mid AND asked.tid = terminal.tid) AS demand
+    FROM terminal JOIN merchant USING (mid) LEFT JOIN terminal_security USING (mid, tid)
+"""
 
 
 def _sealed(keys: WorkingKeys | None) -> tuple[bytes | None, bytes | None, bytes | None]:
@@ -275,18 +288,7 @@ def _merchant(row: sqlite3.Row) -> Merchant:
 
 
 def _terminal(row: sqlite3.Row) -> Terminal:
-    return Terminal(
-        mid=row["mid"],
-        tid=row["tid"],
-        tmk_index=row["tmk_index"],
-        tmk_sealed=row["tmk_sealed"],
-        batch=row["batch"],
-        signed_in=bool(row["signed_in"]),
-        key_layout=row["key_layout"],
-        pik_sealed=row["pik_sealed"],
-        mak_sealed=row["mak_sealed"],
-        tdk_sealed=row["tdk_sealed"],
-        key_scheme=row["key_scheme"] or "master-session",
-        mac_algorithm=row["mac_algorithm"] or "unionpay",
-        bdk_sealed=row["bdk_sealed"],
-    )
+    values = columns(row)
+    values["signed_in"] = bool(values["signed_in"])
+    values["merchant_status"] = MerchantStatus(values["merchant_status"])
+    return Terminal(**values)

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from bank.cards import Card
 from bank.office import Office
 from bank.payments import Payment, PaymentKind, PaymentState
 from bank.plans import Match, OriginalRule
 from bank.request import Request
-from wire.pan import Pan
 
 
 def find_original(
-    office: Office, rule: OriginalRule, request: Request, pan: Pan | None
+    office: Office, rule: OriginalRule, request: Request, card: Card | None
 ) -> tuple[Payment | None, str]:
     """The payment that `request` refers to, and the code that refuses it ("" if it can serve).
 
-    `pan`: of the card in the message, None when there is none.
+    `card`: the one in the message, None when there is none.
     """
-    original = _found(office, rule, request, pan)
+    original = _found(office, rule, request, card)
     if original is None:
         return None, "25"
     if original.kind not in rule.kinds:
@@ -31,12 +31,12 @@ def find_original(
         return original, "12"
     if not _agrees(office, request, original):
         return original, "25"
-    if pan is not None and original.pan_sealed != office.hsm.seal_pan(pan):
+    if card is not None and original.pan_sealed != card.pan_sealed:
         return original, "14"
     return original, "22" if _is_used_up(office, rule, request, original) else ""
 
 
-def _found(office: Office, rule: OriginalRule, request: Request, pan: Pan | None) -> Payment | None:
+def _found(office: Office, rule: OriginalRule, request: Request, card: Card | None) -> Payment | None:
     found = None
     if Match.MESSAGE in rule.by:
         found = _by_message(office, request)
@@ -44,8 +44,8 @@ def _found(office: Office, rule: OriginalRule, request: Request, pan: Pan | None
         found = office.payments.find_by_rrn(request.mid, request.text(37))
     reference = request.original
     is_unnamed = reference is None or not reference.names_a_message
-    if found is None and Match.AUTH_CODE in rule.by and is_unnamed and pan is not None:
-        found = office.payments.find_authorisation(request.mid, request.text(38), office.hsm.seal_pan(pan))
+    if found is None and Match.AUTH_CODE in rule.by and is_unnamed and card is not None:
+        found = office.payments.find_authorisation(request.mid, request.text(38), card.pan_sealed)
     if found is None or (reference and not reference.names_day(found.date_mmdd)):
         return None
     return _completion_of(office, rule, found)

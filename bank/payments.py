@@ -16,7 +16,7 @@ from typing import Final
 from bank.answers import Outcome
 from bank.entropy import Entropy
 from bank.request import Request
-from bank.store import BankStore, SqlValue, clock_text
+from bank.store import BankStore, SqlValue, clock_text, columns
 
 _AUTH_CODE_COUNT: Final = 1_000_000
 _BATCH_COUNT: Final = 1_000_000
@@ -207,66 +207,39 @@ class Payments:
             if not was_settled and not self.highest_trace(mid, tid, batch):
                 return batch
 
-    def begin(self, request: Request, kind: PaymentKind, *, rrn: str) -> int:
-        """Enter a request, as declined until `finish` says otherwise; its number."""
-        return self._insert(request, kind, PaymentState.DECLINED, rrn=rrn)
+    def enter(self, request: Request, kind: PaymentKind, outcome: Outcome, *, rrn: str, reply: bytes) -> int:
+        """Enter a request with what was decided and answered; its number. `reply` names no card."""
+        state = PaymentState.APPROVED if outcome.approved else PaymentState.DECLINED
+        return self._insert(request, kind, state, outcome, rrn=rrn, reply=reply)
 
-    def forestall(self, request: Request, *, rrn: str) -> None:
+    def forestall(self, request: Request, outcome: Outcome, *, rrn: str) -> None:
         """Enter a reversal whose original is unknown, so that the original is refused should it come late."""
-        self._insert(request, PaymentKind.UNKNOWN, PaymentState.FORESTALLED, rrn=rrn, reason=request.text(39))
+        reason = request.text(39)
+        self._insert(request, PaymentKind.UNKNOWN, PaymentState.FORESTALLED, outcome, rrn=rrn, reason=reason)
 
     def _insert(
-        self, request: Request, kind: PaymentKind, state: PaymentState, *, rrn: str, reason: str | None = None
-    ) -> int:
-        return self._store.insert(
-            "INSERT INTO payment (mid, tid, batch, trace, kind, processing_code, amount_minor, received_at,"
-            " rrn, response_code, state, reversal_reason, digest, reply)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '25', ?, ?, ?, x'')",
-            (
-                request.mid,
-                request.tid,
-                request.batch,
-                request.trace,
-                kind.value,
-                request.text(3),
-                request.amount_minor,
-                clock_text(request.now),
-                rrn,
-                state.value,
-                reason,
-                request.digest(),
-            ),
-        )
-
-    def forget(self, payment_id: int) -> None:
-        """Take a request out again on which nothing was decided."""
-        self._store.execute("DELETE FROM payment WHERE payment_id = ?", (payment_id,))
-
-    def finish(
         self,
-        payment_id: int,
+        request: Request,
+        kind: PaymentKind,
+        state: PaymentState,
         outcome: Outcome,
         *,
-        pan_sealed: bytes | None,
-        organisation: str,
-        moved_minor: int,
-        reply: bytes,
-    ) -> None:
-        """Write the decision and the answer behind a request."""
-        state = PaymentState.APPROVED if outcome.approved else PaymentState.DECLINED
-        self._store.execute(
-            "UPDATE payment SET response_code = ?, state = ?, auth_code = ?, pan_sealed = ?, original_id = ?,"
-            " organisation = ?, moved_minor = ?, reply = ? WHERE payment_id = ?",
+        rrn: str,
+        reason: str | None = None,
+        reply: bytes = b"",
+    ) -> int:
+        moved_minor = request.amount_minor if outcome.moved_minor is None else outcome.moved_minor
+        return self._store.insert(
+            "INSERT INTO payment (mid, tid, batch, trace, kind, processing_code, amount_minor, pan_sealed,"
+            " received_at, rrn, auth_code, response_code, state, reversal_reason, original_id, digest, reply,"
+            " moved_minor, organisation) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                outcome.code,
-                state.value,
-                outcome.auth_code,
-                pan_sealed,
-                outcome.original_id,
-                organisation,
+                *(request.mid, request.tid, request.batch, request.trace, kind.value, request.text(3)),
+                *(request.amount_minor, outcome.pan_sealed, clock_text(request.now), rrn),
+                *(outcome.auth_code, outcome.code, state.value, reason, outcome.original_id),
+                *(request.digest(), reply),
                 moved_minor if outcome.approved else 0,
-                reply,
-                payment_id,
+                outcome.organisation,
             ),
         )
 
@@ -296,7 +269,7 @@ class Payments:
 
 
 def _payment(row: sqlite3.Row) -> Payment:
-    values = {key: row[key] for key in row.keys()}  # noqa: SIM118 - a sqlite3.Row iterates over values
+    values = columns(row)
     values["kind"] = PaymentKind(values["kind"])
     values["state"] = PaymentState(values["state"])
     return Payment(**values)

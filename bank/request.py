@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -71,6 +71,8 @@ class Request:
     network_code: str
     ic_condition: str
     takes_partial: bool = False
+    protected: SecurityData = field(default_factory=SecurityData)
+    """What field 59 says."""
 
     @property
     def mti(self) -> str:
@@ -101,7 +103,7 @@ class Request:
         usage_22 = self.binary(62) or b""
         if usage_22.startswith(SM4_PIN_USAGE):
             return usage_22[len(SM4_PIN_USAGE) :]
-        return security_data(self.message).pin_block or block
+        return self.protected.pin_block or block
 
     @property
     def is_swiped(self) -> bool:
@@ -111,7 +113,7 @@ class Request:
     @property
     def names_card(self) -> bool:
         """Whether the message itself says which card: track 2, clear or protected, or field 2."""
-        return bool(self.text(35) or self.text(2) or security_data(self.message).track2)
+        return bool(self.text(35) or self.text(2) or self.protected.track2)
 
     @property
     def original(self) -> OriginalReference | None:
@@ -138,10 +140,8 @@ class Request:
 
         A repeat under DUKPT has a key serial number of its own.
         """
-        fields = sorted(
-            (number, value) for number, value in self.message.fields.items() if number not in {59, 64}
-        )
-        protected = replace(security_data(self.message), ksn=b"").encode()
+        fields = [(number, value) for number, value in self.message.fields.items() if number not in {59, 64}]
+        protected = replace(self.protected, ksn=b"").encode()
         if protected:
             fields.append((59, protected))
         return hashlib.sha256(repr((self.mti, fields)).encode("utf-8")).digest()
@@ -162,10 +162,9 @@ def read_request(message: IsoMessage, now: datetime) -> Request | None:
     F60 is read by its length: 60.1 to 60.3 (11 digits) always, 60.4 to 60.6 when they are there.
     """
     fields = message.fields
-    if any(
-        not _is_digits(fields[number], length) for number, length in _DIGIT_FIELDS.items() if number in fields
-    ):
-        return None
+    for number, length in _DIGIT_FIELDS.items():
+        if number in fields and not _is_digits(fields[number], length):
+            return None
     private = fields.get(60)
     if not isinstance(private, str) or len(private) < 11 or not _is_digits(private, len(private)):
         return None
@@ -183,6 +182,7 @@ def read_request(message: IsoMessage, now: datetime) -> Request | None:
         network_code=private[8:11],
         ic_condition=private[12:13] or "0",
         takes_partial=private[13:14] == "1",
+        protected=security_data(message),
     )
     if request.is_financial and request.lacks(frozenset({3, 11, 41, 42})):
         return None

@@ -17,8 +17,9 @@ def reverse(office: Office, request: Request, original: Payment | None, *, rrn: 
     64: another amount or kind than the original's. 22: too late, or nothing that can be reversed.
     """
     if original is None:
-        office.payments.forestall(request, rrn=rrn)
-        return Outcome("25")
+        unknown = Outcome("25")
+        office.payments.forestall(request, unknown, rrn=rrn)
+        return unknown
     if original.state is PaymentState.FORESTALLED:
         return Outcome("25")
     if (original.processing_code, original.amount_minor) != (request.text(3), request.amount_minor):

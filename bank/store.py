@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from bank.errors import StoreError, StoreVersionError
 from bank.file_check import check_content, check_log
@@ -31,12 +31,19 @@ STATEMENTS_KEPT: Final = 512
 
 _ADVICE: Final = {"SQLITE_BUSY": "another process is writing: try again, or stop it"}
 
+_FAILURES: Final = (sqlite3.Error, UnicodeDecodeError)
+
 SqlValue = str | int | bytes | None
 
 
 def clock_text(now: datetime) -> str:
     """A moment as the store writes it: the bank's clock face in ISO form, whole seconds, no zone."""
     return now.replace(tzinfo=None, microsecond=0).isoformat()
+
+
+def columns(row: sqlite3.Row) -> dict[str, Any]:
+    """A row as its columns: to ask a Row for one column after the other searches it each time."""
+    return dict(zip(row.keys(), row, strict=True))
 
 
 class BankStore:
@@ -93,7 +100,7 @@ class BankStore:
         store = cls(connection, name)
         try:
             store._prepare()
-        except (sqlite3.Error, UnicodeDecodeError) as error:
+        except _FAILURES as error:
             store.close()
             raise _failed(f"cannot use {name} as a bank database", error) from None
         except StoreError:
@@ -170,9 +177,8 @@ class BankStore:
                 self._connection.commit()
             except BaseException as error:
                 self._roll_back()
-                is_failure = isinstance(error, (sqlite3.Error, UnicodeDecodeError))
-                if is_failure and not isinstance(error, sqlite3.IntegrityError):
-                    raise _failed(f"the bank database {self.path} failed", error) from None
+                if isinstance(error, _FAILURES) and not isinstance(error, sqlite3.IntegrityError):
+                    raise self._failure(error) from None
                 raise
             finally:
                 self._depth = 0
@@ -195,21 +201,23 @@ class BankStore:
 
     def rows(self, sql: str, values: Sequence[SqlValue] = ()) -> list[sqlite3.Row]:
         """All rows of a query. Raises StoreError."""
-        with self._lock, self._failures():
-            return self._connection.execute(sql, values).fetchall()
+        with self._lock:
+            try:
+                return self._connection.execute(sql, values).fetchall()
+            except _FAILURES as error:
+                raise self._failure(error) from None
 
     def row(self, sql: str, values: Sequence[SqlValue] = ()) -> sqlite3.Row | None:
         """The first row of a query, or None. Raises StoreError."""
-        with self._lock, self._failures():
-            row: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
+        with self._lock:
+            try:
+                row: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
+            except _FAILURES as error:
+                raise self._failure(error) from None
             return row
 
-    @contextmanager
-    def _failures(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, UnicodeDecodeError) as error:
-            raise _failed(f"the bank database {self.path} failed", error) from None
+    def _failure(self, error: BaseException) -> StoreError:
+        return _failed(f"the bank database {self.path} failed", error)
 
     def number(self, sql: str, values: Sequence[SqlValue] = ()) -> int:
         """The one number that a query such as `SELECT count(*)` or `sum(...)` gives; 0 for NULL."""

@@ -1,16 +1,17 @@
 """How a plan is carried out: the card, the original, the PIN, the money, and then what it does to the books.
 
 One flow for every type of transaction (iso8583-pos section 13, steps 6 to 11); what differs from type to
-type is the row of `bank.plans`. It may hold and post money; the caller's store transaction makes that and the
-answer one.
+type is the row of `bank.plans`. First it is judged; what is held or posted follows when the payment has its
+row. The caller's store transaction makes all of that and the answer one.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from bank.answers import APPROVED, Outcome
 from bank.cards import Card
@@ -22,7 +23,7 @@ from bank.checks import (
     pin_refusal,
     standing_refusal,
 )
-from bank.ledger import Hold, HoldState, PinState
+from bank.ledger import Account, Hold, HoldState, PinState
 from bank.merchants import Terminal
 from bank.office import Office
 from bank.originals import find_original
@@ -37,6 +38,10 @@ _TIP_DIGITS: Final = 12
 _ENDED: Final = frozenset({HoldState.COMPLETED, HoldState.RELEASED})
 
 
+Booking = Callable[[int], None]
+"""What an approval does to the books, for the payment with this number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """A request that passed the questions asked so far. `amount_minor`: what is to be moved or held."""
@@ -44,52 +49,60 @@ class Case:
     office: Office
     plan: Plan
     request: Request
-    payment_id: int
+    terminal: Terminal
     amount_minor: int
     card: Card | None = None
+    account: Account | None = None  # of the card
     original: Payment | None = None
     hold: Hold | None = None
 
-    def refused(self, code: str) -> Outcome:
-        """The outcome of a case that goes no further."""
-        pan = self.card.pan if self.card else None
-        return Outcome(code, pan=pan, original_id=self.original.payment_id if self.original else None)
+    def outcome(self, code: str, **values: Any) -> Outcome:
+        """An outcome that names this case's card and original; `values`: the rest of an Outcome."""
+        return Outcome(
+            code,
+            pan_sealed=self.card.pan_sealed if self.card else None,
+            organisation=organisation_of(self.card.pan) if self.card else "",
+            original_id=self.original.payment_id if self.original else None,
+            **values,
+        )
 
 
-def carry_out(
-    office: Office, plan: Plan, request: Request, terminal: Terminal, payment_id: int, *, part: bool = False
-) -> Outcome:
-    """Judge one request and, if nothing refuses it, do what its plan says.
+def judge(
+    office: Office, plan: Plan, request: Request, terminal: Terminal, *, part: bool = False
+) -> tuple[Outcome, Booking]:
+    """Judge one request: what comes of it, and what it does to the books, which is nothing if it is refused.
 
+    What the PIN was is written down here: a wrong one counts, whatever becomes of the request.
     `part`: approve one half of the amount only, as a bank that is told to misbehave does.
     """
-    case = Case(office, plan, request, payment_id, request.amount_minor)
+    case = Case(office, plan, request, terminal, request.amount_minor)
     if request.lacks(plan.required):
-        return case.refused("30")
-    case, refusal = _with_card_and_original(case, terminal)
-    refusal = refusal or _pin(case, terminal) or _amount(case) or ""
+        return case.outcome("30"), book_nothing
+    case, refusal = _with_card_and_original(case)
+    refusal = refusal or _pin(case) or ""
+    if not refusal:
+        case, refusal = _with_funds(case, part=part)
     if refusal:
-        return case.refused(refusal)
-    case, refusal = _with_funds(case, part=part)
-    return case.refused(refusal) if refusal else _EFFECTS[plan.effect](case)
+        return case.outcome(refusal), book_nothing
+    return _approved(case), functools.partial(_BOOKINGS[plan.effect], case)
 
 
 # --- which card, which original -----------------------------------------------------------------------
 
 
-def _with_card_and_original(case: Case, terminal: Terminal) -> tuple[Case, str]:
+def _with_card_and_original(case: Case) -> tuple[Case, str]:
     """The case with both, and the code that refuses it ("" for none)."""
     office, plan, request = case.office, case.plan, case.request
     card, refusal = None, ""
     if plan.card is CardFrom.MESSAGE or request.names_card:
-        card, data, refusal = card_in(office, request, terminal)
+        card, data, refusal = card_in(office, request, case.terminal)
         case = replace(case, card=card)
         if card is not None and data is not None and plan.standing:
             refusal = standing_refusal(office, request, card, data) or ""
     refusal = refusal or _qualification(case)
     if refusal or plan.original is None:
         return case, refusal
-    original, refusal = find_original(office, plan.original, request, card.pan if card else None)
+    original, refusal = find_original(office, plan.original, request, card)
     if original is None or refusal:
         return replace(case, original=original), refusal
     hold = office.ledger.hold_of(original.payment_id)
@@ -121,14 +134,14 @@ def _hold_refusal(plan: Plan, hold: Hold | None) -> str:
 # --- the PIN and the money ----------------------------------------------------------------------------
 
 
-def _pin(case: Case, terminal: Terminal) -> str | None:
+def _pin(case: Case) -> str | None:
     rule, card = case.plan.pin, case.card
     if rule is PinRule.NONE or card is None:
         return None
     if case.request.pin_block is None:
         is_needed = rule is PinRule.NEEDED or (rule is PinRule.CARD_DECIDES and card.pin_required)
         return "55" if is_needed else None
-    refusal = pin_refusal(case.office, case.request, terminal, card)
+    refusal = pin_refusal(case.office, case.request, case.terminal, card)
     if case.plan.effect is Effect.NOTE_PIN and case.hold is not None and refusal in {None, "55"}:
         case.office.ledger.note_pin(case.hold.hold_id, PinState.WRONG if refusal else PinState.VERIFIED)
     return refusal
@@ -138,11 +151,12 @@ def _amount(case: Case) -> str | None:
     """What F4 may be: by the card where the plan looks at funds, and compared with the original."""
     if case.plan.funds:
         assert case.card is not None
-        refusal = amount_refusal(case.office, case.request, case.card)
+        assert case.account is not None
+        refusal = amount_refusal(case.request, case.card, case.account)
         return refusal or count_refusal(case.office, case.request, case.card)
     if case.plan.original is None or case.original is None:
         return None
-    if case.card is not None and is_other_currency(case.office, case.request, case.card):
+    if case.account is not None and is_other_currency(case.request, case.account):
         return "12"
     return _AMOUNTS[case.plan.original.amount](case, case.original)
 
@@ -190,13 +204,18 @@ _AMOUNTS: Final[Mapping[AmountRule, Callable[[Case, Payment], str | None]]] = {
 
 
 def _with_funds(case: Case, *, part: bool) -> tuple[Case, str]:
-    """The case with the amount that is really there, and 51 when it is not enough."""
+    """The case with its account and the amount that is really there, and the code that refuses it."""
+    if case.card is not None:
+        case = replace(case, account=case.office.ledger.account(case.card.account_id))
+    refusal = _amount(case)
+    if refusal:
+        return case, refusal
     if case.plan.effect is Effect.TIP:
         case = replace(case, amount_minor=_tip_minor(case.request) or 0)
     takes_money = case.plan.effect in {Effect.HOLD, Effect.COMPLETE, Effect.DEBIT, Effect.TIP}
-    if not takes_money or case.card is None:
+    if not takes_money or case.card is None or case.account is None:
         return case, ""
-    available_minor = case.office.ledger.account(case.card.account_id).available_minor
+    available_minor = case.account.available_minor
     if case.plan.effect is Effect.COMPLETE and case.hold and case.hold.state is HoldState.OPEN:
         available_minor += case.hold.amount_minor
     if part and case.amount_minor > 1:
@@ -209,81 +228,26 @@ def _with_funds(case: Case, *, part: bool) -> tuple[Case, str]:
     return case, "51"
 
 
-# --- what an approval does ----------------------------------------------------------------------------
-
-
-def _nothing(case: Case) -> Outcome:
-    return _approved(case)
-
-
-def _tell_balance(case: Case) -> Outcome:
-    """Field 54: account 00, amount type 02 (available), currency, C or D, twelve digits."""
-    assert case.card is not None
-    account = case.office.ledger.account(case.card.account_id)
-    sign = "C" if account.available_minor >= 0 else "D"
-    text = f"0002{account.currency}{sign}{abs(account.available_minor):012d}"
-    return Outcome(APPROVED, pan=case.card.pan, fields={54: text})
-
-
-def _hold(case: Case) -> Outcome:
-    """Set the amount aside: for long, or until the PIN comes, if one is needed and was not sent yet."""
-    assert case.card is not None
-    profile, has_pin = case.office.policy.profile, case.request.pin_block is not None
-    is_final = has_pin or not case.card.pin_required
-    lifetime = timedelta(days=profile.preauth_valid_days) if is_final else case.office.policy.hold_lifetime
-    percent = profile.completion_percent_max if is_final else 100
-    hold_id = case.office.ledger.place_hold(
-        case.card.account_id,
-        case.payment_id,
-        case.amount_minor,
-        completion_max_minor=case.amount_minor * percent // 100,
-        now=case.request.now,
-        expires_at=case.request.now + lifetime,
-    )
-    if has_pin:
-        case.office.ledger.note_pin(hold_id, PinState.VERIFIED)
-    return _approved(case)
-
-
-def _release(case: Case) -> Outcome:
-    assert case.hold is not None
-    case.office.ledger.set_hold(case.hold.hold_id, HoldState.RELEASED)
-    return _approved(case)
-
-
-def _complete(case: Case) -> Outcome:
-    """Turn a hold into a posting. One that expired too, if the money is there."""
-    assert case.hold is not None
-    case.office.ledger.set_hold(case.hold.hold_id, HoldState.COMPLETED)
-    return _debit(case)
-
-
-def _debit(case: Case) -> Outcome:
-    assert case.card is not None
-    _move(case, debit=case.card.account_id, credit=_merchant_account(case))
-    return _approved(case)
-
-
-def _credit(case: Case) -> Outcome:
-    assert case.card is not None
-    _move(case, debit=_merchant_account(case), credit=case.card.account_id)
-    return _approved(case)
+# --- what an approval says ----------------------------------------------------------------------------
 
 
 def _approved(case: Case) -> Outcome:
     code, fields = APPROVED, {}
+    if case.plan.effect is Effect.TELL_BALANCE:
+        return case.outcome(code, fields={54: _balance(case)})
     if case.amount_minor < case.request.amount_minor and case.plan.partial:
         code, fields = _PARTIAL, {4: f"{case.amount_minor:012d}"}
     elif case.plan.standing and case.card is not None:
         code = case.card.terms.approval_code
-    return Outcome(
-        code,
-        auth_code=_auth_code(case),
-        pan=case.card.pan if case.card else None,
-        original_id=case.original.payment_id if case.original else None,
-        moved_minor=case.amount_minor,
-        fields=fields,
-    )
+    return case.outcome(code, auth_code=_auth_code(case), moved_minor=case.amount_minor, fields=fields)
+
+
+def _balance(case: Case) -> str:
+    """Field 54: account 00, amount type 02 (available), currency, C or D, twelve digits."""
+    assert case.account is not None
+    available_minor = case.account.available_minor
+    sign = "C" if available_minor >= 0 else "D"
+    return f"0002{case.account.currency}{sign}{abs(available_minor):012d}"
 
 
 def _auth_code(case: Case) -> str | None:
@@ -292,30 +256,71 @@ def _auth_code(case: Case) -> str | None:
     return case.original.auth_code if case.original else case.request.text(38) or None
 
 
-def _merchant_account(case: Case) -> int:
-    merchant = case.office.merchants.find(case.request.mid)
-    assert merchant is not None, "the authoriser has looked the merchant up"
-    return merchant.account_id
+# --- what an approval does ----------------------------------------------------------------------------
 
 
-def _move(case: Case, *, debit: int, credit: int) -> None:
+def book_nothing(*_: object) -> None:
+    """What a refusal does to the books."""
+
+
+def _hold(case: Case, payment_id: int) -> None:
+    """Set the amount aside: for long, or until the PIN comes, if one is needed and was not sent yet."""
+    assert case.card is not None
+    profile, has_pin = case.office.policy.profile, case.request.pin_block is not None
+    is_final = has_pin or not case.card.pin_required
+    lifetime = timedelta(days=profile.preauth_valid_days) if is_final else case.office.policy.hold_lifetime
+    percent = profile.completion_percent_max if is_final else 100
+    case.office.ledger.place_hold(
+        case.card.account_id,
+        payment_id,
+        case.amount_minor,
+        completion_max_minor=case.amount_minor * percent // 100,
+        pin_state=PinState.VERIFIED if has_pin else PinState.UNSEEN,
+        now=case.request.now,
+        expires_at=case.request.now + lifetime,
+    )
+
+
+def _release(case: Case, _payment_id: int) -> None:
+    assert case.hold is not None
+    case.office.ledger.set_hold(case.hold.hold_id, HoldState.RELEASED)
+
+
+def _complete(case: Case, payment_id: int) -> None:
+    """Turn a hold into a posting. One that expired too, if the money is there."""
+    assert case.hold is not None
+    case.office.ledger.set_hold(case.hold.hold_id, HoldState.COMPLETED)
+    _debit(case, payment_id)
+
+
+def _debit(case: Case, payment_id: int) -> None:
+    assert case.card is not None
+    _move(case, payment_id, debit=case.card.account_id, credit=case.terminal.account_id)
+
+
+def _credit(case: Case, payment_id: int) -> None:
+    assert case.card is not None
+    _move(case, payment_id, debit=case.terminal.account_id, credit=case.card.account_id)
+
+
+def _move(case: Case, payment_id: int, *, debit: int, credit: int) -> None:
     case.office.ledger.transfer(
         _POSTING_KINDS.get(case.plan.kind, case.plan.kind.value),
         debit=debit,
         credit=credit,
         amount_minor=case.amount_minor,
         now=case.request.now,
-        payment_id=case.payment_id,
+        payment_id=payment_id,
     )
 
 
 _POSTING_KINDS: Final = {PaymentKind.COMPLETION_REQUEST: "completion"}
 
-_EFFECTS: Final[Mapping[Effect, Callable[[Case], Outcome]]] = {
-    Effect.NOTHING: _nothing,
-    Effect.TELL_BALANCE: _tell_balance,
+_BOOKINGS: Final[Mapping[Effect, Callable[[Case, int], None]]] = {
+    Effect.NOTHING: book_nothing,
+    Effect.TELL_BALANCE: book_nothing,
     Effect.HOLD: _hold,
-    Effect.NOTE_PIN: _nothing,
+    Effect.NOTE_PIN: book_nothing,
     Effect.RELEASE: _release,
     Effect.COMPLETE: _complete,
     Effect.DEBIT: _debit,

@@ -20,7 +20,6 @@ from host_link.session import Channel, Session
 from wire.confidential import ConfidentialBytes
 from wire.iso8583 import CodecError, IsoMessage, dialect
 
-MAC_PLACEHOLDER = bytes(8)
 NO_CODE = frozenset({""})
 NEVER_MACED = ("03", "05", "08")  # first two digits of the MTI (section 4)
 PIN_JUDGED = ("0110", "0210")  # answers to what may have a PIN; to an advice or a reversal 55 is any other no
@@ -98,11 +97,8 @@ class HostExchange:
         if mti.startswith(NEVER_MACED):
             request = IsoMessage(mti, dict(fields), tpdu=tpdu, header=header)
             return request, ConfidentialBytes(self._dialect.encode(request))
-        ready = {**protected(fields, self._secure), 64: MAC_PLACEHOLDER}
-        request = IsoMessage(mti, ready, tpdu=tpdu, header=header)
-        encoded = ConfidentialBytes(self._dialect.encode(request))
-        mac = self._secure.mac(ConfidentialBytes(self._dialect.mac_region(encoded)))
-        return request, ConfidentialBytes(self._dialect.with_mac(encoded, mac))
+        request = IsoMessage(mti, protected(fields, self._secure), tpdu=tpdu, header=header)
+        return request, ConfidentialBytes(self._dialect.encode_with_mac(request, self._secure.mac))
 
     def close(self) -> None:
         """Stop waiting: from now on an answer to the request is a foreign one, also one that came already."""

@@ -33,7 +33,7 @@ def dump_of(error: BaseException) -> str:
 EVERYWHERE = {  # what fails, from the screen down to the store of the keys
     "journal": "firmware.journal.Journal.commit",
     "request": "firmware.messages._request",
-    "codec": "wire.iso8583.codec.Dialect.mac_region",
+    "codec": "wire.iso8583.codec.Dialect._mac_start",
     "mac": "firmware.secure.module.SecureModule.mac",
     "link": "host_link.session.Session.send",
     "line": "hal.virtual.serial_port.VirtualSerialPort.write",

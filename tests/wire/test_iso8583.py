@@ -1,6 +1,7 @@
 """The UnionPay dialect against whole frames worked out in documents, and what must never happen."""
 
 import traceback
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -108,6 +109,24 @@ def test_mac_is_put_in_its_place() -> None:
     signed = UNIONPAY.with_mac(placeholder, b"406A066A")
     assert signed == UNIONPAY.encode(SALE)
     assert UNIONPAY.mac_region(signed) == UNIONPAY.mac_region(placeholder) == signed[11:-8]
+
+
+def test_a_message_is_encoded_with_the_mac_of_its_region() -> None:
+    regions: list[bytes] = []
+
+    def mac_of(region: bytes) -> bytes:
+        regions.append(region)
+        return b"8A9E91B8"
+
+    encoded = bytes.fromhex("6000060000603100320000") + PUBLISHED_MAB + b"8A9E91B8"
+    message = UNIONPAY.decode(encoded)
+    unsigned = replace(message, fields={n: value for n, value in message.fields.items() if n != 64})
+    assert UNIONPAY.encode_with_mac(message, mac_of) == encoded
+    assert UNIONPAY.encode_with_mac(unsigned, mac_of) == encoded
+    assert regions == [PUBLISHED_MAB] * 2
+    assert {repr(region) for region in regions} == {f"<{len(PUBLISHED_MAB)} confidential bytes>"}
+    with pytest.raises(CodecError):
+        UNIONPAY.encode_with_mac(SALE, lambda _region: b"short")
 
 
 def test_mac_in_the_last_field_of_either_bitmap() -> None:

@@ -8,11 +8,12 @@ place of the MAC, and lists a message for people with its secrets masked. The fr
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 from wire.bcd import BcdError, pack_nibbles
+from wire.confidential import ConfidentialBytes
 from wire.errors import CodecError
 from wire.iso8583.masking import masked
 from wire.iso8583.message import IsoMessage
@@ -21,6 +22,7 @@ from wire.iso8583.table import DialectTable
 
 _TPDU_DIGITS = 10
 _MAC_FIELDS = (64, 128)
+_NO_MAC = bytes(8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,18 @@ class Dialect:
 
         A fixed field has to have its full length: nothing is filled or cut. Raises CodecError.
         """
-        if len(message.mti) != 4 or not (message.mti.isascii() and message.mti.isdigit()):
-            raise CodecError("bad_format", None, "the message type has four digits")
-        return self._front(message) + self._packer.pack(message.mti, message.fields)
+        return self._encoded(message, message.fields)
+
+    def encode_with_mac(self, message: IsoMessage, mac_of: Callable[[bytes], bytes]) -> bytes:
+        """As `encode`, with field 64 as `mac_of` makes it, 8 bytes, out of what it is calculated over.
+
+        `message` has no field beyond 64. What `mac_of` gets does not show itself. Raises CodecError, and what
+        `mac_of` raises.
+        """
+        encoded = ConfidentialBytes(self._encoded(message, {**message.fields, 64: _NO_MAC}))
+        start = self._mac_start(encoded)
+        mac = mac_of(ConfidentialBytes(encoded[self._table.header : start]))
+        return self._with_mac(encoded, start, mac)
 
     def decode(self, encoded: bytes) -> IsoMessage:
         """Return the message in `encoded`, every byte of which has to belong to it. Raises CodecError."""
@@ -72,11 +83,7 @@ class Dialect:
 
     def with_mac(self, encoded: bytes, mac: bytes) -> bytes:
         """Return `encoded` with its MAC field replaced by `mac`, 8 bytes. Raises CodecError."""
-        start = self._mac_start(encoded)
-        if len(mac) != 8:
-            raise CodecError("bad_length", 64, "a MAC has 8 bytes")
-        as_hex = len(encoded) - start == 16
-        return encoded[:start] + (mac.hex().upper().encode("ascii") if as_hex else mac)
+        return self._with_mac(encoded, self._mac_start(encoded), mac)
 
     def masked_hex(self, encoded: bytes) -> str:
         """Return `encoded` in hex with a star for every half byte that may not be shown. Never raises."""
@@ -128,6 +135,17 @@ class Dialect:
         return "".join("*" if star else nibble for star, nibble in zip(stars, shown, strict=True))
 
     # --- parts ---------------------------------------------------------------------------------------
+
+    def _encoded(self, message: IsoMessage, fields: Mapping[int, str | bytes]) -> bytes:
+        if len(message.mti) != 4 or not (message.mti.isascii() and message.mti.isdigit()):
+            raise CodecError("bad_format", None, "the message type has four digits")
+        return self._front(message) + self._packer.pack(message.mti, fields)
+
+    def _with_mac(self, encoded: bytes, start: int, mac: bytes) -> bytes:
+        if len(mac) != 8:
+            raise CodecError("bad_length", 64, "a MAC has 8 bytes")
+        as_hex = len(encoded) - start == 16
+        return encoded[:start] + (mac.hex().upper().encode("ascii") if as_hex else mac)
 
     def _take_apart(self, encoded: bytes) -> tuple[bytes, Parts]:
         front = self._require_front(encoded)
