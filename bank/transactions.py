@@ -81,6 +81,9 @@ def judge(
     case, refusal = _with_card_and_original(case)
     refusal = refusal or _pin(case) or ""
     if not refusal:
+        case = _with_account(case)
+        refusal = _amount(case) or ""
+    if not refusal:
         case, refusal = _with_funds(case, part=part)
     if refusal:
         return case.outcome(refusal), book_nothing
@@ -147,6 +150,12 @@ def _pin(case: Case) -> str | None:
     return refusal
 
 
+def _with_account(case: Case) -> Case:
+    if case.card is None:
+        return case
+    return replace(case, account=case.office.ledger.account(case.card.account_id))
+
+
 def _amount(case: Case) -> str | None:
     """What F4 may be: by the card where the plan looks at funds, and compared with the original."""
     if case.plan.funds:
@@ -204,12 +213,7 @@ _AMOUNTS: Final[Mapping[AmountRule, Callable[[Case, Payment], str | None]]] = {
 
 
 def _with_funds(case: Case, *, part: bool) -> tuple[Case, str]:
-    """The case with its account and the amount that is really there, and the code that refuses it."""
-    if case.card is not None:
-        case = replace(case, account=case.office.ledger.account(case.card.account_id))
-    refusal = _amount(case)
-    if refusal:
-        return case, refusal
+    """The case with the amount that is really there, and 51 when it is not enough."""
     if case.plan.effect is Effect.TIP:
         case = replace(case, amount_minor=_tip_minor(case.request) or 0)
     takes_money = case.plan.effect in {Effect.HOLD, Effect.COMPLETE, Effect.DEBIT, Effect.TIP}

@@ -13,8 +13,9 @@ from bank import settling, transactions
 from bank.answers import Outcome
 from bank.authoriser import Bank
 from bank.ledger import HoldState, Ledger
-from bank.payments import Payments
+from bank.payments import PaymentKind, Payments
 from bank.plans import Effect
+from bank.request import Request
 from bank.transactions import Case
 from firmware import batch_upload, messages, receipt, settlement_work
 from firmware.app import Terminal
@@ -57,8 +58,9 @@ def _debit_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """The next account's owner pays."""
     move = transactions._move
 
-    def moved(case: Case, *, debit: int, credit: int) -> None:
-        move(case, debit=debit + 1 if case.plan.effect is Effect.DEBIT else debit, credit=credit)
+    def moved(case: Case, payment_id: int, *, debit: int, credit: int) -> None:
+        payer = debit + 1 if case.plan.effect is Effect.DEBIT else debit
+        move(case, payment_id, debit=payer, credit=credit)
 
     monkeypatch.setattr(transactions, "_move", moved)
 
@@ -66,27 +68,28 @@ def _debit_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
 def _book_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     move = transactions._move
 
-    def moved(case: Case, *, debit: int, credit: int) -> None:
-        move(case, debit=debit, credit=credit)
-        move(case, debit=debit, credit=credit)
+    def moved(case: Case, payment_id: int, *, debit: int, credit: int) -> None:
+        move(case, payment_id, debit=debit, credit=credit)
+        move(case, payment_id, debit=debit, credit=credit)
 
     monkeypatch.setattr(transactions, "_move", moved)
 
 
 def _say_yes_and_book_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(transactions._EFFECTS, Effect.TIP, transactions._nothing)
+    monkeypatch.setitem(transactions._BOOKINGS, Effect.TIP, transactions.book_nothing)
 
 
 def _say_yes_and_take_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a transaction about another one, the bank's register says at once that it was reversed."""
-    finish = Payments.finish
+    enter = Payments.enter
 
-    def finished(self: Payments, payment_id: int, outcome: Outcome, **options: Any) -> None:
-        finish(self, payment_id, outcome, **options)
+    def entered(self: Payments, request: Request, kind: PaymentKind, outcome: Outcome, **options: Any) -> int:
+        payment_id = enter(self, request, kind, outcome, **options)
         if outcome.approved and outcome.original_id is not None:
             self.mark_reversed(payment_id, "98")
+        return payment_id
 
-    monkeypatch.setattr(Payments, "finish", finished)
+    monkeypatch.setattr(Payments, "enter", entered)
 
 
 def _let_holds_live(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,14 +110,13 @@ def _let_go_of_what_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pre-authorisation is approved, and nothing is set aside for it."""
     hold = transactions._hold
 
-    def held(case: Case) -> Outcome:
-        outcome = hold(case)
+    def held(case: Case, payment_id: int) -> None:
+        hold(case, payment_id)
         for one in case.office.ledger.open_holds():
-            if case.request.pin_block is not None and one.payment_id == case.payment_id:
+            if case.request.pin_block is not None and one.payment_id == payment_id:
                 case.office.ledger.set_hold(one.hold_id, HoldState.RELEASED)
-        return outcome
 
-    monkeypatch.setitem(transactions._EFFECTS, Effect.HOLD, held)
+    monkeypatch.setitem(transactions._BOOKINGS, Effect.HOLD, held)
 
 
 def _decline_what_is_refunded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,8 @@ import pytest
 
 from bank.authoriser import Bank
 from bank.faults import FaultKind
+from bank.hsm import MessageKeys
 from bank.ledger import HoldState, Ledger
-from bank.merchants import Terminal as BankTerminal
 from bank.payments import Payment as BankPayment
 from bank.payments import Payments
 from bank.plans import plan_of
@@ -119,11 +119,12 @@ def _take_a_repeat_for_new(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bank does what it is asked to do, also when it has done it."""
     repeat = Bank._repeat
 
-    def again(self: Bank, payment: BankPayment, request: Request, terminal: BankTerminal) -> bytes:
+    def again(self: Bank, payment: BankPayment, request: Request, keys: MessageKeys) -> bytes:
         plan = plan_of(request)
         assert plan is not None
-        self._carry_out(plan, request, terminal, payment.payment_id)
-        return repeat(self, payment, request, terminal)
+        _, book = self._judge(plan, request, self.merchants.terminal(request.mid, request.tid))
+        book(payment.payment_id)
+        return repeat(self, payment, request, keys)
 
     monkeypatch.setattr(Bank, "_repeat", again)
 
