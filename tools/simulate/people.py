@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 
+from firmware.app import Terminal
 from firmware.management_work import MESSAGES
 from hal.api import Key
 from tools.simulate.any_till import AnyTill
@@ -170,8 +171,12 @@ class People:
         self._answered.clear()
         terminal = self._till.station.terminal
         if terminal is not None:
-            terminal.start(intent.kind)
-            self._till.station.settle()
+            self._ask_for(terminal, intent.kind)
+
+    def _ask_for(self, terminal: Terminal, kind: str) -> None:
+        """By the cash register."""
+        terminal.start(kind)
+        self._till.station.settle()
 
     # --- wanting ------------------------------------------------------------------------------------
 
@@ -194,8 +199,10 @@ class People:
         ):
             case "register_settles":
                 terminal.settle()
+                self._till.station.settle()
             case "register_manages":
                 terminal.manage(rng.choice(REGISTER_ASKS))
+                self._till.station.settle()
             case "function_key":
                 self._press(rng.choice(FUNCTION_KEYS))
             case "errand":
@@ -204,7 +211,6 @@ class People:
                 self._menus.begin(self._luck.one_of(STAFF_ERRANDS))
             case _:
                 self._begin_transaction()
-        self._till.station.settle()
 
     def _begin_transaction(self) -> None:
         self.begun += 1
@@ -217,13 +223,13 @@ class People:
             if self._luck.has("others_by_menu"):
                 self._menus.begin(intent.kind)
             else:
-                terminal.start(intent.kind)
+                self._ask_for(terminal, intent.kind)
             return
         match self._luck.first_of("purchase_by_menu", "purchase_by_register", "purchase_by_digits"):
             case "purchase_by_menu":
                 self._menus.begin(PURCHASE)
             case "purchase_by_register":
-                terminal.start(PURCHASE)
+                self._ask_for(terminal, PURCHASE)
             case "purchase_by_digits":
                 intent.digits_first = True
                 self._press(*intent.amounts[0])

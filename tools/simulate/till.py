@@ -160,7 +160,7 @@ class Till(AnyTill):
             self.drive.lose_input()
             self._power_on()
         self.station.settle()
-        self._note_power()
+        self.note_power()
 
     def turn_due(self) -> None:
         """As `turn`, where nobody has touched anything since `deadline_ms` was asked: only what is due."""
@@ -175,9 +175,10 @@ class Till(AnyTill):
     def cut_power(self, back_after_ms: int) -> None:
         """The plug is pulled, and put back a while later."""
         self.station.cut_power()
-        self._note_power(back_after_ms)
+        self.note_power(back_after_ms)
 
-    def _note_power(self, back_after_ms: int = BACK_AFTER_MS) -> None:
+    def note_power(self, back_after_ms: int = BACK_AFTER_MS) -> None:
+        """Whatever was done there may have taken its power: then it comes back a while later."""
         if self.station.terminal is None and self.power_back_ms is None:
             self.power_back_ms = self.clock.monotonic_ms() + back_after_ms
             self._trace.note(self.clock.monotonic_ms(), self.name, "power is off")

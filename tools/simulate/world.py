@@ -29,6 +29,15 @@ UNSOLD_MAX_MS = 3_600_000
 MONTH_MS = (HOLD_DAYS_MAX + 1) * 86_400_000
 
 
+@dataclass(slots=True)
+class _Checkout:
+    """A till and the people at it. `pumps`: the till's count when they last looked at it."""
+
+    till: Till
+    people: People
+    pumps: int = -1
+
+
 @dataclass
 class Report:
     """What became of a run."""
@@ -82,6 +91,7 @@ class World:
         card_of = names_by_mask(provision)
         numbers = {card.name: card.plastic.pan.reveal() for card in provision.cards}
         self.people = [People(till, options.seed, card_of, numbers) for till in self.tills]
+        self._checkouts = [_Checkout(*both) for both in zip(self.tills, self.people, strict=True)]
         self.clerk = Clerk(self.machine, options.seed)
         self.troubles = Troubles(options, self.tills, self.machine, self.trace)
         self._checkers = Watch(self.tills, provision.merchants[0].terminals, self.machine, self.trace)
@@ -89,6 +99,7 @@ class World:
         self._stirred = True  # something was done to the tills from outside
         self._soon: list[Callable[[], object]] = []
         self._planned: list[tuple[int, Callable[[], object]]] = []
+        self._end_ms = int(options.hours * 3_600_000) if options.hours else None
         self._closed_ms: int | None = None  # when everything was settled
         self._traded_ms = 0
 
@@ -116,9 +127,6 @@ class World:
 
     # --- the course of a run ------------------------------------------------------------------------
 
-    def _end_ms(self) -> int | None:
-        return int(self.options.hours * 3_600_000) if self.options.hours else None
-
     def _trade(self) -> list[Finding]:
         """Until the transactions are made, or the time is over. A shop that sells nothing is a finding."""
         begun, findings = -1, list[Finding]()
@@ -131,14 +139,13 @@ class World:
         return findings
 
     def _begun(self) -> int:
-        return sum(people.begun for people in self.people)
+        return sum([people.begun for people in self.people])
 
     def _has_traded(self) -> bool:
         return self._begun() >= self.options.transactions
 
     def _is_over(self) -> bool:
-        end_ms = self._end_ms()
-        return end_ms is not None and self.now_ms >= end_ms
+        return self._end_ms is not None and self.now_ms >= self._end_ms
 
     def _close_shop(self) -> Iterable[Finding]:
         """No more troubles and no new transactions; then every till settles."""
@@ -221,22 +228,29 @@ class World:
         stirred, self._stirred = self._stirred or self.troubles.turn(self.now_ms), False
         if done := self.clerk.turn(self.now_ms):
             self.trace.note(self.now_ms, "bank", done)
-        turned: list[Till] = []
-        for till, people in zip(self.tills, self.people, strict=True):
-            # To turn, and to look into, a till at which nothing is due would cost most of a run's time.
-            is_turned = stirred or _is_due(till.deadline_ms(), self.now_ms)
-            if stirred:
-                till.turn()
-            elif is_turned:
-                till.turn_due()
-            while people.turn(self.now_ms):
-                till.turn()
-                is_turned = True
-            if is_turned:
-                turned.append(till)
+        turned = [one.till for one in self._checkouts if self._turn(one, is_stirred=stirred)]
         self._do_soon()
         self._watch(self)
         return self._checkers.moment(turned)
+
+    def _turn(self, checkout: _Checkout, *, is_stirred: bool) -> bool:
+        """Do what is due at a till, and let its people act; whether anything was done there.
+
+        To turn, and to look into, a till at which nothing is due would cost most of a run's time.
+        """
+        till, people, now_ms = checkout.till, checkout.people, self.now_ms
+        is_turned = is_stirred or _is_due(till.deadline_ms(), now_ms)
+        if is_stirred:
+            till.turn()
+        elif is_turned:
+            till.turn_due()
+        elif till.drive.pump_count == checkout.pumps and not _is_due(people.deadline_ms(), now_ms):
+            return False  # nothing is new for them either
+        while people.turn(now_ms):
+            till.note_power()
+            is_turned = True
+        checkout.pumps = till.drive.pump_count
+        return is_turned
 
     def verdict(self) -> Iterable[Finding]:
         """Every promise, looked at when all is sent and settled."""
@@ -263,13 +277,15 @@ class World:
         self._stirred = self._stirred or bool(due or soon)
 
     def _advance(self) -> None:
-        soonest_ms = self.troubles.deadline_ms()
-        for till, people in zip(self.tills, self.people, strict=True):
-            if self._stirred:
+        if self._stirred:
+            for till in self.tills:
                 till.touched()
-            soonest_ms = earliest(soonest_ms, till.deadline_ms(), people.deadline_ms())
-        for at_ms, _ in self._planned:
-            soonest_ms = earliest(soonest_ms, at_ms)
+        soonest_ms = earliest(
+            self.troubles.deadline_ms(),
+            *[till.deadline_ms() for till in self.tills],
+            *[people.deadline_ms() for people in self.people],
+            *[at_ms for at_ms, _ in self._planned],
+        )
         self.now_ms = max(self.now_ms + 1, self.now_ms + 1_000 if soonest_ms is None else soonest_ms)
         for till in self.tills:
             till.clock.advance_to(self.now_ms)
