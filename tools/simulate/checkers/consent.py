@@ -16,6 +16,7 @@ from tools.simulate.any_till import AnyTill
 from tools.simulate.checkers.finding import Finding
 from tools.simulate.checkers.journal import counts, moved_minor, name_of
 
+_ENTER = frozenset({Key.ENTER, Key.ENTER.value})
 _AMOUNT = re.compile(r"(?<![\d.])\d+\.\d\d(?![\d.])")
 
 
@@ -26,7 +27,7 @@ class Consent:
         self._till = till
         self._shown: dict[int, set[int]] = {}
         keypad, reader = till.station.devices.keypad, till.station.devices.card_reader
-        self._see_before(keypad, "press", lambda key: key in {Key.ENTER, Key.ENTER.value})
+        self._see_before(keypad, "press", lambda key: key in _ENTER)
         for act in ("swipe", "insert"):
             self._see_before(reader, act, lambda _card: True)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from cobs import cobs
 from Crypto.Cipher import DES3
@@ -26,26 +27,39 @@ _BUNDLES_KEPT = 2  # working keys that may still be in use
 _BUNDLE_BYTES = frozenset({40, 60})  # of field 62: iso8583-pos section 6.2
 
 
+@dataclass
+class _Alike:
+    """Forms that begin with the same bytes, at least four; and the names of what they are forms of."""
+
+    beginning: bytes
+    names: dict[bytes, str] = field(default_factory=dict)
+
+
 class Search:
-    """Names of secrets by the forms in which they could be written, found by their first four bytes."""
+    """Names of secrets by the forms in which they could be written, found by what many of them begin with."""
 
     def __init__(self) -> None:
-        self._forms: dict[bytes, dict[bytes, str]] = {}
+        self._forms: dict[bytes, _Alike] = {}  # by their first four bytes
 
     def add(self, name: str, forms: Iterable[bytes]) -> None:
         """Forms of at least five bytes: shorter ones would be met by chance."""
         for form in forms:
             assert len(form) > _PREFIX_BYTES, name
-            self._forms.setdefault(form[:_PREFIX_BYTES], {})[form] = name
+            alike = self._forms.setdefault(form[:_PREFIX_BYTES], _Alike(form))
+            while not form.startswith(alike.beginning):
+                alike.beginning = alike.beginning[:-1]
+            alike.names[form] = name
 
     def found(self, content: bytes) -> set[str]:
         """The names of what is in it."""
-        names = set()
-        for prefix, forms in self._forms.items():
-            at = content.find(prefix)
+        names, is_ascii = set(), content.isascii()
+        for alike in self._forms.values():
+            if is_ascii and not alike.beginning.isascii():
+                continue  # most that is packed cannot be in words
+            at = content.find(alike.beginning)
             while at >= 0:
-                names |= {name for form, name in forms.items() if content.startswith(form, at)}
-                at = content.find(prefix, at + 1)
+                names |= {name for form, name in alike.names.items() if content.startswith(form, at)}
+                at = content.find(alike.beginning, at + 1)
         return names
 
 
