@@ -44,14 +44,14 @@ class Faceplate:
         self._screen: Screen | None = None
         self._lit: tuple[bool, ...] | None = None  # of each of LIGHTS, whether it is on
         self._minute_began = parts.board.clock.wall().replace(second=0, microsecond=0)
-        self._seen: tuple[object, ...] = ()  # what changes without a signal, as it was then
+        self._seen = self._unannounced()  # as it was then
 
     def is_outdated(self) -> bool:
         """Whether something has changed since `show` that no signal tells of."""
         return self._unannounced() != self._seen
 
-    def _unannounced(self) -> tuple[object, ...]:
-        """The minute, the state of the printer, the digits of a PIN."""
+    def _unannounced(self) -> tuple[datetime, PrinterStatus, int]:
+        """What changes without a signal: the minute, the state of the printer, the digits of a PIN."""
         board = self._parts.board
         return self._minute(board.clock.wall()), board.printer.status, self._payment.pin_digits
 
@@ -94,10 +94,11 @@ class Faceplate:
         parts, payment, failure = self._parts, self._parts.journal.payment, self._payment.read_failure
         entry = self._payment.entry if in_transaction else None
         bars = self._link_bars()  # looked at whatever is shown: they tell of the last minutes
+        minute, printer_status, pin_digits = self._seen
         return ScreenValues(
             amount_minor=self._amount(row, payment),
             currency=parts.settings.currency,
-            pin_digits=self._payment.pin_digits,
+            pin_digits=pin_digits,
             tries_left=self._payment.pin_tries_left if payment else 0,
             swipes_left=self._payment.swipes_left if payment else 0,
             response_code=payment.response_code if payment else "",
@@ -106,12 +107,12 @@ class Faceplate:
             reason=self._reason(payment),
             detail=self._detail() if "detail" in elements else "",
             storage_trouble=self._service.storage_trouble,
-            now=self._minute(parts.board.clock.wall()),
+            now=minute,
             signed_in=parts.journal.counters.signed_in,
             link_up=parts.session.is_up,
             pending=len(parts.journal.due()),
             merchant_name=self._merchant_name(),
-            printer_status=parts.board.printer.status,
+            printer_status=printer_status,
             read_failure=failure.reason if in_transaction and failure else None,
             slip_copy=SlipCopy.CARDHOLDER if payment and payment.copies_printed else SlipCopy.MERCHANT,
             terminal_id=parts.settings.terminal_id,
@@ -175,7 +176,7 @@ class Faceplate:
             not is_out and row.state is not terminal.State.STARTING,
             self._parts.session.is_up,
             row.state is transaction.State.CARD,
-            is_out or self._parts.board.printer.status is not PrinterStatus.READY,
+            is_out or self._seen[1] is not PrinterStatus.READY,
         )
 
 

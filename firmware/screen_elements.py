@@ -8,7 +8,8 @@ fit 16 columns. Which elements a screen has is in `texts/screens.toml`, how they
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
 
 from firmware import texts
 from firmware.records import Reason
@@ -21,8 +22,7 @@ from hal.api import Align
 from wire.money import currency, format_amount
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """What an element is made of: the screen, the values, the language, and whether there is a header."""
 
     screen: str
@@ -36,11 +36,12 @@ class Moment:
 
     def forms(self, key: str, **values: object) -> Saying:
         """The full and the brief words for `key`."""
+        if not values:
+            return _forms(self.language, key)
         return Saying((self.text(f"{key}.full", **values), self.text(f"{key}.brief", **values)))
 
 
-@dataclass(frozen=True, slots=True)
-class Saying:
+class Saying(NamedTuple):
     """What an element would like to show: its forms, the fullest first.
 
     `wraps`: a form may take several lines. `clips`: and may end in "..." where the rows end.
@@ -63,7 +64,6 @@ class Saying:
         return ()
 
 
-@dataclass(frozen=True, slots=True)
 class Listing(Saying):
     """Lines that stand as they are, one below the other; those that find no room are left out."""
 
@@ -73,6 +73,16 @@ class Listing(Saying):
 
 
 _NOTHING = Saying()
+
+
+@cache  # most of what a screen says is the same each time
+def _forms(language: str, key: str) -> Saying:
+    return Saying((text(language, f"screen.{key}.full"), text(language, f"screen.{key}.brief")))
+
+
+@cache
+def _words(language: str, key: str) -> Saying:
+    return Saying((text(language, f"screen.{key}"),))
 
 
 def clipped(line: str, columns: int) -> str:
@@ -87,7 +97,7 @@ def clipped(line: str, columns: int) -> str:
 def _title(moment: Moment) -> Saying:
     """Not "ready" while something must reach the bank first: until then no sale starts."""
     waits = moment.screen == "idle" and moment.values.pending
-    return Saying((moment.text(f"{moment.screen}.{'title_pending' if waits else 'title'}"),))
+    return _words(moment.language, f"{moment.screen}.{'title_pending' if waits else 'title'}")
 
 
 def _verdict(moment: Moment) -> Saying:
@@ -221,7 +231,7 @@ def _printer(moment: Moment) -> Saying:
 
 def _copy(moment: Moment) -> Saying:
     copy = moment.values.slip_copy
-    return Saying((moment.text(f"copy.{copy.value}"),)) if copy else _NOTHING
+    return _words(moment.language, f"copy.{copy.value}") if copy else _NOTHING
 
 
 def _authorisation(moment: Moment) -> Saying:
@@ -301,7 +311,7 @@ def _check_value(moment: Moment) -> Saying:
 def _kind(moment: Moment) -> Saying:
     """Which type of transaction it is, where it is not a plain sale."""
     kind = moment.values.kind
-    return _NOTHING if kind == "purchase" else Saying((moment.text(f"kind.{kind}"),))
+    return _NOTHING if kind == "purchase" else _words(moment.language, f"kind.{kind}")
 
 
 def _typed(moment: Moment) -> Saying:

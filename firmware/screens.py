@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 from typing import ClassVar
 
 from firmware import texts
@@ -66,7 +68,9 @@ def render(name: str, values: ScreenValues, *, columns: int, rows: int, language
     layout = layout_of(name)
     if rows < _LARGE_ROWS:
         return Screen(_small(layout, Moment(name, values, language), columns, rows))
-    return Screen(_large(layout, Moment(name, values, language), columns, rows))
+    header = _header(values.merchant_name, values.now, columns)
+    moment = Moment(name, values, language, has_header=bool(header))
+    return Screen((*header, *_large(layout, moment, columns, rows - len(header))))
 
 
 def _small(layout: Layout, moment: Moment, columns: int, rows: int) -> tuple[ScreenLine, ...]:
@@ -78,10 +82,9 @@ def _small(layout: Layout, moment: Moment, columns: int, rows: int) -> tuple[Scr
 
 
 def _large(layout: Layout, moment: Moment, columns: int, rows: int) -> tuple[ScreenLine, ...]:
-    header = _header(moment.values, columns)
+    """What is below the header."""
     footer = _footer(layout, moment, columns)
-    moment = Moment(moment.screen, moment.values, moment.language, has_header=bool(header))
-    rows -= len(header) + 2 * len(footer)  # a blank row keeps the footer off the body
+    rows -= 2 * len(footer)  # a blank row keeps the footer off the body
     blocks, rows_left = _blocks(layout, moment, columns, rows, airy=True)
     body: list[ScreenLine] = []
     for block in blocks:
@@ -89,7 +92,7 @@ def _large(layout: Layout, moment: Moment, columns: int, rows: int) -> tuple[Scr
             body.append(_BLANK)
             rows_left -= 1
         body += block
-    return (*header, *body, *[_BLANK] * (rows_left + 1 if footer else 0), *footer)
+    return (*body, *[_BLANK] * (rows_left + 1 if footer else 0), *footer)
 
 
 def _blocks(
@@ -126,16 +129,17 @@ def _blocks(
     return blocks, rows_left
 
 
-def _header(values: ScreenValues, columns: int) -> list[ScreenLine]:
+@lru_cache(maxsize=8)  # the same for a minute
+def _header(merchant_name: str, now: datetime | None, columns: int) -> tuple[ScreenLine, ...]:
     """A bar with the merchant at the left and the time at the right, and a blank line below it."""
     inner = columns - 2
-    name = clipped(printable(values.merchant_name), inner)
-    clocks = (f"{values.now:%Y/%m/%d %H:%M}", f"{values.now:%H:%M}") if values.now else ()
+    name = clipped(printable(merchant_name), inner)
+    clocks = (f"{now:%Y/%m/%d %H:%M}", f"{now:%H:%M}") if now else ()
     clock = next((clock for clock in clocks if columns_of(name) + 1 + len(clock) <= inner), "")
     if not name and not clock:
-        return []
+        return ()
     gap = " " * (inner - columns_of(name) - len(clock))
-    return [ScreenLine(f" {name}{gap}{clock} ", inverse=True), _BLANK]
+    return ScreenLine(f" {name}{gap}{clock} ", inverse=True), _BLANK
 
 
 def _footer(layout: Layout, moment: Moment, columns: int) -> list[ScreenLine]:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from hal.smart_card_events import ChipEvent
 from wire.track import Track1, Track2, Track3
@@ -251,8 +251,7 @@ class Align(Enum):
     RIGHT = "right"
 
 
-@dataclass(frozen=True, slots=True)
-class ScreenLine:
+class ScreenLine(NamedTuple):
     """One line of a screen. A Chinese character takes two columns. `double`: twice as high and wide."""
 
     text: str

@@ -42,7 +42,7 @@ class VirtualClock(QuietDevice):
     def _run(self) -> timedelta:
         """How far the clock face has moved by now."""
         drift_us = self._monotonic_ms * self._drift_ppm // 1000
-        return timedelta(milliseconds=self._monotonic_ms, microseconds=drift_us)
+        return timedelta(0, 0, self._monotonic_ms * 1000 + drift_us)
 
     def advance(self, duration_ms: int) -> None:
         """Let `duration_ms` pass. Raises ValueError when negative."""

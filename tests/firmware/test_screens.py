@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 
@@ -51,8 +50,7 @@ FULL = ScreenValues(
         "Enquiries", "1/2", (">1 Last trans.", " 2 By voucher"), ("Operator number", "Number"), "01_"
     ),
 )
-LONGEST = replace(
-    FULL,
+LONGEST = FULL._replace(
     amount_minor=999_999_999_999,
     pin_digits=12,
     tries_left=99,
@@ -68,8 +66,8 @@ UNSENT = {
     "zh": ("待上送银行的报文", "待上送"),
 }
 # A moment without mishaps, as most screens see it.
-SALE = replace(
-    FULL, response_code="00", reason=Reason.NONE, detail="", read_failure=None, pending=0, floor=None
+SALE = FULL._replace(
+    response_code="00", reason=Reason.NONE, detail="", read_failure=None, pending=0, floor=None
 )
 
 
@@ -129,11 +127,11 @@ def test_every_screen_fits_every_display(
 @pytest.mark.parametrize("display", DISPLAYS)
 def test_every_mishap_fits_every_display(display: str, language: str) -> None:
     moments = [
-        *(("present_card", replace(FULL, read_failure=failure)) for failure in ReadFailure),
-        *(("printer_stopped", replace(FULL, printer_status=status)) for status in PrinterStatus),
-        *(("tear_off", replace(FULL, slip_copy=copy)) for copy in SlipCopy),
-        *(("failed", replace(SALE, reason=reason)) for reason in Reason),
-        *(("declined", replace(SALE, response_code=code)) for code in response_codes()),
+        *(("present_card", FULL._replace(read_failure=failure)) for failure in ReadFailure),
+        *(("printer_stopped", FULL._replace(printer_status=status)) for status in PrinterStatus),
+        *(("tear_off", FULL._replace(slip_copy=copy)) for copy in SlipCopy),
+        *(("failed", SALE._replace(reason=reason)) for reason in Reason),
+        *(("declined", SALE._replace(response_code=code)) for code in response_codes()),
     ]
     for name, values in moments:
         assert_fits(shown(name, values, display, language), display)
@@ -156,14 +154,14 @@ def test_a_decline_always_says_why_in_full(display: str, language: str) -> None:
         if entry.approved:
             continue
         screen = shown(
-            "declined", replace(SALE, response_code=code, reason=Reason.BANK_DECLINED), display, language
+            "declined", SALE._replace(response_code=code, reason=Reason.BANK_DECLINED), display, language
         )
         words = screen.text.replace("\n", "").replace(" ", "")
         assert entry.text(language).replace(" ", "") in words
 
 
 def test_a_bad_swipe_says_why_and_how_many_tries_are_left() -> None:
-    values = replace(SALE, read_failure=ReadFailure.TOO_FAST, swipes_left=2)
+    values = SALE._replace(read_failure=ReadFailure.TOO_FAST, swipes_left=2)
     assert shown("present_card", values, "vfd").text == "Swiped too fast\nTries left: 2"
     assert shown("present_card", values).text == "Present card\nRMB 12.34\nSwiped too fast\nTries left: 2"
     assert "刷卡太快，请慢一些" in shown("present_card", values, "colour", "zh").text
@@ -176,7 +174,7 @@ def test_a_first_swipe_does_not_count_tries() -> None:
 @pytest.mark.parametrize("digits", range(13))
 @pytest.mark.parametrize("display", DISPLAYS)
 def test_the_pin_is_stars(digits: int, display: str) -> None:
-    values = replace(SALE, pin_digits=digits)
+    values = SALE._replace(pin_digits=digits)
     screen = shown("enter_pin", values, display)
     assert screen.text.count("*") == digits
     assert "12.34" in screen.text
@@ -193,12 +191,12 @@ def test_the_pin_is_stars(digits: int, display: str) -> None:
     ],
 )
 def test_the_amount_being_typed(language: str, display: str, amount_minor: int | None, words: str) -> None:
-    values = replace(EMPTY, amount_minor=amount_minor)
+    values = EMPTY._replace(amount_minor=amount_minor)
     assert words in shown("enter_amount", values, display, language).text.splitlines()
 
 
 def test_a_currency_without_decimals() -> None:
-    assert "JPY 1234" in shown("authorising", replace(SALE, currency="392")).text.splitlines()
+    assert "JPY 1234" in shown("authorising", SALE._replace(currency="392")).text.splitlines()
 
 
 def test_approved_on_the_small_display() -> None:
@@ -210,12 +208,12 @@ def test_approved_on_the_small_display() -> None:
 )
 @pytest.mark.parametrize("name", ["declined", "cancelled", "timed_out", "failed"])
 def test_a_failure_says_what_became_of_the_money(name: str, pending: int, words: str) -> None:
-    values = replace(SALE, reason=Reason.NO_RESPONSE, pending=pending)
+    values = SALE._replace(reason=Reason.NO_RESPONSE, pending=pending)
     assert words in shown(name, values, "colour").text.splitlines()
 
 
 def test_out_of_pin_tries_is_the_reason_not_the_last_answer() -> None:
-    values = replace(SALE, response_code="55", reason=Reason.PIN_TRIES)
+    values = SALE._replace(response_code="55", reason=Reason.PIN_TRIES)
     text = shown("declined", values, "colour").text
     assert "Too many wrong PINs" in text
     assert "Wrong PIN" not in text
@@ -225,15 +223,15 @@ def test_out_of_pin_tries_is_the_reason_not_the_last_answer() -> None:
     ("tries_left", "words"), [(2, "Tries left: 2"), (0, "No tries left: the payment is undone")]
 )
 def test_a_wrong_pin_says_how_many_tries_are_left(tries_left: int, words: str) -> None:
-    assert words in shown("wrong_pin", replace(SALE, tries_left=tries_left), "colour").text.splitlines()
+    assert words in shown("wrong_pin", SALE._replace(tries_left=tries_left), "colour").text.splitlines()
 
 
 @pytest.mark.parametrize(
     ("values", "alert"),
     [
-        (replace(SALE, link_up=False, pending=2), "No link to the bank"),
-        (replace(SALE, signed_in=False, pending=2), "Not signed in to the bank"),
-        (replace(SALE, pending=2), "Messages waiting for the bank: 2"),
+        (SALE._replace(link_up=False, pending=2), "No link to the bank"),
+        (SALE._replace(signed_in=False, pending=2), "Not signed in to the bank"),
+        (SALE._replace(pending=2), "Messages waiting for the bank: 2"),
     ],
 )
 def test_idle_tells_the_worst_of_what_is_wrong(values: ScreenValues, alert: str) -> None:
@@ -245,7 +243,7 @@ def test_idle_tells_the_worst_of_what_is_wrong(values: ScreenValues, alert: str)
 def test_idle_is_not_ready_while_something_must_reach_the_bank(
     display: str, language: str, title: str
 ) -> None:
-    values = replace(SALE, link_up=False, pending=1)
+    values = SALE._replace(link_up=False, pending=1)
     texts = [line.text for line in shown("idle", values, display, language).lines]
     assert title in texts
     if DISPLAYS[display][1] > 2:  # what is wrong with the line, and what waits for it
@@ -253,7 +251,7 @@ def test_idle_is_not_ready_while_something_must_reach_the_bank(
 
 
 def test_nothing_is_told_twice_while_idle() -> None:
-    texts = [line.text for line in shown("idle", replace(SALE, pending=2), "colour").lines if line.text]
+    texts = [line.text for line in shown("idle", SALE._replace(pending=2), "colour").lines if line.text]
     assert len(texts) == len(set(texts))
 
 
@@ -266,9 +264,9 @@ def test_elements_of_a_sale_stand_apart_on_the_large_display(name: str, language
 
 
 def test_a_power_cut_is_noticed_and_an_old_payments_reason_is_not() -> None:
-    cut = replace(SALE, reason=Reason.POWER_CUT)
+    cut = SALE._replace(reason=Reason.POWER_CUT)
     assert "The power failed during the payment" in shown("idle", cut, "colour").text.splitlines()
-    assert shown("idle", replace(SALE, reason=Reason.CANCELLED)) == shown("idle", SALE)
+    assert shown("idle", SALE._replace(reason=Reason.CANCELLED)) == shown("idle", SALE)
 
 
 def test_a_large_display_has_header_and_key_hints() -> None:
@@ -292,20 +290,20 @@ def test_the_key_hints_stand_apart_on_the_large_display(name: str, language: str
     [("A" * 23, "A          23:45 "), ("A" * 38, "A "), ("A" * 39, "A... "), ("小样" * 20, "...  ")],
 )
 def test_a_long_merchant_name_takes_the_clocks_place(merchant_name: str, end: str) -> None:
-    header = shown("idle", replace(SALE, merchant_name=merchant_name), "colour").lines[0].text
+    header = shown("idle", SALE._replace(merchant_name=merchant_name), "colour").lines[0].text
     assert header.endswith(end)
     assert columns_of(header) in {39, 40}
 
 
 def test_a_long_detail_is_shortened_visibly() -> None:
-    values = replace(EMPTY, detail="the self-test of the printer gave no answer within its time")
+    values = EMPTY._replace(detail="the self-test of the printer gave no answer within its time")
     assert shown("self_test_failed", values).text == (
         "Self-test failed\nthe self-test of\nthe printer g...\nCall support"
     )
 
 
 def test_what_a_device_says_cannot_steer_the_display() -> None:
-    assert "\x1b" not in shown("out_of_service", replace(EMPTY, detail="\x1b[2J gone"), "colour").text
+    assert "\x1b" not in shown("out_of_service", EMPTY._replace(detail="\x1b[2J gone"), "colour").text
 
 
 def test_an_unknown_screen_is_an_error() -> None:
