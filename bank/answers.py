@@ -103,16 +103,17 @@ def answer_message(
     fields: dict[int, FieldValue] = {
         number: request.fields[number] for number in _ECHOED if number in request.fields
     }
-    stamps = {12: now.strftime("%H%M%S"), 13: now.strftime("%m%d"), 32: policy.acquirer_code, 37: rrn}
+    clock, day = now.strftime("%H%M%S %m%d").split()
+    stamps = {12: clock, 13: day, 32: policy.acquirer_code, 37: rrn}
     network_code = str(request.fields.get(60, ""))[8:11]
     stamped = _STAMPED.get((request.mti, network_code), stamps.keys())
     fields |= {number: value for number, value in stamps.items() if number in stamped}
     if request.mti == _SETTLEMENT:
-        fields[15] = now.strftime("%m%d")
+        fields[15] = day
     else:
         fields[39] = outcome.code
     if request.mti[1] in "1246":
-        fields[15] = now.strftime("%m%d")
+        fields[15] = day
         fields[44] = policy.issuer_code.ljust(11) + policy.acquirer_code.ljust(11)
         fields[63] = (outcome.organisation or policy.scheme) + (_remark(policy) if outcome.approved else "")
     if outcome.auth_code is not None:

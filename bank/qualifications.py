@@ -27,6 +27,7 @@ ALLOWS: Final[Mapping[str, frozenset[Kind]]] = {
 """Qualification -> kinds of transactions. `manual`: cards whose number is keyed; `foreign`: foreign cards."""
 
 QUALIFICATIONS: Final = tuple(ALLOWS)
+_ALLOWED_BY: Final = {kind: {name for name in ALLOWS if kind in ALLOWS[name]} for kind in Kind}
 ALWAYS: Final = frozenset({Kind.SCRIPT_RESULT})
 _KEYED: Final = "01"  # the first two digits of F22
 
@@ -35,7 +36,7 @@ def lacks_qualification(held: frozenset[str], kind: Kind, request: Request, orga
     """Whether the merchant may not do this: 58."""
     if kind in ALWAYS:
         return False
-    if not any(kind in ALLOWS[name] for name in held):
+    if held.isdisjoint(_ALLOWED_BY[kind]):
         return True
     if request.text(22).startswith(_KEYED) and "manual" not in held:
         return True

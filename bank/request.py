@@ -141,8 +141,7 @@ class Request:
         A repeat under DUKPT has a key serial number of its own.
         """
         fields = [(number, value) for number, value in self.message.fields.items() if number not in {59, 64}]
-        protected = replace(self.protected, ksn=b"").encode()
-        if protected:
+        if 59 in self.message.fields and (protected := replace(self.protected, ksn=b"").encode()):
             fields.append((59, protected))
         return hashlib.sha256(repr((self.mti, fields)).encode("utf-8")).digest()
 

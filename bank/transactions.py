@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
@@ -36,15 +36,19 @@ from bank.schemes import organisation_of
 _PARTIAL: Final = "10"
 _TIP_DIGITS: Final = 12
 _ENDED: Final = frozenset({HoldState.COMPLETED, HoldState.RELEASED})
+_TAKES_MONEY: Final = frozenset({Effect.HOLD, Effect.COMPLETE, Effect.DEBIT, Effect.TIP})
 
 
 Booking = Callable[[int], None]
 """What an approval does to the books, for the payment with this number."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Case:
-    """A request that passed the questions asked so far. `amount_minor`: what is to be moved or held."""
+    """A request, and what the questions asked so far have found. `amount_minor`: what is to be moved or held.
+
+    A question returns the response code that refuses the request, "" for none.
+    """
 
     office: Office
     plan: Plan
@@ -78,13 +82,7 @@ def judge(
     case = Case(office, plan, request, terminal, request.amount_minor)
     if request.lacks(plan.required):
         return case.outcome("30"), book_nothing
-    case, refusal = _with_card_and_original(case)
-    refusal = refusal or _pin(case) or ""
-    if not refusal:
-        case = _with_account(case)
-        refusal = _amount(case) or ""
-    if not refusal:
-        case, refusal = _with_funds(case, part=part)
+    refusal = _card_and_original(case) or _pin(case) or _amount(case) or _funds(case, part=part)
     if refusal:
         return case.outcome(refusal), book_nothing
     return _approved(case), functools.partial(_BOOKINGS[plan.effect], case)
@@ -93,35 +91,35 @@ def judge(
 # --- which card, which original -----------------------------------------------------------------------
 
 
-def _with_card_and_original(case: Case) -> tuple[Case, str]:
-    """The case with both, and the code that refuses it ("" for none)."""
+def _card_and_original(case: Case) -> str:
+    """Find both, with the hold of the original."""
     office, plan, request = case.office, case.plan, case.request
-    card, refusal = None, ""
+    refusal = ""
     if plan.card is CardFrom.MESSAGE or request.names_card:
-        card, data, refusal = card_in(office, request, case.terminal)
-        case = replace(case, card=card)
-        if card is not None and data is not None and plan.standing:
-            refusal = standing_refusal(office, request, card, data) or ""
+        case.card, data, refusal = card_in(office, request, case.terminal)
+        if case.card is not None and data is not None and plan.standing:
+            refusal = standing_refusal(office, request, case.card, data) or ""
     refusal = refusal or _qualification(case)
     if refusal or plan.original is None:
-        return case, refusal
-    original, refusal = find_original(office, plan.original, request, card)
-    if original is None or refusal:
-        return replace(case, original=original), refusal
-    hold = office.ledger.hold_of(original.payment_id)
-    card = card or office.cards.find_sealed(original.pan_sealed)
-    case = replace(case, original=original, hold=hold, card=card)
-    return case, _hold_refusal(plan, hold)
+        return refusal
+    case.original, refusal = find_original(office, plan.original, request, case.card)
+    if case.original is None or refusal:
+        return refusal
+    case.hold = office.ledger.hold_of(case.original.payment_id)
+    case.card = case.card or office.cards.find_sealed(case.original.pan_sealed)
+    return _hold_refusal(plan, case.hold)
 
 
 def _qualification(case: Case) -> str:
     """What the contract of the merchant (58) or that of the card (57) does not allow."""
-    organisation = organisation_of(case.card.pan) if case.card else ""
-    held = case.office.merchants.qualifications(case.request.mid)
-    if lacks_qualification(held, case.plan.kind, case.request, organisation):
+    kind, request, card = case.plan.kind, case.request, case.card
+    organisation = organisation_of(card.pan) if card else ""
+    if lacks_qualification(case.office.merchants.qualifications(request.mid), kind, request, organisation):
         return "58"
-    allowed = frozenset(QUALIFICATIONS) - (case.card.terms.forbids if case.card else frozenset())
-    return "57" if lacks_qualification(allowed, case.plan.kind, case.request, organisation) else ""
+    if card is None or not card.terms.forbids:
+        return ""
+    allowed = frozenset(QUALIFICATIONS) - card.terms.forbids
+    return "57" if lacks_qualification(allowed, kind, request, organisation) else ""
 
 
 def _hold_refusal(plan: Plan, hold: Hold | None) -> str:
@@ -150,14 +148,10 @@ def _pin(case: Case) -> str | None:
     return refusal
 
 
-def _with_account(case: Case) -> Case:
-    if case.card is None:
-        return case
-    return replace(case, account=case.office.ledger.account(case.card.account_id))
-
-
 def _amount(case: Case) -> str | None:
     """What F4 may be: by the card where the plan looks at funds, and compared with the original."""
+    if case.card is not None:
+        case.account = case.office.ledger.account(case.card.account_id)
     if case.plan.funds:
         assert case.card is not None
         assert case.account is not None
@@ -212,24 +206,26 @@ _AMOUNTS: Final[Mapping[AmountRule, Callable[[Case, Payment], str | None]]] = {
 }
 
 
-def _with_funds(case: Case, *, part: bool) -> tuple[Case, str]:
-    """The case with the amount that is really there, and 51 when it is not enough."""
+def _funds(case: Case, *, part: bool) -> str:
+    """Take the amount that is really there; 51 when it is not enough."""
     if case.plan.effect is Effect.TIP:
-        case = replace(case, amount_minor=_tip_minor(case.request) or 0)
-    takes_money = case.plan.effect in {Effect.HOLD, Effect.COMPLETE, Effect.DEBIT, Effect.TIP}
+        case.amount_minor = _tip_minor(case.request) or 0
+    takes_money = case.plan.effect in _TAKES_MONEY
     if not takes_money or case.card is None or case.account is None:
-        return case, ""
+        return ""
     available_minor = case.account.available_minor
     if case.plan.effect is Effect.COMPLETE and case.hold and case.hold.state is HoldState.OPEN:
         available_minor += case.hold.amount_minor
     if part and case.amount_minor > 1:
-        return replace(case, amount_minor=case.amount_minor // 2), ""
+        case.amount_minor //= 2
+        return ""
     if case.amount_minor <= available_minor:
-        return case, ""
+        return ""
     may_be_part = case.plan.partial and case.request.takes_partial and case.card.terms.partial_approval
     if may_be_part and available_minor > 0:
-        return replace(case, amount_minor=available_minor), ""
-    return case, "51"
+        case.amount_minor = available_minor
+        return ""
+    return "51"
 
 
 # --- what an approval says ----------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import posterm
+from bank.authoriser import Bank
 from bank.errors import StoreError
 from bank.provision import demo_bank
 from bank.store import BankStore
@@ -117,9 +118,29 @@ def test_every_way_of_changing_a_row_keeps_the_bank_s_seal_right(tmp_path: Path)
         bank.store.next_count("x")  # an UPSERT
         bank.store.execute("UPDATE card SET status = status")
         bank.store.execute("DELETE FROM setting WHERE name = 'a'")
-    with pytest.raises(sqlite3.IntegrityError), bank.store.transaction():
-        bank.store.execute("UPDATE card SET status = NULL")
+    with pytest.raises(sqlite3.IntegrityError):
+        _set_a_setting_in_vain(bank)
     with bank.store.transaction():
         bank.store.set_setting("c", b"1")
+    with bank.store.transaction():
+        bank.store.execute(
+            "WITH told AS (SELECT 'd' AS name) INSERT INTO setting SELECT name, x'01' FROM told"
+        )
     bank.close()
     BankStore.open(tmp_path / BANK).close()
+
+
+def _set_a_setting_in_vain(bank: Bank) -> None:
+    with bank.store.transaction():
+        bank.store.set_setting("b", b"1")
+        bank.store.execute("UPDATE card SET status = NULL")
+
+
+def test_no_statement_changes_another_table_than_it_names() -> None:
+    """For the seal watches the tables that the statements of a transaction name."""
+    store = BankStore.open(":memory:")
+    schema = " ".join(row["sql"] or "" for row in store.rows("SELECT sql FROM sqlite_schema"))
+    assert "REFERENCES payment" in schema
+    for action in ("CASCADE", "SET NULL", "SET DEFAULT", "TRIGGER"):
+        assert action not in schema
+    store.close()

@@ -51,7 +51,7 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 def _never_look_at_funds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(town, "BALANCE_MINOR", 10_000)
-    monkeypatch.setattr(transactions, "_with_funds", lambda case, **_: (case, ""))
+    monkeypatch.setattr(transactions, "_funds", lambda *_, **__: "")
 
 
 def _debit_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
