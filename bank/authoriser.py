@@ -190,7 +190,7 @@ class Bank:
             return self._answer(iso, _refused(request, "03"), rrn, now, demand=terminal.demand)
         if not request.is_financial:
             outcome = self._manage(request, terminal)
-            demand = self.merchants.demands(request.mid, request.tid)[:1]
+            demand = terminal.demand and self.merchants.demands(request.mid, request.tid)[:1]
             return self._answer(iso, outcome, rrn, now, demand=demand)
         keys = terminal.message_keys(request.protected.ksn)
         if not self._mac_is_right(iso, raw, terminal, keys):
@@ -209,7 +209,7 @@ class Bank:
         else:
             outcome = handler(self._office, request, terminal)
         done = FULFILS.get((request.mti, request.network_code))
-        if done and outcome.approved:
+        if done and outcome.approved and terminal.demand:
             self.merchants.fulfil(terminal, done)
         return outcome
 

@@ -61,6 +61,11 @@ class _Armed:
         self.skip_left = fault.skip
         self.count_left = fault.count
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether it will strike no more."""
+        return self.count_left is not None and self.count_left <= 0
+
     def strikes(self, mti: str, processing_code: str, amount_minor: int) -> bool:
         """Whether this matching message is hit; counts it."""
         if self.fault.mti not in {"", mti} or self.fault.processing_code not in {"", processing_code}:
@@ -88,8 +93,8 @@ class BankFaults:
         return not self._armed
 
     def has(self, *kinds: FaultKind) -> bool:
-        """Whether a fault of one of these kinds was armed; it may be spent."""
-        return any(armed.fault.kind in kinds for armed in self._armed)
+        """Whether a fault of one of these kinds is armed and not spent."""
+        return any(armed.fault.kind in kinds and not armed.is_spent for armed in self._armed)
 
     def add(self, fault: Fault) -> None:
         """Arm one more fault."""

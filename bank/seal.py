@@ -6,8 +6,8 @@ modulo 2^128. Triggers that live with the connection take old rows out and new o
 changes them; the transaction stores the number with them. It is no protection from somebody who can write
 the file.
 
-The tables that requests change have their triggers from the start, the others in each transaction that
-changes them: to make all of them took most of the time that a bank needs to open.
+The tables that requests change have their triggers from the start, each other one from its first change on:
+to make all of them took most of the time that a bank needs to open.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Seal:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._change = 0  # of the sum, by the transaction that runs
-        self._watched = set(_OFTEN)  # in the transaction that runs
+        self._watched = set(_OFTEN)
         self._changed_by: dict[str, Sequence[str]] = {}  # a statement -> the tables that it may change
 
     def watch(self) -> None:
@@ -53,8 +53,11 @@ class Seal:
         self._connection.executescript("".join(("BEGIN;\n", *triggers, "COMMIT;")))  # one by one takes longer
 
     def begin(self) -> None:
-        """A transaction begins. One that was rolled back has taken the triggers with it that it had made."""
+        """A transaction begins."""
         self._change = 0
+
+    def roll_back(self) -> None:
+        """It was rolled back, and has taken the triggers with it that it had made."""
         self._watched = set(_OFTEN)
 
     def execute(self, sql: str, values: Sequence[SqlValue]) -> sqlite3.Cursor:

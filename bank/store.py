@@ -63,9 +63,10 @@ class BankStore:
     def open(cls, path: Path | str, *, create: bool = True, check: bool = True) -> BankStore:
         """Open the database at `path`, or ":memory:"; lay out the tables in an empty one.
 
-        A database of an earlier schema version is brought forward. Raises StoreError if there is no such
-        file (with `create=False`), it is no database or damaged, and StoreVersionError if it has a later
-        version or cannot be brought forward; the file is then as it was.
+        A database of an earlier schema version is brought forward. `check`: look at every page and every row
+        first, for damage; without it, at the log alone. Raises StoreError if there is no such file (with
+        `create=False`), it is no database or damaged, and StoreVersionError if it has a later version or
+        cannot be brought forward; the file is then as it was.
         """
         name = str(path)
         if name != MEMORY and not create and not Path(name).is_file():
@@ -109,8 +110,9 @@ class BankStore:
         return store
 
     def _prepare(self) -> None:
-        version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+        # In this order, for another process may be making the tables: a version that is read later is theirs.
         table_count = int(self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+        version = self._version()
         if version > SCHEMA_VERSION or (version == 0 and table_count > 0):
             raise StoreVersionError(
                 f"{self.path} has schema version {version}, this program works with {SCHEMA_VERSION}: "
@@ -119,12 +121,14 @@ class BankStore:
         # Before WAL, for a new file has a journal yet: only EXTRA syncs the folder when that is gone.
         self._connection.execute("PRAGMA synchronous = EXTRA")
         self._connection.execute("PRAGMA journal_mode = WAL")
-        for step in range(version + 1, SCHEMA_VERSION + 1):
-            self._bring_forward_to(step)
+        steps = [self._bring_forward_to(step) for step in range(version + 1, SCHEMA_VERSION + 1)]
         self._connection.execute("PRAGMA foreign_keys = ON")
         if self.path != MEMORY and self._connection.execute("PRAGMA database_list").fetchone()[2]:
-            self._watch(is_new=version < SCHEMA_VERSION)
+            self._watch(is_new=any(steps))
         self._connection.row_factory = sqlite3.Row
+
+    def _version(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
 
     def _watch(self, *, is_new: bool) -> None:
         """Seal the rows as they are, once; from now on with each transaction."""
@@ -136,17 +140,26 @@ class BankStore:
         seal.watch()
         self._seal = seal
 
-    def _bring_forward_to(self, step: int) -> None:
-        """Carry out one step whole or not at all. References are checked at its end, not in between."""
+    def _bring_forward_to(self, step: int) -> bool:
+        """Carry out one step whole or not at all. References are checked at its end, not in between.
+
+        False: there was nothing to do, for another process has done it since the version was read.
+        """
         script = resources.files("bank").joinpath("schema", f"{step:03}.sql").read_text(encoding="utf-8")
         try:
-            self._connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {step};")
+            self._connection.execute("BEGIN IMMEDIATE")
+            if self._version() >= step:
+                return False
+            for statement in _statements(script):
+                self._connection.execute(statement)
+            self._connection.execute(f"PRAGMA user_version = {step}")
             if self._connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
                 raise StoreVersionError(
                     f"{self.path} cannot be brought to schema version {step}: a row refers to one that is "
                     "not there; the file is as it was"
                 )
             self._connection.execute("COMMIT")
+            return True
         finally:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -187,6 +200,8 @@ class BankStore:
         if self._connection.in_transaction:  # after some errors SQLite has done it on its own
             with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
+        if self._seal is not None:
+            self._seal.roll_back()
 
     def execute(self, sql: str, values: Sequence[SqlValue] = ()) -> sqlite3.Cursor:
         """Run one statement of a transaction. Must be called inside `transaction()`."""
@@ -258,6 +273,16 @@ def accept_rows(path: Path) -> None:
             connection.execute("BEGIN EXCLUSIVE")
             Seal(connection).put_anew()
             connection.execute("COMMIT")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script, each of which ends with its line."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 @contextmanager

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,6 +43,39 @@ def test_a_new_file_is_for_its_owner_only(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_made_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="No such file or directory: check that it and its folder are there"):
         BankStore.open(tmp_path / "nowhere" / "bank.db")
+
+
+class _Latecomer(sqlite3.Connection):
+    """A connection whose process stops for a while before its first change."""
+
+    meanwhile: Callable[[], object]
+
+    def execute(self, sql: str, *arguments: Any) -> sqlite3.Cursor:
+        if sql == "BEGIN IMMEDIATE":
+            meanwhile, self.meanwhile = self.meanwhile, lambda: None
+            meanwhile()
+        return super().execute(sql, *arguments)
+
+
+@pytest.mark.parametrize("laid_out", [False, True])
+def test_who_comes_second_to_a_new_file_finds_what_the_first_has_made(
+    tmp_path: Path, *, laid_out: bool
+) -> None:
+    path = tmp_path / "bank.db"
+    if laid_out:  # by a program of version 1, so that both bring it forward
+        of_version_1(path)
+    connection = sqlite3.connect(path, isolation_level=None, factory=_Latecomer)
+    connection.meanwhile = lambda: demo_bank(path, now=NOW).close()
+    second = BankStore.over(connection, str(path))
+    assert second.number("PRAGMA user_version") == SCHEMA_VERSION
+    assert second.number("SELECT count(*) FROM terminal WHERE tid = ?", (DEMO_TID,)) == 1
+    with second.transaction():
+        second.set_setting("mine", b"1")
+    second.close()
+    bank = demo_bank(path, now=NOW)
+    assert bank.verify().ok
+    assert bank.store.setting("mine") == b"1"
+    bank.close()
 
 
 VERSION_1 = (Path(__file__).parent / "databases" / "version_1.sql").read_text(encoding="utf-8")
