@@ -34,15 +34,16 @@ class _Faults:
     def __init__(self, probability: float, rng: RandomSource) -> None:
         self._probability = probability
         self._rng = rng
-        self._left = self._gap()
+        self.left = self._gap()
+        """So many trials pass before the next that hits."""
 
     def positions(self, trials: int) -> list[int]:
         """Which of the next `trials` trials hit."""
         hits = []
-        while self._left < trials:
-            hits.append(self._left)
-            self._left += 1 + self._gap()
-        self._left -= trials
+        while self.left < trials:
+            hits.append(self.left)
+            self.left += 1 + self._gap()
+        self.left -= trials
         return hits
 
     def _gap(self) -> int:
@@ -90,7 +91,7 @@ class Line:
     ) -> None:
         self.byte_count = 0
         self._rng = rng
-        self._sent_bits_per_s = self._read_bits_per_s = bits_per_s
+        self._read_bits_per_s = bits_per_s
         self._bits_per_s_max = bits_per_s_max
         self._beyond = _Faults(beyond_bit_error_rate if bits_per_s_max else 0.0, rng)
         self._flips = _Faults(bit_error_rate, rng)
@@ -101,11 +102,14 @@ class Line:
         self._burst_left_bits = 0
         self._slips = _Faults(slip_rate, rng)
         self._framing_errors = _Faults(framing_error_rate, rng)
-        rates = (bit_error_rate, drop_rate, insert_rate, burst_rate, slip_rate, framing_error_rate)
-        self._is_perfect = not any(rates)
+        self._faults: list[tuple[_Faults, int]] = []  # with their trials in a byte
+        self._sound_bytes = 0  # so many will surely pass unhurt
+        self._passed_bytes = 0  # so many have, and are not counted in the faults yet
+        self.send_at(bits_per_s)
         self._latency_ns = latency_ms * _NS_PER_MS
         self._jitter_ms = jitter_ms
         self._block_ms = block_ms
+        self._seen_ms: int | None = None  # when the first byte under way will be seen
         self._outages = [(begin * _NS_PER_MS, end * _NS_PER_MS) for begin, end in outages]
         self._cut_ns: int | None = None
         self._busy_from_ns = self._free_ns = 0
@@ -117,6 +121,15 @@ class Line:
     def send_at(self, bits_per_s: int) -> None:
         """The sending end has this rate from now on."""
         self._sent_bits_per_s = bits_per_s
+        self._byte_ns = _BITS_PER_BYTE * 1_000_000_000 // bits_per_s
+        self._is_too_fast = self._bits_per_s_max is not None and bits_per_s > self._bits_per_s_max
+        self._catch_up()
+        of_bits = (
+            (self._flips, self._bursts, self._beyond) if self._is_too_fast else (self._flips, self._bursts)
+        )
+        of_bytes = (self._drops, self._inserts, self._slips, self._framing_errors)
+        self._faults = [*((faults, 8) for faults in of_bits), *((faults, 1) for faults in of_bytes)]
+        self._look_ahead()
 
     def read_at(self, bits_per_s: int) -> None:
         """The reading end has this rate from now on; what is sent at another one it reads wrongly."""
@@ -124,40 +137,45 @@ class Line:
 
     def write(self, data: bytes, now_ms: int) -> None:
         """Put bytes on the line; they queue behind what is still being sent."""
-        if now_ms * _NS_PER_MS >= self._free_ns:
-            self._busy_from_ns = now_ms * _NS_PER_MS
-        start_ns = max(now_ms * _NS_PER_MS, self._free_ns)
-        byte_ns = _byte_ns(self._sent_bits_per_s)
-        self._free_ns = start_ns + len(data) * byte_ns
-        self.byte_count += len(data)
+        start_ns = now_ms * _NS_PER_MS
+        if start_ns >= self._free_ns:
+            self._busy_from_ns = start_ns
+        else:
+            start_ns = self._free_ns
+        count, byte_ns = len(data), self._byte_ns
+        self._free_ns = start_ns + count * byte_ns
+        self.byte_count += count
         self._collide()
-        damaged = self._damage(data)
-        if damaged:
+        if count <= self._sound_bytes:
+            self._sound_bytes -= count
+            self._passed_bytes += count
+        else:
+            data = self._damage(data)
+        if data:
             late_ns = self._rng.randrange(self._jitter_ms + 1) * _NS_PER_MS if self._jitter_ms else 0
-            first_ns = max(start_ns + byte_ns + late_ns, self._last_ns + byte_ns)
-            piece = _Piece(first_ns, damaged, self._sent_bits_per_s)
-            self._last_ns = piece.last_ns
-            self._pieces.append(piece)
+            first_ns = max(start_ns + late_ns, self._last_ns) + byte_ns
+            self._last_ns = first_ns + (len(data) - 1) * byte_ns
+            self._pieces.append(_Piece(first_ns, self._last_ns, byte_ns, data, self._sent_bits_per_s))
+            if self._seen_ms is None:
+                self._seen_ms = self._seen_at_ms(first_ns)
 
     def read(self, now_ms: int) -> bytes:
         """The bytes that have arrived by now."""
-        if not self._pieces:
-            if self._collisions:
-                self._collisions.clear()
+        if self._seen_ms is None or now_ms < self._seen_ms:
             return b""
-        out = bytearray()
         horizon_ns = now_ms // self._block_ms * self._block_ms * _NS_PER_MS - self._latency_ns
-        while self._pieces and self._pieces[0].first_ns <= horizon_ns:
-            arrived, rest = self._pieces.popleft().parted(horizon_ns)
-            survivors = self._survivors(arrived)
-            if arrived.bits_per_s != self._read_bits_per_s:
-                survivors = _read_at_another_rate(survivors, arrived.bits_per_s, self._read_bits_per_s)
+        out, pieces = b"", self._pieces
+        while pieces and (piece := pieces[0]).first_ns <= horizon_ns:
+            if piece.last_ns > horizon_ns:
+                piece = piece.part(horizon_ns)
+            else:
+                pieces.popleft()
+            survivors = self._survivors(piece)
+            if piece.bits_per_s != self._read_bits_per_s:
+                survivors = _read_at_another_rate(survivors, piece.bits_per_s, self._read_bits_per_s)
             out += survivors
-            if rest is not None:
-                self._pieces.appendleft(rest)
-        if not self._pieces:
-            self._collisions.clear()
-        return bytes(out)
+        self._seen_ms = self._seen_at_ms(pieces[0].first_ns) if pieces else None
+        return out
 
     def deadline_ms(self) -> int | None:
         """When the oldest written piece will have arrived as a whole; None when nothing is under way.
@@ -165,10 +183,16 @@ class Line:
         Its bytes can be read one by one before that, as they come. Of a line that is cut nothing will arrive
         until it is mended: then ask again.
         """
-        if not self._pieces or (self._cut_ns is not None and self._cut_ns <= self._pieces[0].first_ns):
+        if self._seen_ms is None:
             return None
-        arrived_ns = self._pieces[0].last_ns + self._latency_ns
-        return -(-arrived_ns // (_NS_PER_MS * self._block_ms)) * self._block_ms
+        piece = self._pieces[0]
+        if self._cut_ns is not None and self._cut_ns <= piece.first_ns:
+            return None
+        return self._seen_at_ms(piece.last_ns)
+
+    def _seen_at_ms(self, complete_ns: int) -> int:
+        """When a byte that is complete then is seen at the other end."""
+        return -(-(complete_ns + self._latency_ns) // (_NS_PER_MS * self._block_ms)) * self._block_ms
 
     def share_wire_with(self, opposite: Line) -> None:
         """Half duplex: what both send at the same time is garbled, in both directions."""
@@ -189,6 +213,8 @@ class Line:
         """Note the time in which what was just written and what the other end is sending overlap."""
         if self._opposite is None:
             return
+        if not self._pieces:
+            self._collisions.clear()  # they were of bytes that have been read
         begin_ns = max(self._busy_from_ns, self._opposite._busy_from_ns)  # noqa: SLF001 - of the same class
         end_ns = min(self._free_ns, self._opposite._free_ns)  # noqa: SLF001
         if begin_ns < end_ns:
@@ -196,12 +222,10 @@ class Line:
                 line._collisions.append((begin_ns, end_ns))  # noqa: SLF001
 
     def _damage(self, data: bytes) -> bytes:
-        too_fast = self._bits_per_s_max is not None and self._sent_bits_per_s > self._bits_per_s_max
-        if self._is_perfect and not too_fast:
-            return bytes(data)
+        self._catch_up()
         damaged = bytearray(data)
         bits = 8 * len(data)
-        beyond = self._beyond.positions(bits) if too_fast else []
+        beyond = self._beyond.positions(bits) if self._is_too_fast else []
         for bit in self._flips.positions(bits) + self._burst_flips(bits) + beyond:
             damaged[bit >> 3] ^= 1 << (bit & 7)
         for index in self._framing_errors.positions(len(data)):
@@ -213,7 +237,19 @@ class Line:
             damaged[index : index + (index in drops)] = inserted
         for index in reversed(slips):
             damaged[index:] = _read_without_start_bit(damaged[index:])
+        self._look_ahead()
         return bytes(damaged)
+
+    def _catch_up(self) -> None:
+        """Tell the faults of what has passed unhurt."""
+        for faults, trials in self._faults:
+            faults.left -= trials * self._passed_bytes
+        self._passed_bytes = 0
+
+    def _look_ahead(self) -> None:
+        """Find out how much will pass unhurt: most of what is written then needs no look at any fault."""
+        sound_bytes = min(faults.left // trials for faults, trials in self._faults)
+        self._sound_bytes = 0 if self._burst_left_bits else sound_bytes
 
     def _burst_flips(self, bits: int) -> list[int]:
         """The bits that bursts flip; one that reaches beyond this write goes on in the next."""
@@ -226,51 +262,42 @@ class Line:
         return [bit for bit in sorted(hit) if self._rng.random() < 0.5]
 
     def _survivors(self, piece: _Piece) -> bytes:
-        first_ns, last_ns, data = piece.first_ns, piece.last_ns, piece.data
-        if self._outages:  # those that are over now are over for all that comes later
-            self._outages = [outage for outage in self._outages if outage[1] > first_ns]
-        outages = [outage for outage in self._outages if outage[0] <= last_ns]
+        if not self._outages and self._cut_ns is None and not self._collisions:
+            return piece.data
+        # Those that are over now are over for all that comes later.
+        self._outages = [outage for outage in self._outages if outage[1] > piece.first_ns]
+        outages = [outage for outage in self._outages if outage[0] <= piece.last_ns]
         if self._cut_ns is not None:
-            outages.append((self._cut_ns, last_ns + 1))
+            outages.append((self._cut_ns, piece.last_ns + 1))
         if not outages and not self._collisions:
-            return data
-        times = (first_ns + index * piece.byte_ns for index in range(len(data)))
+            return piece.data
+        if any(begin_ns <= piece.first_ns and piece.last_ns < end_ns for begin_ns, end_ns in outages):
+            return b""
+        times = range(piece.first_ns, piece.last_ns + 1, piece.byte_ns)
         return bytes(
             self._rng.randrange(256) if _is_within(at_ns, self._collisions) else byte
-            for byte, at_ns in zip(data, times, strict=True)
+            for byte, at_ns in zip(piece.data, times, strict=True)
             if not _is_within(at_ns, outages)
         )
 
 
-def _byte_ns(bits_per_s: int) -> int:
-    return _BITS_PER_BYTE * 1_000_000_000 // bits_per_s
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Piece:
-    """Bytes on their way. `first_ns`: when the first of them is complete."""
+    """Bytes on their way. `first_ns`, `last_ns`: when the first and the last of them are complete."""
 
     first_ns: int
+    last_ns: int
+    byte_ns: int
     data: bytes
     bits_per_s: int
 
-    @property
-    def byte_ns(self) -> int:
-        return _byte_ns(self.bits_per_s)
-
-    @property
-    def last_ns(self) -> int:
-        return self.first_ns + (len(self.data) - 1) * self.byte_ns
-
-    def parted(self, horizon_ns: int) -> tuple[_Piece, _Piece | None]:
-        """What is complete by then, at least one byte, and the rest."""
-        complete = (horizon_ns - self.first_ns) // self.byte_ns + 1
-        if complete >= len(self.data):
-            return self, None
-        rest_ns = self.first_ns + complete * self.byte_ns
-        return replace(self, data=self.data[:complete]), replace(
-            self, first_ns=rest_ns, data=self.data[complete:]
-        )
+    def part(self, horizon_ns: int) -> _Piece:
+        """Take off what is complete by then: some of the bytes, not all."""
+        count = (horizon_ns - self.first_ns) // self.byte_ns + 1
+        rest_ns = self.first_ns + count * self.byte_ns
+        complete = replace(self, last_ns=rest_ns - self.byte_ns, data=self.data[:count])
+        self.first_ns, self.data = rest_ns, self.data[count:]
+        return complete
 
 
 def _is_within(at_ns: int, spans: Iterable[tuple[int, int]]) -> bool:

@@ -115,19 +115,19 @@ class VirtualDrive:
         self._turn(terminal, terminal_has_news=_is_due(self._terminal_due_ms, self.now_ms()))
 
     def _turn(self, terminal: Terminal | None, *, terminal_has_news: bool) -> None:
-        now_ms, there, back = self.now_ms(), self.line.a_to_b, self.line.b_to_a
+        now_ms, there, back = self._clock.monotonic_ms(), self.line.a_to_b, self.line.b_to_a
         self.pump_count += 1
         has_news = True
         while has_news:
-            if terminal_has_news and terminal is not None:
-                terminal.step()
-            self._carry("terminal", self._port.take_output(), there)
+            if terminal_has_news:
+                if terminal is not None:
+                    terminal.step()
+                if output := self._port.take_output():
+                    self._carry("terminal", output, there, now_ms)
             heard = there.read(now_ms)
-            if heard and self.gateway_has_power:
-                self._session.receive(heard, now_ms=now_ms)
             gateway_has_news = bool(heard)
             if heard or self._gateway_is_due(now_ms):
-                gateway_has_news |= self._turn_gateway()
+                gateway_has_news |= self._turn_gateway(heard, now_ms)
             said = back.read(now_ms)
             if said:
                 self._port.feed(said)
@@ -135,7 +135,8 @@ class VirtualDrive:
             has_news = terminal_has_news or (gateway_has_news and self._gateway_is_due(now_ms))
 
     def _gateway_is_due(self, now_ms: int) -> bool:
-        return _is_due(self._gateway_due_ms, now_ms) or _is_due(self.network.deadline_ms(), now_ms)
+        due_ms = self._gateway_due_ms
+        return (due_ms is not None and due_ms <= now_ms) or self.network.is_due(now_ms)
 
     def wait(self, terminal: Terminal | None, until_ms: int) -> None:
         """Jump to the next moment at which anything is due."""
@@ -228,26 +229,28 @@ class VirtualDrive:
 
     # --- the gateway's crank ------------------------------------------------------------------------
 
-    def _carry(self, side: str, data: bytes, line: Line) -> bool:
-        if data:
-            self._tap(self.now_ms(), side, data)
-            line.write(data, self.now_ms())
-        return bool(data)
+    def _carry(self, side: str, data: bytes, line: Line, now_ms: int) -> None:
+        self._tap(now_ms, side, data)
+        line.write(data, now_ms)
 
-    def _turn_gateway(self) -> bool:
+    def _turn_gateway(self, heard: bytes, now_ms: int) -> bool:
         if not self.gateway_has_power:
             self._perform(self.network.due())  # what it has sent arrives, and changes nothing here
             return False
-        now_ms = self.now_ms()
+        session = self._session
+        if heard:
+            session.receive(heard, now_ms=now_ms)
         if _is_due(self._gateway_due_ms, now_ms):
-            self._session.on_deadline(now_ms=now_ms)
+            session.on_deadline(now_ms=now_ms)
             self._perform(self._relay.on_deadline(now_ms=now_ms))
-        while (event := self._session.next_event()) is not None:
+        while (event := session.next_event()) is not None:
             self._on_link_event(event)
-        self._perform(self.network.due())
-        has_sent = self._carry("gateway", self._session.bytes_to_send(now_ms=now_ms), self.line.b_to_a)
-        self._gateway_due_ms = earliest(self._session.deadline_ms(), self._relay.deadline_ms())
-        return has_sent
+        if self.network.is_due(now_ms):
+            self._perform(self.network.due())
+        if output := session.bytes_to_send(now_ms=now_ms):
+            self._carry("gateway", output, self.line.b_to_a, now_ms)
+        self._gateway_due_ms = earliest(session.deadline_ms(), self._relay.deadline_ms())
+        return bool(output)
 
     def _on_link_event(self, event: LinkEvent) -> None:
         self._perform(self._relay.on_link_event(event, now_ms=self.now_ms()))

@@ -101,6 +101,11 @@ class VirtualTcp:
         back = self.machine.power_back_ms
         return first if back is None else back if first is None else min(first, back)
 
+    def is_due(self, now_ms: int) -> bool:
+        """Whether `due` has anything to do."""
+        queue, back_ms = self._queue, self.machine.power_back_ms
+        return bool(queue and queue[0][0] <= now_ms) or (back_ms is not None and back_ms <= now_ms)
+
     def due(self) -> list[Action]:
         """The relay's answers to everything that has happened by now."""
         now_ms = self._clock.monotonic_ms()

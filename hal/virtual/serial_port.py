@@ -29,22 +29,24 @@ class VirtualSerialPort(QuietDevice):
         """How many bytes were lost to a pulled cable, a closed port or a full buffer, in both directions."""
         self._buffer_bytes_max = buffer_bytes_max
         self._plugged = True
-        self._incoming = bytearray()
-        self._outgoing = bytearray()
+        self._incoming = b""
+        self._outgoing = b""
         self._events: list[DeviceEvent] = []
 
     # --- the terminal's side ---
 
     def write(self, data: bytes) -> None:
         """Queue bytes for the far side; dropped while the cable is out."""
-        self._store(self._outgoing, data)
+        self._outgoing += self._taken(data, len(self._outgoing))
 
     def poll(self) -> Sequence[DeviceEvent]:
         """Return what happened to the cable, then what came in after it."""
+        if not self._events and not self._incoming:
+            return []
         events, self._events = self._events, []
         if self._incoming:
-            events.append(BytesReceived(bytes(self._incoming)))
-            self._incoming.clear()
+            events.append(BytesReceived(self._incoming))
+            self._incoming = b""
         return events
 
     def set_rate(self, bits_per_s: int) -> bool:
@@ -52,7 +54,7 @@ class VirtualSerialPort(QuietDevice):
         if not self._plugged or not self._is_open:
             return False
         self.dropped_bytes += len(self._outgoing)
-        self._outgoing.clear()
+        self._outgoing = b""
         self.rate_now = bits_per_s
         return True
 
@@ -65,12 +67,11 @@ class VirtualSerialPort(QuietDevice):
 
     def feed(self, data: bytes) -> None:
         """Send bytes to the terminal; dropped while the cable is out or the port is closed."""
-        self._store(self._incoming, data)
+        self._incoming += self._taken(data, len(self._incoming))
 
     def take_output(self) -> bytes:
         """Fetch what the terminal has written since the last call."""
-        output = bytes(self._outgoing)
-        self._outgoing.clear()
+        output, self._outgoing = self._outgoing, b""
         return output
 
     def unplug(self) -> None:
@@ -87,12 +88,12 @@ class VirtualSerialPort(QuietDevice):
             self.rate_now = self.bits_per_s
             self._events.append(PortRestored())
 
-    def _store(self, buffer: bytearray, data: bytes) -> None:
-        room = self._buffer_bytes_max - len(buffer) if self._plugged and self._is_open else 0
-        buffer += data[:room]
-        self.dropped_bytes += len(data[room:])
+    def _taken(self, data: bytes, waiting_bytes: int) -> bytes:
+        """What of it goes into a buffer in which so much waits; the rest is dropped."""
+        room = self._buffer_bytes_max - waiting_bytes if self._plugged and self._is_open else 0
+        self.dropped_bytes += max(0, len(data) - room)
+        return data[:room]
 
     def _lose_buffers(self) -> None:
-        for buffer in (self._incoming, self._outgoing):
-            self.dropped_bytes += len(buffer)
-            buffer.clear()
+        self.dropped_bytes += len(self._incoming) + len(self._outgoing)
+        self._incoming = self._outgoing = b""

@@ -3,6 +3,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import pytest
+
 from host_link.line import DuplexLine, Line, _read_without_start_bit
 
 
@@ -99,6 +101,30 @@ def test_certain_loss_loses_all_and_the_same_seed_repeats() -> None:
         noisy.write(bytes(5000), 0)
         runs.append(noisy.read(10_000))
     assert runs[0] == runs[1]
+
+
+@pytest.mark.parametrize("fault", ["bit_error_rate", "framing_error_rate", "drop_rate"])
+def test_faults_hit_the_same_bytes_however_they_are_cut_into_writes(fault: str) -> None:
+    """Whatever one write is told of the faults at once must be what many small ones are told one by one."""
+    sent = bytes(range(1, 251)) * 8
+    at_once = received(line(**{fault: 0.003}), sent)
+    assert at_once != sent
+    for size in (1, 7, 300):
+        cut = line(**{fault: 0.003})
+        for index in range(0, len(sent), size):
+            cut.write(sent[index : index + size], 0)
+        assert cut.read(1_000_000) == at_once
+
+
+def test_what_was_sent_at_a_good_rate_does_not_count_when_the_line_is_too_fast() -> None:
+    results = []
+    for bytes_before in (0, 250):
+        fast = line(bits_per_s_max=115_200, beyond_bit_error_rate=0.001)
+        assert received(fast, bytes(bytes_before)) == bytes(bytes_before)
+        fast.send_at(230_400)
+        fast.read_at(230_400)
+        results.append(received(fast, bytes(1000)))
+    assert results[0] == results[1] != bytes(1000)
 
 
 def received(of: Line, data: bytes) -> bytes:
