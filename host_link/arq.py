@@ -239,16 +239,14 @@ class Flight:
         self._token = 0
         self._waiting_since_us = 0  # last sign of life, or last attempt to get one
         self._overdue_count = 0
+        self.stalled = False
+        """Frames were sent again and nothing came: only PINGs make sense."""
+        self._patience_us = 0  # how long to wait for an answer while it is
 
     @property
     def may_send(self) -> bool:
         """Whether a DATA frame may go out: not while the line is silent, nor too far ahead of the peer."""
         return not self.stalled and self._next_number - self._peer_next < NUMBERS_AHEAD_MAX
-
-    @property
-    def stalled(self) -> bool:
-        """Frames were sent again and nothing came: only PINGs make sense."""
-        return self._overdue_count > RESENDS_BEFORE_PING
 
     @property
     def payload_bytes(self) -> int:
@@ -282,6 +280,7 @@ class Flight:
         """The line is slower from now on: what is known of the round trip is of no use any more."""
         self.round_trip = RoundTrip(round_trip_us)
         self._probe_us_least = probe_us_least
+        self._be_patient()
 
     def next_ping(self, sent_us: int) -> Ping:
         """The PING that goes out now."""
@@ -297,7 +296,7 @@ class Flight:
         peer_next = self._next_number - ((self._next_number - block.next_number) & 0xFF)
         self._peer_next = max(self._peer_next, peer_next)
         fates = Fates()
-        for number in [number for number in self._frames if number < peer_next]:
+        for number in [number for number in self._frames if number < peer_next] if self._frames else ():
             back = peer_next - 1 - number
             if back < block.bits_known and block.received >> back & 1:
                 fates.arrived.append(self._decide(number, lost=False))
@@ -316,14 +315,19 @@ class Flight:
         if not self._frames and not self._pings:
             return None
         if self.stalled:
-            patience_us = self.round_trip.timeout_us << min(self._overdue_count - RESENDS_BEFORE_PING - 1, 8)
-            return self._waiting_since_us + min(patience_us, self._probe_us)
-        return max(self._waiting_since_us, self._answerable_us()) + self.round_trip.timeout_us
+            return self._waiting_since_us + self._patience_us
+        since_us = self._waiting_since_us
+        if self._frames:
+            since_us = max(since_us, self._answerable_us())
+        return since_us + self.round_trip.timeout_us
 
-    @property
-    def _probe_us(self) -> int:
-        round_trip_us = self.round_trip.smoothed_us
-        return max(round_trip_us, PROBE_INTERVAL_US - round_trip_us, self._probe_us_least)
+    def _be_patient(self) -> None:
+        self.stalled = self._overdue_count > RESENDS_BEFORE_PING
+        if self.stalled:
+            patience_us = self.round_trip.timeout_us << min(self._overdue_count - RESENDS_BEFORE_PING - 1, 8)
+            round_trip_us = self.round_trip.smoothed_us
+            probe_us = max(round_trip_us, PROBE_INTERVAL_US - round_trip_us, self._probe_us_least)
+            self._patience_us = min(patience_us, probe_us)
 
     def overdue(self, *, now_us: int, more_follows: bool) -> SentFrame | None:
         """The deadline has passed. Returns a frame to send again; None: send a PING.
@@ -331,6 +335,7 @@ class Flight:
         While more data follows a PING is enough: what follows fills the line anyway.
         """
         self._overdue_count += 1
+        self._be_patient()
         self._waiting_since_us = now_us
         if self._overdue_count == OUTAGE_OVERDUE_COUNT:
             for frame in self._frames.values():
@@ -366,7 +371,7 @@ class Flight:
     def _alive(self, now_us: int) -> None:
         if self.stalled:
             self.sizer.restart()
-        self._overdue_count = 0
+        self._overdue_count, self.stalled = 0, False
         self._waiting_since_us = max(self._waiting_since_us, now_us)
 
     def _decide(self, number: int, *, lost: bool) -> SentFrame:

@@ -166,12 +166,12 @@ Body = Hello | Ack | Ping | Close | Rate | Turn | Data
 def encode_body(body: Body) -> bytes:
     """The bytes of a frame's body."""
     match body:
+        case Ping(token, number):
+            return bytes((PING, token, number))
+        case Ack(block, echo):
+            return bytes((ACK, block.next_number, echo)) + _encode_received(block, whole=echo != 0)
         case Data():
             return _encode_data(body)
-        case Ack(block, echo):
-            return bytes([ACK, block.next_number, echo]) + _encode_received(block, whole=echo != 0)
-        case Ping(token, number):
-            return bytes([PING, token, number])
         case Close(reason):
             return bytes([CLOSE, reason])
         case Turn(from_gateway):

@@ -28,8 +28,10 @@ class Greetings:
     @property
     def due_us(self) -> int | None:
         """When something is to be said."""
-        hello_us = None if self._rates.holds_hello else self._timer.due_us
-        return earliest(self._farewell_due_us, hello_us)
+        hello_us = self._timer.due_us
+        if hello_us is not None and self._rates.holds_hello:
+            hello_us = None
+        return hello_us if self._farewell_due_us is None else earliest(self._farewell_due_us, hello_us)
 
     def ask(self, now_us: int) -> None:
         """Say HELLO and want an answer, though the session stands."""
@@ -56,7 +58,6 @@ class Greetings:
         if hello_us is not None and hello_us <= now_us and not self._rates.holds_hello:
             body = encode_body(self._handshake.hello(asks=self._asks))
             self._asks = False
-            hello = self._pace.boundary(now_us) + encode_frame(body)
-            sent_us = self._pace.occupy(len(hello), now_us)
-            self._timer.said(sent_us, again=not self._handshake.established)
+            hello = self._pace.hand_over(encode_frame(body), now_us)
+            self._timer.said(self._pace.free_us, again=not self._handshake.established)
             yield hello

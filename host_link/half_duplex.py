@@ -123,10 +123,9 @@ class HalfDuplexSession(Session):
         return next_ms is not None and next_ms <= free_ms and now_ms < self._began_ms + TURN_MAX_MS
 
     def _turn(self, now_ms: int) -> bytes:
-        frame = self._pace.boundary(now_ms * 1000) + encode_frame(encode_body(Turn(self._leads)))
-        left_us = self._pace.occupy(len(frame), now_ms * 1000)
+        frame = self._pace.hand_over(encode_frame(encode_body(Turn(self._leads))), now_ms * 1000)
         self._counters.frames_sent += 1
         self._counters.bytes_sent += len(frame)
         self._is_ours = self._pass_at_once = False
-        self._quiet_ms = -(-left_us // 1000)
+        self._quiet_ms = -(-self._pace.free_us // 1000)
         return frame

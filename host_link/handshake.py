@@ -86,6 +86,8 @@ class Handshake:
         self.role = role
         self.nonce = nonce & 0xFFFFFFFF or 1
         self.peer_nonce = 0
+        self.own_tag = self.peer_tag = NO_SESSION_TAG
+        """The tags of what this end and the peer send in this session; asked for with every frame."""
         self.established = False
         self.agreement = Agreement()
         self.protection: Protection | None = None
@@ -149,6 +151,7 @@ class Handshake:
 
     def _bind(self, peer_nonce: int, peer_salt: bytes, agreement: Agreement) -> None:
         self.peer_nonce, self._peer_salt, self.agreement = peer_nonce, peer_salt, agreement
+        self.own_tag, self.peer_tag = self.tag(self.role), self.tag(self.role.peer)
         if self._pairing is None:
             return
         own, peer = (self.nonce, self._pairing.salt), (peer_nonce, peer_salt)
@@ -160,13 +163,9 @@ class Handshake:
         """Leave the session: a new own nonce, no peer."""
         self.nonce = (self.nonce + _NONCE_STEP) & 0xFFFFFFFF or _NONCE_STEP
         self.peer_nonce, self._peer_salt = 0, bytes(SALT_BYTES)
+        self.own_tag = self.peer_tag = NO_SESSION_TAG
         self.established = False
         self.protection = None
-
-    @property
-    def own_tag(self) -> int:
-        """The tag of the frames that this end sends."""
-        return self.tag(self.role)
 
     def tag(self, sender: Role) -> int:
         """The tag of the frames that `sender` sends in this session."""

@@ -65,10 +65,12 @@ class RateControl:
     """
 
     def __init__(self, base_bits_per_s: int, most_bits_per_s: int | None, *, leads: bool) -> None:
-        self.state = RateState.BASE
+        self._become(RateState.BASE)
         self.bits_per_s = base_bits_per_s
         self.raise_count = self.fall_back_count = 0
         self.most_bits_per_s = max(base_bits_per_s, most_bits_per_s or 0)
+        self.can_change = self.most_bits_per_s > base_bits_per_s
+        """Whether there is any other rate than the first."""
         self._base_bits_per_s = base_bits_per_s
         self._leads = leads
         self._is_agreed = False  # both ends can change
@@ -82,25 +84,15 @@ class RateControl:
         self._has_asked = False  # whether the peer is there, since then
         self._outbox: list[Rate] = []
 
-    @property
-    def can_change(self) -> bool:
-        """Whether there is any other rate than the first."""
-        return self.most_bits_per_s > self._base_bits_per_s
-
-    @property
-    def is_raised(self) -> bool:
+    def _become(self, state: RateState) -> None:
+        """Enter a state, and keep what follows from it: that is asked with every frame."""
+        self.state = state
+        self.is_raised = state is RateState.RAISED
         """Whether both ends talk at another rate than the first."""
-        return self.state is RateState.RAISED
-
-    @property
-    def is_quiet(self) -> bool:
+        self.is_quiet = state in _QUIET
         """Whether nothing but frames of the change may go out."""
-        return self.state in _QUIET
-
-    @property
-    def holds_hello(self) -> bool:
+        self.holds_hello = state is RateState.RETURNING
         """Whether even HELLO waits: it belongs at the base rate."""
-        return self.state is RateState.RETURNING
 
     # --- the session --------------------------------------------------------------------------------
 
@@ -121,7 +113,8 @@ class RateControl:
     def say_farewell(self) -> None:
         """CLOSE is to be sent, at the rate of its session; `farewell_leaves` must follow."""
         if self.bits_per_s != self._base_bits_per_s:
-            self.state, self._due_us, self._outbox = RateState.RETURNING, None, []
+            self._become(RateState.RETURNING)
+            self._due_us, self._outbox = None, []
 
     def session_ended(self) -> None:
         """All is forgotten; what was given up may be tried again in the next session."""
@@ -145,7 +138,7 @@ class RateControl:
 
     def disturbed(self, now_us: int) -> None:
         """Bytes came that completed no frame."""
-        if self._disturbed_us is None and self.state is RateState.RAISED:
+        if self.is_raised and self._disturbed_us is None:
             self._disturbed_us, self._has_asked = now_us, False
 
     def on_rate(self, rate: Rate, now_us: int) -> None:
@@ -156,9 +149,11 @@ class RateControl:
             case RateStep.PROPOSE if self.state is RateState.BASE and not self._leads:
                 self._consider(rate.bits_per_s)
             case RateStep.AGREE if self.state is RateState.ASKING and is_ours:
-                self.state, self._due_us = RateState.LEAVING, now_us + GUARD_US
+                self._become(RateState.LEAVING)
+                self._due_us = now_us + GUARD_US
             case RateStep.REFUSE if self.state is RateState.ASKING:
-                self.state, self._limit = RateState.BASE, min(rate.bits_per_s, self._target - 1)
+                self._become(RateState.BASE)
+                self._limit = min(rate.bits_per_s, self._target - 1)
                 self._plan(now_us)
             case RateStep.TEST if self.state in {RateState.TRYING, RateState.RAISED} and is_ours:
                 self._say(RateStep.HERE, self._target)
@@ -169,7 +164,8 @@ class RateControl:
         if not self._base_bits_per_s < bits_per_s <= self._limit:
             self._say(RateStep.REFUSE, self._limit)
             return
-        self.state, self._target, self._due_us = RateState.LEAVING, bits_per_s, None
+        self._become(RateState.LEAVING)
+        self._target, self._due_us = bits_per_s, None
         self._say(RateStep.AGREE, bits_per_s)
 
     def give_up(self, now_us: int) -> None:
@@ -227,11 +223,12 @@ class RateControl:
             case RateState.ASKING if self._proposals < PROPOSALS_MAX:
                 self._propose()
             case RateState.ASKING:
-                self.state = RateState.BASE
+                self._become(RateState.BASE)
                 self._plan(now_us + self._again_us)
                 self._again_us = min(2 * self._again_us, AGAIN_MAX_US)
             case RateState.LEAVING:
-                self.state, self.bits_per_s = RateState.TRYING, self._target
+                self._become(RateState.TRYING)
+                self.bits_per_s = self._target
                 self._test_due_us, self._due_us = now_us, now_us + TRIAL_US
             case RateState.TRYING:
                 self._fail(now_us + CALM_US)
@@ -248,7 +245,8 @@ class RateControl:
         rates = [rate for rate in (*RATES, self.most_bits_per_s) if rate <= self._limit]
         self._target = max(rates, default=0)
         if self._target > self._base_bits_per_s:
-            self.state, self._proposals = RateState.ASKING, 0
+            self._become(RateState.ASKING)
+            self._proposals = 0
             self._propose()
 
     def _propose(self) -> None:
@@ -256,7 +254,8 @@ class RateControl:
         self._say(RateStep.PROPOSE, self._target)
 
     def _raised(self) -> None:
-        self.state, self._due_us = RateState.RAISED, None
+        self._become(RateState.RAISED)
+        self._due_us = None
         self.raise_count += 1
         self._again_us = AGAIN_US
 
@@ -272,7 +271,8 @@ class RateControl:
         self._to_base()
 
     def _to_base(self) -> None:
-        self.state, self.bits_per_s = RateState.BASE, self._base_bits_per_s
+        self._become(RateState.BASE)
+        self.bits_per_s = self._base_bits_per_s
         self._due_us = self._disturbed_us = None
         self._outbox = []
 

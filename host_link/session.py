@@ -17,7 +17,6 @@ to decide.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from host_link.errors import MessageTooLong, ProtocolViolation, SessionClosed
@@ -134,7 +133,7 @@ class Session:
         self._at_rest = False
         if not self._open:
             self._open = True
-            self._decoder.tag = self._handshake.tag(self._handshake.role.peer)
+            self._decoder.tag = self._handshake.peer_tag
             self._hello.begin(now_ms * 1000)
 
     def line_returned(self, *, now_ms: int) -> None:
@@ -230,10 +229,11 @@ class Session:
 
     def receive(self, data: bytes, *, now_ms: int) -> None:
         """Take bytes from the line, in pieces of any size."""
-        self._at_rest = self._at_rest and not data
+        if not data:
+            return
+        self._at_rest = False
         self._counters.bytes_received += len(data)
-        if data:
-            self._rates.disturbed(now_ms * 1000)  # unless a frame follows
+        self._rates.disturbed(now_ms * 1000)  # unless a frame follows
         for event in self._decoder.frames(data):  # one by one: a HELLO changes the tag of the next frame
             if isinstance(event, NoiseSkipped):
                 self._counters.noise_pieces += 1
@@ -275,9 +275,9 @@ class Session:
             case Data():
                 if body.ack:
                     self._on_ack(Ack(body.ack), now_us)
-                messages = self._transport.on_data(body, now_us=now_us)
-                self._counters.messages_received += len(messages)
-                self._inbox.extend(MessageReceived(Channel(body.channel), message) for message in messages)
+                for message in self._transport.on_data(body, now_us=now_us):
+                    self._counters.messages_received += 1
+                    self._inbox.put(MessageReceived(Channel(body.channel), message))
             case Ack():
                 self._on_ack(body, now_us)
             case Ping():
@@ -286,9 +286,9 @@ class Session:
                 self._end(DownReason.PEER_CLOSED, now_us=now_us)
 
     def _on_ack(self, ack: Ack, now_us: int) -> None:
-        delivered = self._transport.on_ack(ack, now_us=now_us)
-        self._counters.messages_delivered += len(delivered)
-        self._inbox.extend(MessageDelivered(message_id) for message_id in delivered)
+        for message_id in self._transport.on_ack(ack, now_us=now_us):
+            self._counters.messages_delivered += 1
+            self._inbox.put(MessageDelivered(message_id))
 
     def _on_hello(self, hello: Hello, now_us: int) -> None:
         outcome = self._handshake.accept(hello)
@@ -303,7 +303,7 @@ class Session:
             self._forget()
         elif outcome in _REJECTIONS:
             self._reject(hello.nonce, _REJECTIONS[outcome])
-        self._decoder.tag = self._handshake.tag(self._handshake.role.peer)
+        self._decoder.tag = self._handshake.peer_tag
         # A paired end is not kept up by HELLOs: any that names its nonce might be a recording.
         is_news = outcome is HelloOutcome.ESTABLISHED or not self._is_paired
         if outcome not in _REJECTIONS and self._handshake.established and is_news:
@@ -367,16 +367,18 @@ class Session:
 
     def _follow_rate(self, now_us: int) -> None:
         """Have the line, and what depends on its rate, follow what has been agreed."""
-        if self._rates.is_raised:
-            self._rates.judge(self._transport.flight.sizer.carried_share, now_us)
-        before = self._pace.bits_per_s
-        if self._rates.bits_per_s != before:
-            self._pace.change_to(self._rates.bits_per_s, now_us)
+        rates, before = self._rates, self._pace.bits_per_s
+        if not rates.can_change:
+            return
+        if rates.is_raised:
+            rates.judge(self._transport.flight.sizer.carried_share, now_us)
+        if rates.bits_per_s != before:
+            self._pace.change_to(rates.bits_per_s, now_us)
             self._transport.rate_changed(before)
-            self._inbox.put(LineRate(self._rates.bits_per_s))
-        if self._rates.bits_per_s != before or (self._was_quiet and not self._rates.is_quiet):
+            self._inbox.put(LineRate(rates.bits_per_s))
+        if rates.bits_per_s != before or (self._was_quiet and not rates.is_quiet):
             self._transport.go_on(now_us=now_us)
-        self._was_quiet = self._rates.is_quiet
+        self._was_quiet = rates.is_quiet
 
     # --- time ---
 
@@ -388,19 +390,21 @@ class Session:
         return self._rest_ends_ms if self._at_rest else self._soonest_ms()
 
     def _soonest_ms(self) -> int | None:
-        transport, liveness = self._transport, self._liveness
-        first_us = earliest(self._greetings.due_us, self._rates.deadline_us(transport.timeout_us))
+        first_us, rates, liveness = self._greetings.due_us, self._rates, self._liveness
+        if rates.can_change:
+            first_us = earliest(first_us, rates.deadline_us(self._transport.timeout_us))
         if self._in_session:
-            first_us = earliest(first_us, liveness.silent_us if self.is_up else liveness.ask_us)
-            if not self._rates.is_quiet:
-                first_us = earliest(first_us, transport.deadline_us(liveness.keep_alive_us))
+            session_us = liveness.silent_us if self.is_up else liveness.ask_us
+            if not rates.is_quiet:
+                session_us = min(session_us, self._transport.deadline_us(liveness.keep_alive_us))
+            first_us = session_us if first_us is None else min(first_us, session_us)
         return None if first_us is None else -(-first_us // 1000)
 
     def on_deadline(self, *, now_ms: int) -> None:
         """Do what has become due by now. Calling it early does nothing."""
         now_us = now_ms * 1000
         self._at_rest = False
-        if self._rates.on_deadline(now_us, self._transport.timeout_us):
+        if self._rates.can_change and self._rates.on_deadline(now_us, self._transport.timeout_us):
             self._transport.ping_wanted = True
         if self._in_session:
             self._on_session_deadline(now_us)
@@ -426,21 +430,21 @@ class Session:
         if self._at_rest and (self._rest_ends_ms is None or now_ms < self._rest_ends_ms):
             return b""  # asked at every turn of whoever drives it: most of the time there is nothing to do
         now_us = now_ms * 1000
-        frames = list(self._greetings.frames(now_us))
+        frames = [] if self._greetings.due_us is None else list(self._greetings.frames(now_us))
         if self._in_session:
             frames += self._session_frames(now_us)
-        self._counters.frames_sent += len(frames)
         out = b"".join(frames)
+        self._counters.frames_sent += len(frames)
         self._counters.bytes_sent += len(out)
         self._at_rest, self._rest_ends_ms = True, self._soonest_ms()
         return out
 
-    def _session_frames(self, now_us: int) -> Iterator[bytes]:
-        while rate := self._rates.next_frame():
-            yield self._transport.hand_over(rate, self._handshake.own_tag, now_us=now_us)
-            self._rates.sent(rate, self._pace.free_us, self._transport.timeout_us)
-        if not self._rates.is_quiet:
-            self._transport.regulate(self._inbox.waiting_bytes)
-            tag = self._handshake.own_tag
-            while frame := self._transport.next_frame(tag, now_us=now_us):
-                yield frame
+    def _session_frames(self, now_us: int) -> list[bytes]:
+        rates, transport, tag = self._rates, self._transport, self._handshake.own_tag
+        frames = []
+        while rate := rates.next_frame():
+            frames.append(transport.hand_over(rate, tag, now_us=now_us))
+            rates.sent(rate, self._pace.free_us, transport.timeout_us)
+        if not rates.is_quiet:
+            frames += transport.frames(self._inbox.waiting_bytes, tag, now_us=now_us)
+        return frames

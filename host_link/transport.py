@@ -65,9 +65,12 @@ class Pace:
         """How long the line takes for that many bytes."""
         return byte_count * BITS_PER_BYTE * 1_000_000 // self.bits_per_s
 
-    def boundary(self, now_us: int) -> bytes:
-        """The boundary that a frame needs before it: one after a pause, none behind another frame."""
-        return b"" if self.free_us > now_us else DELIMITER
+    def hand_over(self, frame: bytes, now_us: int) -> bytes:
+        """The frame for the line: after a pause it needs a boundary before it, behind another frame none."""
+        if self.free_us <= now_us:
+            frame, self.free_us = DELIMITER + frame, now_us
+        self.free_us += self.duration_us(len(frame))
+        return frame
 
     def occupy(self, byte_count: int, now_us: int) -> int:
         """Hand bytes to the line; returns when the last of them will have left."""
@@ -152,13 +155,8 @@ class Transport:
         """How many bytes of the channel's stream are not confirmed."""
         return self._outgoing[channel].backlog_bytes
 
-    def regulate(self, waiting_bytes: Mapping[int, int]) -> None:
-        """Stop the senders of channels on which too much waits for the user, let others go on.
-
-        `waiting_bytes` tells how much waits on each channel on which anything does.
-        """
-        if not waiting_bytes and not self._holds:
-            return
+    def _regulate(self, waiting_bytes: Mapping[int, int]) -> None:
+        """Stop the senders of channels on which too much waits for the user, let others go on."""
         for channel, stream in self._incoming.items():
             waiting = waiting_bytes.get(channel, 0)
             if stream.limit is None:
@@ -216,6 +214,8 @@ class Transport:
         self._echo = ping.token
 
     def _settle(self, fates: Fates) -> list[int]:
+        if not fates.arrived and not fates.lost:
+            return []
         self._has_nothing = False
         delivered = []
         for frame in fates.arrived:
@@ -233,7 +233,7 @@ class Transport:
     # --- timers ---
 
     def deadline_us(self, keep_alive_us: int) -> int:
-        """When to call `on_deadline` and `next_frame` again; a moment that has passed means at once.
+        """When to call `on_deadline` and `frames` again; a moment that has passed means at once.
 
         `keep_alive_us`: when to ask whether the peer is there, unless an answer is awaited anyway.
         """
@@ -261,10 +261,23 @@ class Transport:
 
     # --- what goes out ---
 
-    def next_frame(self, tag: int, *, now_us: int) -> bytes | None:
-        """The next frame for the line; None when nothing may go out now. Ask until it gives None."""
-        stream = self._next_stream() if self._pace.free_us - AHEAD_US <= now_us else None
+    def frames(self, waiting_bytes: Mapping[int, int], tag: int, *, now_us: int) -> list[bytes]:
+        """All frames for the line that may go out now.
+
+        `waiting_bytes` tells how much waits for the user on each channel on which anything does.
+        """
+        if waiting_bytes or self._holds:
+            self._regulate(waiting_bytes)
+        frames = []
+        while frame := self._next_frame(tag, now_us):
+            frames.append(frame)
+        return frames
+
+    def _next_frame(self, tag: int, now_us: int) -> bytes | None:
         due_us = self._receipts.ack_due_us
+        if due_us is None and self._has_nothing and not self.ping_wanted:
+            return None
+        stream = self._next_stream() if self._pace.free_us - AHEAD_US <= now_us else None
         ack_is_due = due_us is not None and due_us <= now_us
         if self._echo or (ack_is_due and not (stream and self._receipts.fits_piggyback)):
             return self.hand_over(self._ack(), tag, now_us=now_us)
@@ -318,6 +331,4 @@ class Transport:
         encoded = encode_body(body)
         if self._sealer:
             encoded = self._sealer.seal(encoded)
-        frame = self._pace.boundary(now_us) + encode_frame(encoded, tag)
-        self._pace.occupy(len(frame), now_us)
-        return frame
+        return self._pace.hand_over(encode_frame(encoded, tag), now_us)
