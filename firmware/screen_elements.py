@@ -8,7 +8,7 @@ fit 16 columns. Which elements a screen has is in `texts/screens.toml`, how they
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 from firmware import texts
@@ -36,9 +36,7 @@ class Moment(NamedTuple):
 
     def forms(self, key: str, **values: object) -> Saying:
         """The full and the brief words for `key`."""
-        if not values:
-            return _forms(self.language, key)
-        return Saying((self.text(f"{key}.full", **values), self.text(f"{key}.brief", **values)))
+        return _forms(self.language, key, **values)
 
 
 class Saying(NamedTuple):
@@ -75,14 +73,22 @@ class Listing(Saying):
 _NOTHING = Saying()
 
 
-@cache  # most of what a screen says is the same each time
-def _forms(language: str, key: str) -> Saying:
-    return Saying((text(language, f"screen.{key}.full"), text(language, f"screen.{key}.brief")))
+class Element(NamedTuple):
+    """How an element says what it tells, and the values that it looks at: their names in `ScreenValues`."""
+
+    say: Callable[[Moment], Saying]
+    values: tuple[str, ...] = ()
 
 
-@cache
-def _words(language: str, key: str) -> Saying:
-    return Saying((text(language, f"screen.{key}"),))
+@lru_cache(maxsize=256)  # most of what a screen says is the same each time
+def _forms(language: str, key: str, **values: object) -> Saying:
+    full, brief = (text(language, f"screen.{key}.{form}", **values) for form in ("full", "brief"))
+    return Saying((full, brief))
+
+
+@lru_cache(maxsize=256)
+def _words(language: str, key: str, **values: object) -> Saying:
+    return Saying((text(language, f"screen.{key}", **values),))
 
 
 def clipped(line: str, columns: int) -> str:
@@ -126,15 +132,25 @@ def _entry(moment: Moment) -> Saying:
 
 
 def _priced(moment: Moment, amount_minor: int) -> Saying:
-    money = currency(moment.values.currency)
+    return _money(moment.language, moment.values.currency, amount_minor)
+
+
+@lru_cache(maxsize=8)  # while a PIN is typed, the amount stays
+def _money(language: str, currency_code: str, amount_minor: int) -> Saying:
+    money = currency(currency_code)
     number = format_amount(amount_minor, money.exponent)
     forms = (f"{money.symbol} {number}", f"{money.sign} {number}", number)
-    return Saying(forms if moment.language == "en" else forms[1:])
+    return Saying(forms if language == "en" else forms[1:])
 
 
 def _pin(moment: Moment) -> Saying:
-    stars = "*" * moment.values.pin_digits + "_"
-    return Saying((moment.text("element.pin", stars=stars), stars))
+    return _stars(moment.language, moment.values.pin_digits)
+
+
+@lru_cache(maxsize=32)
+def _stars(language: str, digits: int) -> Saying:
+    stars = "*" * digits + "_"
+    return Saying((text(language, "screen.element.pin", stars=stars), stars))
 
 
 def _tries(moment: Moment) -> Saying:
@@ -146,7 +162,7 @@ def _swipes(moment: Moment) -> Saying:
 
 
 def _tries_left(moment: Moment, count: int) -> Saying:
-    return Saying((moment.text("element.tries_left", count=count),)) if count > 0 else _NOTHING
+    return _words(moment.language, "element.tries_left", count=count) if count > 0 else _NOTHING
 
 
 def _failure(moment: Moment) -> Saying:
@@ -328,8 +344,11 @@ def _original(moment: Moment) -> Saying:
 
 
 def _balance(moment: Moment) -> Saying:
-    balance_minor = moment.values.balance_minor
-    return moment.forms("element.no_balance") if balance_minor is None else _priced(moment, balance_minor)
+    values = moment.values
+    if values.balance_minor is None:
+        return moment.forms("element.no_balance")
+    anew = _money.__wrapped__  # what a cardholder has is kept nowhere
+    return anew(moment.language, values.currency, values.balance_minor)
 
 
 # --- the shop floor ----------------------------------------------------------------------------------
@@ -362,49 +381,49 @@ def _answer(moment: Moment) -> Saying:
     return Saying((view.typed,)) if view and view.typed else _NOTHING
 
 
-ELEMENTS: Mapping[str, Callable[[Moment], Saying]] = {
-    "answer": _answer,
-    "heading": _heading,
-    "listing": _listing,
-    "prompt": _prompt,
-    "action": _action,
-    "again": _again,
-    "alert": _alert,
-    "amount": _amount,
-    "authorisation": _authorisation,
-    "balance": _balance,
-    "card": _card,
-    "check_value": _check_value,
-    "choose": _choose,
-    "cleaning": _cleaning,
-    "clock": _clock,
-    "component": _component,
-    "copy": _copy,
-    "custodian": _custodian,
-    "detail": _detail,
-    "entry": _entry,
-    "failure": _failure,
-    "key": _key,
-    "kind": _kind,
-    "message": _message,
-    "memory": _memory,
-    "money": _money_taken,
-    "notice": _notice,
-    "original": _original,
-    "pending": _pending,
-    "pin": _pin,
-    "printer": _printer,
-    "reason": _reason,
-    "refused": _refused,
-    "response": _response,
-    "say": _say,
-    "serial": _serial,
-    "status": _status,
-    "swipes": _swipes,
-    "terminal": _terminal,
-    "title": _title,
-    "tries": _tries,
-    "typed": _typed,
-    "typing": _typing,
-    "verdict": _verdict,
+ELEMENTS: Mapping[str, Element] = {
+    "answer": Element(_answer, ("floor",)),
+    "heading": Element(_heading, ("floor",)),
+    "listing": Element(_listing, ("floor",)),
+    "prompt": Element(_prompt, ("floor",)),
+    "action": Element(_action, ("response_code",)),
+    "again": Element(_again, ("tries_left",)),
+    "alert": Element(_alert, ("link_up", "signed_in")),
+    "amount": Element(_amount, ("amount_minor", "currency")),
+    "authorisation": Element(_authorisation, ("authorisation_code",)),
+    "balance": Element(_balance, ("balance_minor", "currency")),
+    "card": Element(_card, ("pan_masked",)),
+    "check_value": Element(_check_value, ("check_value",)),
+    "choose": Element(_choose, ("key_use",)),
+    "cleaning": Element(_cleaning, ("cleaning",)),
+    "clock": Element(_clock, ("now",)),
+    "component": Element(_component, ("component_digits",)),
+    "copy": Element(_copy, ("slip_copy",)),
+    "custodian": Element(_custodian, ("component_number",)),
+    "detail": Element(_detail, ("detail",)),
+    "entry": Element(_entry, ("amount_minor", "currency")),
+    "failure": Element(_failure, ("read_failure",)),
+    "key": Element(_key, ("key_index", "key_use", "serial_number")),
+    "kind": Element(_kind, ("kind",)),
+    "message": Element(_message, ("floor",)),
+    "memory": Element(_memory, ("storage_trouble",)),
+    "money": Element(_money_taken, ("reason", "pending")),
+    "notice": Element(_notice, ("reason",)),
+    "original": Element(_original, ("original_voucher",)),
+    "pending": Element(_pending, ("pending",)),
+    "pin": Element(_pin, ("pin_digits",)),
+    "printer": Element(_printer, ("printer_status",)),
+    "reason": Element(_reason, ("reason", "response_code")),
+    "refused": Element(_refused, ("is_refused",)),
+    "response": Element(_response, ("response_code", "reason")),
+    "say": Element(_say),
+    "serial": Element(_serial, ("serial_number",)),
+    "status": Element(_status, ("link_bars", "signed_in", "operator")),
+    "swipes": Element(_swipes, ("swipes_left", "read_failure")),
+    "terminal": Element(_terminal, ("terminal_id",)),
+    "title": Element(_title, ("pending",)),
+    "tries": Element(_tries, ("tries_left",)),
+    "typed": Element(_typed, ("typed",)),
+    "typing": Element(_typing, ("check_value",)),
+    "verdict": Element(_verdict, ("response_code",)),
 }

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import ClassVar
 
 from firmware import texts
@@ -25,6 +25,7 @@ from hal.api import Align, Screen, ScreenLine
 
 _LARGE_ROWS = 8  # from here on a display has room for header and key hints
 _BLANK = ScreenLine("")
+_OF_HEADER = ("merchant_name", "now")
 
 
 class UnknownScreenError(LookupError):
@@ -58,6 +59,17 @@ def layout_of(name: str) -> Layout:
     if layout is None:
         raise UnknownScreenError(f"no screen {name!r}: see texts/screens.toml for those there are")
     return layout
+
+
+@cache
+def values_of(name: str, rows: int) -> tuple[str, ...]:
+    """The names of those of `ScreenValues` that a screen looks at, on a display of so many rows.
+
+    Raises UnknownScreenError.
+    """
+    of_header = () if rows < _LARGE_ROWS else _OF_HEADER
+    names = (value for line in layout_of(name).lines for value in ELEMENTS[line].values)
+    return tuple(dict.fromkeys((*of_header, *names)))
 
 
 def render(name: str, values: ScreenValues, *, columns: int, rows: int, language: str) -> Screen:
@@ -108,7 +120,7 @@ def _blocks(
     for element in layout.important:
         if not rows_left:
             break
-        saying = ELEMENTS[element](moment)
+        saying = ELEMENTS[element].say(moment)
         lines = saying.fit(columns, rows_left)
         if lines:
             chosen[element], aligned[element] = lines, saying.align

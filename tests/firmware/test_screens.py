@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from itertools import pairwise
+from itertools import pairwise, product
+from typing import cast
 
 import pytest
 
 from firmware.records import Reason, SlipCopy
-from firmware.screen_elements import ELEMENTS
+from firmware.screen_elements import ELEMENTS, Moment
+from firmware.screen_sources import SOURCES
 from firmware.screen_values import FloorView, ScreenValues
-from firmware.screens import LAYOUTS, SCREEN_NAMES, UnknownScreenError, render
+from firmware.screens import LAYOUTS, SCREEN_NAMES, UnknownScreenError, render, values_of
+from firmware.secure.key_use import KeyUse
 from firmware.texts import catalogue, response_codes
 from firmware.texts.cells import columns_of
 from hal.api import PrinterStatus, ReadFailure, Screen, StorageTrouble
@@ -109,6 +112,41 @@ def test_layouts_name_elements_and_keys_that_there_are() -> None:
         assert all(f"screen.keys.{key}" in catalogue("en") for key in layout.keys)
         used |= set(layout.lines)
     assert used == set(ELEMENTS)
+
+
+class Looked:
+    """Values that know which of them were looked at."""
+
+    def __init__(self, values: ScreenValues) -> None:
+        self._values = values
+        self.names: set[str] = set()
+
+    def __getattr__(self, name: str) -> object:
+        self.names.add(name)
+        return getattr(self._values, name)
+
+
+def test_elements_look_at_the_values_that_they_name_and_at_no_others() -> None:
+    """Only those are asked for: another one would always be shown as nobody has set it."""
+    odd = FULL._replace(key_use=KeyUse.DUKPT, reason=Reason.BANK_DECLINED, balance_minor=5)
+    looked: dict[str, set[str]] = {element: set() for element in ELEMENTS}
+    for name, element, values in product(sorted(SCREEN_NAMES), ELEMENTS, (EMPTY, SALE, FULL, odd)):
+        if element in LAYOUTS[name].lines:
+            watched = Looked(values)
+            ELEMENTS[element].say(Moment(name, cast("ScreenValues", watched), "en"))
+            looked[element] |= watched.names
+    assert looked == {name: set(element.values) for name, element in ELEMENTS.items()}
+
+
+@pytest.mark.parametrize("display", DISPLAYS)
+@pytest.mark.parametrize("name", sorted(SCREEN_NAMES))
+def test_a_screen_is_the_same_with_the_values_alone_that_it_looks_at(name: str, display: str) -> None:
+    known = {value: getattr(FULL, value) for value in values_of(name, DISPLAYS[display][1])}
+    assert shown(name, EMPTY._replace(**known), display) == shown(name, FULL, display)
+
+
+def test_every_value_comes_from_somewhere() -> None:
+    assert set(SOURCES) == set(ScreenValues._fields)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
