@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from firmware import messages
 from firmware.journal import Draft
@@ -73,13 +73,13 @@ def recover(draft: Draft) -> Recovery:
         ended = payment.outcome or Outcome.FAILED
         cut_off = Reason.UNKNOWN if messages.may_be_done(payment) else Reason.POWER_CUT
         reason = payment.reason if payment.reason.value else cut_off
-        draft.payment = replace(payment, state=ended.value, outcome=ended, reason=reason)
+        draft.payment = payment.changed(state=ended.value, outcome=ended, reason=reason)
     elif recovery is Recovery.STANDS:
-        draft.payment = replace(payment, state=Outcome.APPROVED.value, outcome=Outcome.APPROVED)
+        draft.payment = payment.changed(state=Outcome.APPROVED.value, outcome=Outcome.APPROVED)
     why = ReversalReason.UNFINISHED if payment.authorisation_code else ReversalReason.NO_RESPONSE
     number = outgoing_of(draft, payment.number, OutgoingKind.REVERSAL)
     if number is not None:
         entry = draft.outbox[number]
         fields = messages.release(entry.fields, why)
-        draft.outbox[number] = replace(entry, fields=fields, state=OutgoingState.DUE)
+        draft.outbox[number] = entry.changed(fields=fields, state=OutgoingState.DUE)
     return recovery

@@ -8,7 +8,6 @@ log is cleared only when nothing in it is still to be settled or sent.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from firmware.floor_actions import FloorActions
 from firmware.journal import Draft, payment_deleted
@@ -56,9 +55,9 @@ class FloorClearing(FloorActions):
         for entry in self.clearable():
             del draft.outbox[entry.number]
             if draft.payment is not None and draft.payment.number == entry.payment_number:
-                draft.payment = replace(draft.payment, mark=CLEARED)
+                draft.payment = draft.payment.changed(mark=CLEARED)
             elif (older := self.parts.journal.read_payment(entry.payment_number)) is not None:
-                draft.older[older.number] = replace(older, mark=CLEARED)
+                draft.older[older.number] = older.changed(mark=CLEARED)
 
     def do_action(self, draft: Draft, data: object) -> None:
         """What the entry makes durable."""
@@ -74,11 +73,11 @@ class FloorClearing(FloorActions):
     def _clear_log(self, draft: Draft) -> None:
         draft.extra += [payment_deleted(payment.number) for payment in self.parts.journal.payments()]
         draft.payment = None
-        draft.counters = replace(draft.counters, last_slip=0)
+        draft.counters = draft.counters.changed(last_slip=0)
 
     def _reset(self, draft: Draft) -> None:
         """As on the first day. Keys, downloaded parameters, trace and batch stay: the bank counts on them."""
         self._clear_log(draft)
         draft.extra += self.parts.operators.factory()
-        draft.counters = replace(draft.counters, language="")
+        draft.counters = draft.counters.changed(language="")
         self.parts.upkeep.levels = Levels()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from firmware.records import (
@@ -17,9 +17,9 @@ from firmware.records import (
     OutgoingKind,
     OutgoingState,
     Payment,
+    Record,
     Settlement,
     has_plain_types,
-    plain_values,
 )
 from firmware.txn.plans import PLANS
 from firmware.txn.transaction import State
@@ -40,8 +40,8 @@ class JournalDamaged(StorageFailed):
     code = "H320"
 
 
-@dataclass(frozen=True, slots=True)
-class Counters:
+@dataclass(frozen=True)
+class Counters(Record):
     """Numbers and flags that outlive a power cut."""
 
     stan: int = 0  # the trace used last
@@ -79,7 +79,7 @@ class Draft:
     def next_stan(self) -> str:
         """Use up a trace: 000001 to 999999, then again from 000001 (iso8583-pos section 3.1)."""
         stan = self.counters.stan % COUNTER_MAX + 1
-        self.counters = replace(self.counters, stan=stan)
+        self.counters = self.counters.changed(stan=stan)
         return f"{stan:06d}"
 
     def add_outgoing(
@@ -95,7 +95,7 @@ class Draft:
     ) -> None:
         """Put a message into the outbox."""
         number = self.counters.outgoing_number + 1
-        self.counters = replace(self.counters, outgoing_number=number)
+        self.counters = self.counters.changed(outgoing_number=number)
         texts = {str(number_of_field): value for number_of_field, value in fields.items()}
         entry = Outgoing(
             number, kind, payment.number, mti, texts, state, names_card=names_card, chip_data=chip_data
@@ -220,8 +220,8 @@ def _key(number: int) -> str:
 _to_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def _pack(record: Counters | Payment | Outgoing | Settlement) -> bytes:
-    return _to_text(plain_values(record)).encode()
+def _pack(record: Record) -> bytes:
+    return _to_text(record.to_json()).encode()
 
 
 R = TypeVar("R", Counters, Payment, Outgoing, Settlement)

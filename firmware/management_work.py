@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from firmware import parameters
 from firmware.boot import DeviceReport
@@ -65,9 +65,9 @@ class ManagementWork(KeyLoadingWork):
         assert isinstance(data, Answer)
         job = MESSAGES[self.managing].job
         if job:
-            draft.counters = replace(draft.counters, jobs=draft.counters.jobs.replace(job, ""))
+            draft.counters = draft.counters.changed(jobs=draft.counters.jobs.replace(job, ""))
         if self.managing == "sign_out":
-            draft.counters = replace(draft.counters, signed_in=False, signed_out=True)
+            draft.counters = draft.counters.changed(signed_in=False, signed_out=True)
 
     def note_parameters(self, draft: Draft, data: object) -> None:
         """Parameters that came: durable, and in force from now on. Another master key needs a new sign-in."""
@@ -77,7 +77,7 @@ class ManagementWork(KeyLoadingWork):
         draft.extra.append(Put(*_STORED, json.dumps(values).encode()))
         after = parameters.applied(self._own_settings, values)
         if after.master_key_index != self.parts.settings.master_key_index:
-            draft.counters = replace(draft.counters, signed_in=False)
+            draft.counters = draft.counters.changed(signed_in=False)
 
     # --- effects ------------------------------------------------------------------------------------
 
@@ -114,7 +114,7 @@ class ManagementWork(KeyLoadingWork):
         if digit not in {SIGN_IN_JOB, *(one.job for one in MESSAGES.values() if one.job)} or digit in jobs:
             return
         draft = self.parts.journal.draft()
-        draft.counters = replace(draft.counters, jobs=jobs + digit)
+        draft.counters = draft.counters.changed(jobs=jobs + digit)
         self.parts.journal.commit(draft)
 
     def _send_management(self, name: str) -> None:
@@ -126,7 +126,7 @@ class ManagementWork(KeyLoadingWork):
         if name == "sign_out":
             draft = self.parts.journal.draft()
             fields[11] = draft.next_stan()
-            draft.counters = replace(draft.counters, signed_in=False)  # from here on the bank may say so
+            draft.counters = draft.counters.changed(signed_in=False)  # from here on the bank may say so
             self.parts.journal.commit(draft)
         self.send(message.mti, fields)
 

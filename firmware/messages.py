@@ -8,7 +8,7 @@ finds the original by terminal, merchant, batch and trace.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from firmware.records import Payment, ReversalReason
 from firmware.settings import TerminalSettings
@@ -235,8 +235,7 @@ def note_posting(payment: Payment, answer: IsoMessage | None) -> Payment:
     decided on its own, this answer is the first to tell it.
     """
     rrn, organisation = ("", "") if answer is None else (text_of(answer, 37), text_of(answer, 63)[:3].strip())
-    return replace(
-        payment,
+    return payment.changed(
         completed=True,
         completion_rrn=rrn or payment.completion_rrn,
         card_organisation=payment.card_organisation or organisation,
@@ -253,8 +252,7 @@ def note_authorisation(payment: Payment, answer: IsoMessage) -> Payment:
     """What the bank's approval says, for the slip and for the messages to come."""
     institutions, remarks = text_of(answer, 44), text_of(answer, 63)
     is_partial = text_of(answer, 39) == PARTIAL_APPROVAL and bool(text_of(answer, 4))
-    return replace(
-        payment,
+    return payment.changed(
         amount_minor=int(text_of(answer, 4)) if is_partial else payment.amount_minor,
         response_code=text_of(answer, 39),
         rrn=text_of(answer, 37),

@@ -5,7 +5,6 @@ The first half of the work for the transaction table; `firmware.payment_work` ha
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import Enum
 from typing import Any
 
@@ -320,7 +319,7 @@ class PaymentEntry(Work):
 
     def _change(self, draft: Draft, **changes: Any) -> None:
         assert draft.payment is not None
-        draft.payment = replace(draft.payment, **changes)
+        draft.payment = draft.payment.changed(**changes)
 
 
 def _posting_date(original: Payment) -> str:

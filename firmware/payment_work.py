@@ -7,7 +7,6 @@ of the same rule. `data` is what came with the event: the answer of the bank, th
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from firmware import messages
@@ -45,7 +44,7 @@ class PaymentWork(PaymentEntry):
             changes["outcome"] = rule.outcome
         if rule.reason.value:
             changes["reason"] = rule.reason
-        draft.payment = replace(draft.payment, **changes)
+        draft.payment = draft.payment.changed(**changes)
         self._why = rule.reversal
 
     # --- records ------------------------------------------------------------------------------------
@@ -103,7 +102,7 @@ class PaymentWork(PaymentEntry):
         assert self._why is not None
         entry = draft.outbox[number]
         fields = messages.release(entry.fields, self._why)
-        draft.outbox[number] = replace(entry, fields=fields, state=OutgoingState.DUE)
+        draft.outbox[number] = entry.changed(fields=fields, state=OutgoingState.DUE)
 
     def assign_verification_stan(self, draft: Draft, _data: object) -> None:
         """Each PIN verification is a message of its own."""
@@ -130,7 +129,7 @@ class PaymentWork(PaymentEntry):
     def note_slip(self, draft: Draft, _data: object) -> None:
         """The transaction stands: its slip can be printed again, its original knows, its card is sealed."""
         assert draft.payment is not None
-        draft.counters = replace(draft.counters, last_slip=draft.payment.number)
+        draft.counters = draft.counters.changed(last_slip=draft.payment.number)
         self._mark_original(draft)
         self._seal_card(draft)
 
@@ -150,7 +149,7 @@ class PaymentWork(PaymentEntry):
         self.note_decline(draft, data)
         number = outgoing_of(draft, self.payment.number, OutgoingKind.COMPLETION)
         assert number is not None
-        draft.outbox[number] = replace(draft.outbox[number], state=OutgoingState.REFUSED)
+        draft.outbox[number] = draft.outbox[number].changed(state=OutgoingState.REFUSED)
 
     def count_attempt(self, draft: Draft, data: object) -> None:
         """A try without a definite answer."""
@@ -212,7 +211,7 @@ class PaymentWork(PaymentEntry):
         original = self.parts.journal.read_payment(payment.original_number) if mark else None
         if original is not None:
             tip_minor = draft.payment.tip_minor if draft.payment else 0
-            draft.older[original.number] = replace(original, mark=mark, tip_minor=tip_minor)
+            draft.older[original.number] = original.changed(mark=mark, tip_minor=tip_minor)
 
     def _seal_card(self, draft: Draft) -> None:
         """Number and expiry are repeated in a batch upload and in an advice, until the batch is closed."""

@@ -7,8 +7,6 @@ are used again; the file does not shrink.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from firmware.journal import Draft
 from hal.api import Delete
 
@@ -27,4 +25,4 @@ def retire(draft: Draft, *, kept: int) -> None:
         if not is_settled or oldest in needed or draft.counters.payment_number - oldest < kept:
             return
         draft.extra.append(Delete("payment", f"{oldest:08d}"))
-        draft.counters = replace(draft.counters, oldest_payment=oldest + 1)
+        draft.counters = draft.counters.changed(oldest_payment=oldest + 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from firmware import batch_upload, messages
@@ -65,7 +64,7 @@ class SettlementWork(Work):
         results = results_of(data)
         assert results is not None
         domestic, foreign = results
-        compared = replace(self.settlement, domestic_result=domestic, foreign_result=foreign)
+        compared = self.settlement.changed(domestic_result=domestic, foreign_result=foreign)
         self._uploads = left = self.uploads_of(compared)
         self._next(
             draft,
@@ -111,8 +110,8 @@ class SettlementWork(Work):
         """The next batch is open. What only this one needed goes: cards, and messages that were refused."""
         settlement, counters = self.settlement, draft.counters
         if counters.batch == settlement.batch:
-            counters = replace(counters, batch=settlement.next_batch or _one_more(settlement.batch))
-        draft.counters = replace(counters, settled_up_to=self._last_settled())
+            counters = counters.changed(batch=settlement.next_batch or _one_more(settlement.batch))
+        draft.counters = counters.changed(settled_up_to=self._last_settled())
         draft.extra += self.parts.cards.erased()
         for number, entry in list(draft.outbox.items()):
             if entry.state is OutgoingState.REFUSED:
@@ -196,7 +195,7 @@ class SettlementWork(Work):
 
     def _change(self, draft: Draft, **changes: Any) -> None:
         assert draft.settlement is not None
-        draft.settlement = replace(draft.settlement, **changes)
+        draft.settlement = draft.settlement.changed(**changes)
 
 
 class SettlementGuards(Guards):
@@ -232,7 +231,7 @@ class SettlementGuards(Guards):
         if results is None:
             return False
         domestic, foreign = results
-        compared = replace(self._work.settlement, domestic_result=domestic, foreign_result=foreign)
+        compared = self._work.settlement.changed(domestic_result=domestic, foreign_result=foreign)
         return bool(self._work.uploads_of(compared))
 
     def more_records(self) -> bool:

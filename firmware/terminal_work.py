@@ -65,7 +65,7 @@ class TerminalWork(ManagementWork):
         """A new record, before the first key."""
         self._note_wanted(data)
         settings, number = self.parts.settings, draft.counters.payment_number + 1
-        draft.counters = replace(draft.counters, payment_number=number)
+        draft.counters = draft.counters.changed(payment_number=number)
         is_seven_steps = self.wanted is DEFAULT_PLAN and settings.flow is Flow.AUTHORISE_FIRST
         retention.retire(draft, kept=settings.payments_kept)
         draft.payment = Payment(
@@ -85,8 +85,7 @@ class TerminalWork(ManagementWork):
         assert data.message is not None
         private = messages.text_of(data.message, 60)
         batch = private[2:8] if len(private) >= 8 else draft.counters.batch
-        draft.counters = replace(
-            draft.counters,
+        draft.counters = draft.counters.changed(
             signed_in=True,
             signed_out=False,
             signed_in_as=self.parts.secure.security.name,
@@ -103,12 +102,12 @@ class TerminalWork(ManagementWork):
     def forget_sign_in(self, draft: Draft, _data: object) -> None:
         """The bank does not accept the keys any more."""
         self.signed_in_again = True
-        draft.counters = replace(draft.counters, signed_in=False)
+        draft.counters = draft.counters.changed(signed_in=False)
 
     def switch_language(self, draft: Draft, _data: object) -> None:
         """The next of the languages."""
         index = LANGUAGES.index(self.parts.language)
-        draft.counters = replace(draft.counters, language=LANGUAGES[(index + 1) % len(LANGUAGES)])
+        draft.counters = draft.counters.changed(language=LANGUAGES[(index + 1) % len(LANGUAGES)])
 
     def settle_outgoing(self, draft: Draft, data: object) -> None:
         """A definite answer: the message has done its work, and its payment knows."""
@@ -132,19 +131,19 @@ class TerminalWork(ManagementWork):
         """A definite no: kept for the operator, not sent again; its payment does not count any more."""
         if (entry := self.sending) is None:
             return
-        draft.outbox[entry.number] = replace(entry, state=OutgoingState.REFUSED)
+        draft.outbox[entry.number] = entry.changed(state=OutgoingState.REFUSED)
         self._note_refused(draft, entry.payment_number)
 
     def _note_refused(self, draft: Draft, number: int) -> None:
         journal, payment = self.parts.journal, draft.payment
         if payment is not None and payment.number == number:
-            draft.payment = payment = replace(payment, reason=Reason.COMPLETION_REFUSED)
+            draft.payment = payment = payment.changed(reason=Reason.COMPLETION_REFUSED)
         elif (payment := journal.read_payment(number)) is not None:
-            draft.older[number] = payment = replace(payment, reason=Reason.COMPLETION_REFUSED)
+            draft.older[number] = payment = payment.changed(reason=Reason.COMPLETION_REFUSED)
         if payment is not None and plan_of(payment).mark is Mark.ADJUSTED:
             original = journal.read_payment(payment.original_number)
             if original is not None:
-                draft.older[original.number] = replace(original, mark="", tip_minor=0)
+                draft.older[original.number] = original.changed(mark="", tip_minor=0)
 
     def note_outgoing_declined(self, draft: Draft, data: object) -> None:
         """A no: definite for a completion, one more try for a reversal (nothing forgets a reversal)."""
@@ -153,8 +152,7 @@ class TerminalWork(ManagementWork):
             self.refuse_outgoing(draft, data)
         elif (entry := self.sending) is not None:
             is_no = data.response_code not in messages.SYSTEM_TROUBLE | messages.SIGN_IN_AGAIN
-            draft.outbox[entry.number] = replace(
-                entry,
+            draft.outbox[entry.number] = entry.changed(
                 attempts=entry.attempts + 1,
                 refusals=entry.refusals + is_no,
                 refused_with=data.response_code if is_no else entry.refused_with,
@@ -240,7 +238,7 @@ class TerminalWork(ManagementWork):
         self._sending = None
         draft = self.parts.journal.draft()
         stan = draft.next_stan()
-        draft.counters = replace(draft.counters, signed_in=False)
+        draft.counters = draft.counters.changed(signed_in=False)
         self.parts.journal.commit(draft)
         self.send(SIGN_IN_MTI, messages.sign_in(self.parts.settings, draft.counters.batch, stan))
 
@@ -387,7 +385,7 @@ class TerminalGuards(ManagementGuards):
 def _settled(payment: Payment, kind: OutgoingKind, answer: Answer) -> Payment:
     match kind:
         case OutgoingKind.REVERSAL:
-            return replace(payment, reversed=True)
+            return payment.changed(reversed=True)
         case OutgoingKind.SCRIPT_RESULT:
             return payment
     return messages.note_posting(payment, answer.message)

@@ -7,11 +7,11 @@ most those of the rule that it interrupted.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from firmware.journal import damaged
-from firmware.records import plain_values
+from firmware.records import Record
 from firmware.settings import TerminalSettings
 from hal.api import Change, Put, Storage
 
@@ -20,8 +20,8 @@ BAD_SWIPES_MIN = 20
 """So many swipes before a share of bad ones says anything about the head."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wear:
+@dataclass(frozen=True)
+class Wear(Record):
     """What was used since the terminal was new, and how much of it when each head was last cleaned."""
 
     slips: int = 0  # printed to their end, reports included
@@ -50,20 +50,19 @@ class Wear:
 
     def printer_cleaned(self, now: str) -> Wear:
         """The same, with a clean printing head."""
-        return replace(self, slips_at_cleaning=self.slips, printer_cleaned_at=now)
+        return self.changed(slips_at_cleaning=self.slips, printer_cleaned_at=now)
 
     def reader_cleaned(self, now: str) -> Wear:
         """The same, with a clean reading head."""
-        return replace(
-            self,
+        return self.changed(
             swipes_at_cleaning=self.swipes,
             bad_swipes_at_cleaning=self.bad_swipes,
             reader_cleaned_at=now,
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Levels:
+@dataclass(frozen=True)
+class Levels(Record):
     """How the display and the buzzer are set, in percent."""
 
     contrast: int = 50
@@ -81,8 +80,7 @@ class Upkeep:
     def count(self, *, slips: int = 0, swipes: int = 0, bad_swipes: int = 0) -> None:
         """Count what was used just now."""
         wear = self.wear
-        self.wear = replace(
-            wear,
+        self.wear = wear.changed(
             slips=wear.slips + slips,
             swipes=wear.swipes + swipes,
             bad_swipes=wear.bad_swipes + bad_swipes,
@@ -122,8 +120,8 @@ R = TypeVar("R", Wear, Levels)
 
 def _put(key: str, record: Wear | Levels) -> Put:
     """What differs from a new terminal's: it is written with every slip and swipe, and should be short."""
-    usual = plain_values(type(record)())
-    told = {name: value for name, value in plain_values(record).items() if value != usual[name]}
+    usual = type(record)().to_json()
+    told = {name: value for name, value in record.to_json().items() if value != usual[name]}
     return Put(TABLE, key, json.dumps(told, separators=(",", ":")).encode())
 
 
@@ -133,9 +131,9 @@ def _read(storage: Storage, key: str, default: R) -> R:
         return default
     try:
         values: dict[str, Any] = json.loads(stored)
-        record = replace(default, **values)
+        record = default.changed(**values)
     except (ValueError, TypeError):
         raise damaged(TABLE, key) from None
-    if any(type(value) is not type(getattr(default, name)) for name, value in plain_values(record).items()):
+    if any(type(value) is not type(getattr(default, name)) for name, value in record.to_json().items()):
         raise damaged(TABLE, key)
     return record

@@ -200,7 +200,7 @@ def tried(entry: Outgoing, data: object) -> Outgoing:
     fields = dict(entry.fields)
     if is_bad and entry.kind is OutgoingKind.REVERSAL:
         fields["39"] = ReversalReason.BAD_MAC.value
-    return replace(entry, attempts=entry.attempts + 1, fields=fields)
+    return entry.changed(attempts=entry.attempts + 1, fields=fields)
 
 
 def is_known_already(entry: Outgoing | None, answer: Answer) -> bool:

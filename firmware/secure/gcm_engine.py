@@ -87,26 +87,31 @@ def gives_right_answers(candidate: GcmEngine) -> bool:
 
 
 def _direct_engine() -> GcmEngine:
-    from Crypto.Util.strxor import strxor
-
-    tag_of, encrypt = _direct_tag(Bindings()), aes_engine.engine().encrypt
+    bindings = Bindings()
+    tag_of, encrypt, xor, view_of = (
+        _direct_tag(bindings),
+        aes_engine.engine().encrypt,
+        _xor(),
+        bindings.buffer,
+    )
 
     def seal(key: KeyBytes, nonce: bytes, bound: bytes, secret: KeyBytes) -> bytes:
-        stream = _stream(encrypt, key, nonce, len(secret))
+        stream, text_bytes = _stream(encrypt, key, nonce, len(secret)), len(secret)
         try:
-            ciphertext = strxor(secret, _for_text(stream, len(secret)))
-            return ciphertext + tag_of(stream, bound, ciphertext)
+            view, ciphertext = view_of(stream), bytearray(text_bytes)
+            xor(view_of(secret), view + _TEXT_AT, view_of(ciphertext), text_bytes)
+            return bytes(ciphertext + tag_of(view, bound, ciphertext))
         finally:
             wipe(stream)
 
     def open_(key: KeyBytes, nonce: bytes, bound: bytes, sealed: bytes) -> SecretBytes:
         ciphertext, tag = sealed[:-TAG_BYTES], sealed[-TAG_BYTES:]
-        stream = _stream(encrypt, key, nonce, len(ciphertext))
+        stream, text_bytes = _stream(encrypt, key, nonce, len(ciphertext)), len(ciphertext)
         try:
-            if not hmac.compare_digest(tag_of(stream, bound, ciphertext), tag):
+            view, secret = view_of(stream), SecretBytes(text_bytes)
+            if not hmac.compare_digest(tag_of(view, bound, ciphertext), tag):
                 raise not_authentic()
-            secret = SecretBytes(len(ciphertext))
-            strxor(ciphertext, _for_text(stream, len(ciphertext)), output=secret)
+            xor(ciphertext, view + _TEXT_AT, view_of(secret), text_bytes)
             return secret
         finally:
             wipe(stream)
@@ -125,33 +130,42 @@ def _stream(encrypt: EcbWork, key: KeyBytes, nonce: bytes, text_bytes: int) -> S
     return stream
 
 
-def _for_text(stream: SecretBytes, text_bytes: int) -> memoryview:
-    return memoryview(stream)[2 * BLOCK_BYTES :][:text_bytes]
+def _xor() -> Any:
+    """The function that combines two buffers into a third: the library's own checks take longer than it."""
+    from Crypto.Util import strxor
+
+    library: Any = strxor
+    return library._raw_strxor.strxor  # noqa: SLF001 - see `cipher_library`
 
 
-def _direct_tag(bindings: Bindings) -> Callable[[SecretBytes, bytes, bytes], bytes]:
+def _direct_tag(bindings: Bindings) -> Callable[[Any, bytes, bytes | bytearray], bytearray]:
     from Crypto.Cipher import _mode_gcm
-    from Crypto.Util.strxor import strxor
 
     library: Any = _mode_gcm
     functions = library._ghash_clmul or library._ghash_portable  # noqa: SLF001 - see `cipher_library`
     expand, ghash, destroy = functions.ghash_expand, functions.ghash, functions.ghash_destroy
-    new_cell, buffer_of = bindings.cell, bindings.buffer
+    new_cell, view_of, xor = bindings.cell, bindings.buffer, _xor()
 
-    def tag_of(stream: SecretBytes, bound: bytes, ciphertext: bytes) -> bytes:
+    def tag_of(stream: Any, bound: bytes, ciphertext: bytes | bytearray) -> bytearray:
         lengths = (8 * len(bound)).to_bytes(8, "big") + (8 * len(ciphertext)).to_bytes(8, "big")
         text = _whole_blocks(bound) + _whole_blocks(ciphertext) + lengths
-        cell, hashed = new_cell(), bytearray(TAG_BYTES)
-        if expand(buffer_of(stream), cell):  # its first block is the key that hashes
+        cell, tag = new_cell(), bytearray(TAG_BYTES)
+        if expand(stream, cell):  # its first block is the key that hashes
             raise MemoryError
-        ghash(buffer_of(hashed), text, len(text), bytes(TAG_BYTES), cell[0])
+        hashed = view_of(tag)
+        ghash(hashed, text, len(text), _NO_HASH, cell[0])
         destroy(cell[0])
-        return strxor(hashed, memoryview(stream)[BLOCK_BYTES : 2 * BLOCK_BYTES])
+        xor(hashed, stream + BLOCK_BYTES, hashed, TAG_BYTES)
+        return tag
 
     return tag_of
 
 
-def _whole_blocks(data: bytes) -> bytes:
+_TEXT_AT = 2 * BLOCK_BYTES
+_NO_HASH = bytes(TAG_BYTES)
+
+
+def _whole_blocks(data: bytes | bytearray) -> bytes | bytearray:
     return data + bytes(-len(data) % BLOCK_BYTES)
 
 

@@ -14,6 +14,7 @@ import contextlib
 import shutil
 import sqlite3
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -285,7 +286,7 @@ class MemoryStorage(QuietDevice):
         super().__init__()
         self.commits = 0
         """How often `commit` was called so far."""
-        self._pairs: dict[tuple[str, str], bytes] = {}
+        self._tables: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
         self._failing: set[int] = set()
         self._breakdown: tuple[int, StorageTrouble] | None = None  # after which commit, and what
         self._is_unreadable = False
@@ -308,12 +309,12 @@ class MemoryStorage(QuietDevice):
     def get(self, table: str, key: str) -> bytes | None:
         """The value, or None. Raises StorageFailed where the script says so."""
         self._require_readable()
-        return self._pairs.get((table, key))
+        return self._tables[table].get(key)
 
     def scan(self, table: str) -> Iterator[tuple[str, bytes]]:
         """All pairs of a table as they are now, in the order of their keys. Raises as `get`."""
         self._require_readable()
-        return iter(sorted((key, value) for (owner, key), value in self._pairs.items() if owner == table))
+        return iter(sorted(self._tables[table].items()))
 
     def commit(self, changes: Sequence[Change]) -> None:
         """Store all of `changes`, or none. Raises StorageFailed or PowerCut where the script says so."""
@@ -327,9 +328,9 @@ class MemoryStorage(QuietDevice):
             self._lose_power()
         for change in changes:
             if isinstance(change, Put):
-                self._pairs[change.table, change.key] = change.value
+                self._tables[change.table][change.key] = change.value
             else:
-                self._pairs.pop((change.table, change.key), None)
+                self._tables[change.table].pop(change.key, None)
         if cut == "after":
             self._lose_power()
 
@@ -368,11 +369,13 @@ class MemoryStorage(QuietDevice):
 
     def snapshot(self) -> Snapshot:
         """A copy of everything stored, as {(table, key): value}."""
-        return dict(self._pairs)
+        return {(table, key): value for table, pairs in self._tables.items() for key, value in pairs.items()}
 
     def restore(self, snapshot: Snapshot) -> None:
         """Put the content back to a snapshot's. The commit counter and the script stay."""
-        self._pairs = dict(snapshot)
+        self._tables.clear()
+        for (table, key), value in snapshot.items():
+            self._tables[table][key] = value
 
     def _require_readable(self) -> None:
         self._require_open()
