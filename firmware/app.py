@@ -274,7 +274,8 @@ class Terminal:
         if not section.knows(signal):
             return  # another table's business
         rule = section.fire(signal)
-        self._active = self._sections[DELEGATES.get(self._terminal.state, TERMINAL)]
+        if section is self._terminal:
+            self._active = self._sections[DELEGATES.get(section.state, TERMINAL)]
         if rule is not None:
             self._carry_out(section, rule, signal.data)
         elif signal.name == "outbox_due":

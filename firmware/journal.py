@@ -28,7 +28,7 @@ from hal.api import Change, Delete, Put, Storage, StorageFailed, StorageTrouble,
 SCHEMA_VERSION = 2
 COUNTER_MAX = 999_999
 READ_KEPT_MAX = 64
-"""Payments whose records are kept as they were read: those of a batch are asked for again and again."""
+"""Payments that are kept as they were read or written: those of a batch are asked for again and again."""
 
 _SENDING_ORDER = {kind: place for place, kind in enumerate(OutgoingKind)}  # as iso8583-pos section 7.1 has it
 _STATES = frozenset(str(state.value) for state in State)
@@ -112,7 +112,7 @@ class Journal:
         self.payment: Payment | None = None  # the newest one
         self.outbox: dict[int, Outgoing] = {}
         self.settlement: Settlement | None = None  # the newest one
-        self._read: dict[str, tuple[bytes, Payment]] = {}  # by key, with what it was read from
+        self._read: dict[str, tuple[bytes, Payment]] = {}  # by key, with how it is stored
 
     def load(self) -> None:
         """Read what is stored. Raises StorageVersion (another version's), JournalDamaged, StorageFailed."""
@@ -152,10 +152,13 @@ class Journal:
         if read is not None and read[0] == stored:
             return read[1]
         payment = _unpack("payment", key, stored, Payment.from_json)
+        self._keep(key, stored, payment)
+        return payment
+
+    def _keep(self, key: str, stored: bytes, payment: Payment) -> None:
         while len(self._read) >= READ_KEPT_MAX:
             del self._read[next(iter(self._read))]
         self._read[key] = (stored, payment)
-        return payment
 
     def due(self) -> list[Outgoing]:
         """What the bank must be sent: reversals first, each kind in the order in which it arose."""
@@ -183,9 +186,12 @@ class Journal:
         if not changes:
             return
         self._storage.commit(changes)
+        written = {_key(one.number): one for one in (draft.payment, *draft.older.values()) if one is not None}
         for change in changes:
             if change.table == "payment":
-                self._read.pop(change.key, None)  # what is changed or deleted is not kept here either
+                self._read.pop(change.key, None)  # what is deleted is not kept here either
+                if isinstance(change, Put) and change.key in written:
+                    self._keep(change.key, change.value, written[change.key])
         self.counters, self.payment, self.outbox = draft.counters, draft.payment, draft.outbox
         self.settlement = draft.settlement
 

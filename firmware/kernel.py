@@ -38,7 +38,7 @@ class Kernel(Generic[Signal]):
 
     def arm(self, name: str, at_ms: int, signal: Signal) -> None:
         """At `at_ms`, post `signal`. A timer of that name that was armed before is forgotten (`disarm`)."""
-        self.disarm(name)
+        self._forget_rung(name)
         self._timers[name] = (at_ms, signal)
         self._find_first()
 
@@ -46,8 +46,7 @@ class Kernel(Generic[Signal]):
         """Forget a timer, also one that has rung and waits in the queue; no error when there is none."""
         if self._timers.pop(name, None) is not None:
             self._find_first()
-        if self._queue:
-            self._queue = deque(entry for entry in self._queue if entry[0] != name)
+        self._forget_rung(name)
 
     def deadline_ms(self) -> int | None:
         """The earliest timer."""
@@ -71,6 +70,10 @@ class Kernel(Generic[Signal]):
                 raise WatchdogExpired(f"{SIGNALS_PER_RUN_MAX} events in one run")
             handle(self._queue.popleft()[1])
         return handled > 0
+
+    def _forget_rung(self, name: str) -> None:
+        if self._queue:
+            self._queue = deque(entry for entry in self._queue if entry[0] != name)
 
     def _post_due(self, now_ms: int) -> None:
         due = sorted((at_ms, name) for name, (at_ms, _) in self._timers.items() if at_ms <= now_ms)

@@ -116,13 +116,15 @@ def _reader_is_due(wear: Wear, swipes_max: int, bad_percent_max: int) -> bool:
 
 
 R = TypeVar("R", Wear, Levels)
+_USUAL = {"wear": Wear().to_json(), "levels": Levels().to_json()}
+_to_text = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _put(key: str, record: Wear | Levels) -> Put:
     """What differs from a new terminal's: it is written with every slip and swipe, and should be short."""
-    usual = type(record)().to_json()
+    usual = _USUAL[key]
     told = {name: value for name, value in record.to_json().items() if value != usual[name]}
-    return Put(TABLE, key, json.dumps(told, separators=(",", ":")).encode())
+    return Put(TABLE, key, _to_text(told).encode())
 
 
 def _read(storage: Storage, key: str, default: R) -> R:

@@ -329,15 +329,11 @@ class Beep(Enum):
     ERROR = (Tone(600, 500),)
     ALERT = (Tone(1200, 150), Tone(0, 100), Tone(1200, 150), Tone(0, 100), Tone(1200, 150))
 
-    @property
-    def beep_count(self) -> int:
+    def __init__(self, *tones: Tone) -> None:
+        self.beep_count = sum(1 for tone in tones if tone.frequency_hz)
         """How many beeps a person counts."""
-        return sum(1 for tone in self.value if tone.frequency_hz)
-
-    @property
-    def duration_ms(self) -> int:
+        self.duration_ms = sum(tone.duration_ms for tone in tones)
         """How long the pattern takes, silences included."""
-        return sum(tone.duration_ms for tone in self.value)
 
 
 class Buzzer(Device, Protocol):

@@ -392,8 +392,12 @@ class SecureModule:
 
     @contextmanager
     def _key(self, use: KeyUse, *, of_answer: bool = False) -> Iterator[bytearray]:
-        with self._refusals_noted(), self._keys.key(use, of_answer=of_answer) as key:
-            yield key
+        try:
+            with self._keys.key(use, of_answer=of_answer) as key:
+                yield key
+        except (KeyMisused, StoreOutdated) as error:
+            self._log.note(error)
+            raise
 
     @contextmanager
     def _refusals_noted(self) -> Iterator[None]:

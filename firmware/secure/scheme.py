@@ -112,7 +112,7 @@ class Security:
     @property
     def is_dukpt(self) -> bool:
         """True when every message has keys of its own, and no sign-in brings any."""
-        return self.key_scheme in {KeyScheme.DUKPT_TDES, KeyScheme.DUKPT_AES}
+        return self.key_scheme in (KeyScheme.DUKPT_TDES, KeyScheme.DUKPT_AES)
 
     @property
     def sign_in_code(self) -> str:

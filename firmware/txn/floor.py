@@ -13,12 +13,10 @@ done. Nothing here moves money: a transaction is begun by the terminal table aft
 
 from __future__ import annotations
 
-from enum import Enum
-
-from firmware.txn.schema import Group, Keys, Kind, Row, Rule, Table, ignore
+from firmware.txn.schema import Group, Keys, Kind, Name, Row, Rule, Table, ignore
 
 
-class State(Enum):
+class State(Name):
     """How a person deals with the floor."""
 
     DECIDING = "deciding"
@@ -39,7 +37,7 @@ class State(Enum):
     CLOSED = "floor_closed"
 
 
-class Event(Enum):
+class Event(Name):
     """What can happen on the floor."""
 
     GO_ON = "go_on"

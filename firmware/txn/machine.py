@@ -29,8 +29,8 @@ def resolve(table: Table, part: str, owner: object) -> dict[str, Callable[..., A
 
     Raises TableError naming each one that is missing: a misspelt name is found here, not when it fires.
     """
-    methods = {name: getattr(owner, name, None) for name in sorted(table.names(part))}
-    missing = [name for name, method in methods.items() if not callable(method)]
+    methods = {name: getattr(owner, name, None) for name in table.names(part)}
+    missing = sorted(name for name, method in methods.items() if not callable(method))
     if missing:
         raise TableError(f"{table.name}: no such {part} in {type(owner).__name__}: {', '.join(missing)}")
     return {name: method for name, method in methods.items() if method is not None}

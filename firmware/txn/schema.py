@@ -22,6 +22,16 @@ from functools import cached_property
 from firmware.records import Outcome, Reason, ReversalReason
 
 
+class Name(Enum):
+    """A state or an event, by its name.
+
+    There is one of each, so it is looked up by identity: the hash of an `Enum` goes through its name, in
+    Python, several times for every event.
+    """
+
+    __hash__ = object.__hash__
+
+
 class Group(Enum):
     """Which part of the work a state belongs to: a box in the diagrams."""
 

@@ -10,12 +10,10 @@ it off; until it is through, nothing new is sold. Sources: iso8583-pos sections 
 
 from __future__ import annotations
 
-from enum import Enum
-
-from firmware.txn.schema import Group, Kind, Row, Rule, Table, ignore
+from firmware.txn.schema import Group, Kind, Name, Row, Rule, Table, ignore
 
 
-class State(Enum):
+class State(Name):
     """The states of a settlement."""
 
     LINKING = "settlement_linking"
@@ -28,7 +26,7 @@ class State(Enum):
     INTERRUPTED = "settlement_interrupted"
 
 
-class Event(Enum):
+class Event(Name):
     """What can happen to a settlement."""
 
     LINK_UP = "link_up"

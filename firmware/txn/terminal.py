@@ -11,12 +11,10 @@ bank something or the terminal is not signed in.
 
 from __future__ import annotations
 
-from enum import Enum
-
-from firmware.txn.schema import Group, Keys, Kind, Row, Rule, Table, ignore
+from firmware.txn.schema import Group, Keys, Kind, Name, Row, Rule, Table, ignore
 
 
-class State(Enum):
+class State(Name):
     """The states of the terminal."""
 
     STARTING = "starting"
@@ -51,7 +49,7 @@ class State(Enum):
     TAMPERED = "tampered"
 
 
-class Event(Enum):
+class Event(Name):
     """What can happen to the terminal outside a payment."""
 
     SELF_TEST_PASSED = "self_test_passed"

@@ -19,15 +19,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from enum import Enum
 from itertools import pairwise
 
 from firmware.records import Outcome, Reason, ReversalReason
 from firmware.txn.plans import PLANS, Ask, Delivery
-from firmware.txn.schema import Group, Keys, Kind, Recovery, Row, Rule, Table, ignore
+from firmware.txn.schema import Group, Keys, Kind, Name, Recovery, Row, Rule, Table, ignore
 
 
-class State(Enum):
+class State(Name):
     """The states of one payment."""
 
     OPENING = "opening"
@@ -61,7 +60,7 @@ class State(Enum):
     FAILED = "failed"
 
 
-class Event(Enum):
+class Event(Name):
     """What can happen to a payment."""
 
     BEGIN = "begin"
