@@ -57,8 +57,10 @@ class Intake:
 
     def _on_device(self, event: api.DeviceEvent) -> None:
         match event:
-            case api.BytesReceived(data):
-                self._parts.session.receive(data, now_ms=self._parts.now_ms)
+            case api.BytesReceived():
+                self._session.receive(event.data, now_ms=self._parts.now_ms)
+            case api.ItemPrinted() | api.PrintStopped() | api.PrinterReady():
+                self._on_printer(event)
             case api.KeyPressed(key):
                 self._parts.kernel.post(Signal("key", key))
             case api.CardRead() | api.CardReadFailed():
@@ -67,8 +69,6 @@ class Intake:
                 self._parts.kernel.post(Signal("card_removed"))
             case api.TamperTripped():
                 self._parts.kernel.post(Signal("tampered"))
-            case api.ItemPrinted() | api.PrintStopped() | api.PrinterReady():
-                self._on_printer(event)
             case api.PortRestored():
                 self._parts.session.line_returned(now_ms=self._parts.now_ms)
             case api.KeyStuck() | api.PortLost():

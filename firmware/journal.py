@@ -59,6 +59,9 @@ class Counters(Record):
     oldest_payment: int = 1  # number of the oldest one that is kept
 
 
+_UNUSED = Counters()
+
+
 @dataclass
 class Draft:
     """A change in the making. Assign to its fields; `Journal.commit` makes it true."""
@@ -196,8 +199,9 @@ class Journal:
         self.settlement = draft.settlement
 
     def _changes(self, draft: Draft) -> Iterator[Change]:
-        if draft.payment is not None and draft.payment != self.payment:
-            yield Put("payment", _key(draft.payment.number), _pack(draft.payment))
+        payment = draft.payment
+        if payment is not None and payment is not self.payment and payment != self.payment:
+            yield Put("payment", _key(payment.number), _pack(payment))
         for number, payment in draft.older.items():
             yield Put("payment", _key(number), _pack(payment))
         for number in self.outbox.keys() - draft.outbox.keys():
@@ -208,8 +212,8 @@ class Journal:
         if draft.settlement is not None and draft.settlement != self.settlement:
             yield Put("terminal", "settlement", _pack(draft.settlement))
         yield from draft.extra
-        if draft.counters != self.counters:
-            if self.counters == Counters():
+        if draft.counters is not self.counters and draft.counters != self.counters:
+            if self.counters == _UNUSED:
                 yield Put("terminal", "journal_version", b"%d" % SCHEMA_VERSION)
             yield Put("terminal", "counters", _pack(draft.counters))
 
@@ -223,7 +227,7 @@ def _key(number: int) -> str:
     return f"{number:08d}"
 
 
-_to_text = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_to_text = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
 
 
 def _pack(record: Record) -> bytes:

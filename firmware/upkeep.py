@@ -88,6 +88,8 @@ class Upkeep:
 
     def changes(self) -> list[Change]:
         """What a commit must write."""
+        if (self.wear, self.levels) == self._stored:
+            return []
         wear, levels = self._stored
         changes: list[Change] = [] if wear == self.wear else [_put("wear", self.wear)]
         return changes if levels == self.levels else [*changes, _put("levels", self.levels)]
