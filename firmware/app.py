@@ -24,7 +24,8 @@ from firmware.payment_work import PaymentWork
 from firmware.section import DELEGATES, TERMINAL, Section
 from firmware.settings import TerminalSettings
 from firmware.settlement_work import SettlementGuards, SettlementWork
-from firmware.terminal_work import TerminalGuards, TerminalWork, accept_keys
+from firmware.terminal_guards import TerminalGuards
+from firmware.terminal_work import TerminalWork, accept_keys
 from firmware.txn import floor, settlement, terminal, transaction
 from firmware.txn.plans import PLANS
 from firmware.txn.schema import Keys, Kind, Row, Rule

@@ -15,7 +15,8 @@ from firmware.records import Reason
 from firmware.screens import SCREEN_NAMES
 from firmware.section import DELEGATES
 from firmware.settlement_work import SettlementGuards, SettlementWork
-from firmware.terminal_work import TerminalGuards, TerminalWork
+from firmware.terminal_guards import TerminalGuards
+from firmware.terminal_work import TerminalWork
 from firmware.texts import LANGUAGES, catalogue
 from firmware.txn import floor, settlement, terminal, transaction
 from firmware.txn.schema import Table
