@@ -189,7 +189,7 @@ class Bank:
         if terminal.merchant_status is not MerchantStatus.ACTIVE:
             return self._answer(iso, _refused(request, "03"), rrn, now, demand=terminal.demand)
         if not request.is_financial:
-            outcome = self._manage(request, terminal)
+            outcome = self._manage(request, terminal)  # may fulfil a demand, and makes none
             demand = terminal.demand and self.merchants.demands(request.mid, request.tid)[:1]
             return self._answer(iso, outcome, rrn, now, demand=demand)
         keys = terminal.message_keys(request.protected.ksn)

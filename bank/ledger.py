@@ -298,10 +298,12 @@ class Ledger:
 
         Asked at every request, and there are some once in a while: to look costs a fifth of an UPDATE.
         """
-        over, moment = "state = 'open' AND expires_at <= ?", (clock_text(now),)
-        if self._store.row(f"SELECT 1 FROM hold WHERE {over}", moment) is None:  # noqa: S608
+        moment = (clock_text(now),)
+        if self._store.row("SELECT 1 FROM hold WHERE state = 'open' AND expires_at <= ?", moment) is None:
             return 0
-        return self._store.execute(f"UPDATE hold SET state = 'expired' WHERE {over}", moment).rowcount  # noqa: S608
+        return self._store.execute(
+            "UPDATE hold SET state = 'expired' WHERE state = 'open' AND expires_at <= ?", moment
+        ).rowcount
 
     # --- audit -----------------------------------------------------------------------------------
 

@@ -118,8 +118,10 @@ def test_every_way_of_changing_a_row_keeps_the_bank_s_seal_right(tmp_path: Path)
         bank.store.next_count("x")  # an UPSERT
         bank.store.execute("UPDATE card SET status = status")
         bank.store.execute("DELETE FROM setting WHERE name = 'a'")
+    bank.close()
+    bank = demo_bank(tmp_path / BANK, now=datetime(2026, 8, 1, 12, 0, tzinfo=UTC))
     with pytest.raises(sqlite3.IntegrityError):
-        _set_a_setting_in_vain(bank)
+        _set_a_setting_in_vain(bank)  # what is watched since this transaction goes with it
     with bank.store.transaction():
         bank.store.set_setting("c", b"1")
     with bank.store.transaction():
