@@ -18,7 +18,8 @@ known to have seen, so it is always clear which number is meant. Times here are 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from host_link.frames import (
     HISTORY_BITS,
@@ -217,12 +218,11 @@ class SentFrame:
     in_outage: bool = False  # its loss says nothing about bit errors
 
 
-@dataclass(slots=True)
-class Fates:
+class Fates(NamedTuple):
     """What an acknowledgement has decided."""
 
-    arrived: list[SentFrame] = field(default_factory=list)
-    lost: list[SentFrame] = field(default_factory=list)
+    arrived: list[SentFrame]
+    lost: list[SentFrame]
 
 
 class Flight:
@@ -295,7 +295,7 @@ class Flight:
         """Work an acknowledgement in. One that is old or comes twice tells nothing wrong."""
         peer_next = self._next_number - ((self._next_number - block.next_number) & 0xFF)
         self._peer_next = max(self._peer_next, peer_next)
-        fates = Fates()
+        fates = Fates([], [])
         for number in [number for number in self._frames if number < peer_next] if self._frames else ():
             back = peer_next - 1 - number
             if back < block.bits_known and block.received >> back & 1:
@@ -340,10 +340,11 @@ class Flight:
         if self._overdue_count == OUTAGE_OVERDUE_COUNT:
             for frame in self._frames.values():
                 frame.in_outage = True
-        newest = next((frame for frame in reversed(self._frames.values()) if not frame.resent), None)
-        if self.stalled or more_follows or newest is None:
+        if self.stalled or more_follows:
             return None
-        newest.resent = True
+        newest = next((frame for frame in reversed(self._frames.values()) if not frame.resent), None)
+        if newest is not None:
+            newest.resent = True
         return newest
 
     def _answerable_us(self) -> int:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 from host_link.errors import ProtocolViolation
 from host_link.pairing import PROOF_BYTES, SALT_BYTES
@@ -66,8 +67,7 @@ class Hello:
     proven: bytes = field(default=b"", repr=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class AckBlock:
+class AckBlock(NamedTuple):
     """Which frames arrived: bit i of `received` is set when frame `next_number` - 1 - i did.
 
     `next_number` (8 bits) is the one after the last that could have come. Nothing is said about frames
@@ -79,8 +79,7 @@ class AckBlock:
     bits_known: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ack:
+class Ack(NamedTuple):
     """A frame of its own for an AckBlock. `echo`: the token of the PING it answers, 0 when it answers none.
 
     An answer to a PING tells the whole history: bytes of it that are not sent are FF. Any other ACK tells as
@@ -91,8 +90,7 @@ class Ack:
     echo: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
+class Ping(NamedTuple):
     """Asks for an ACK at once. `token` is 1 to 255; `number` is the next DATA frame's."""
 
     token: int

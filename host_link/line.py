@@ -262,6 +262,8 @@ class Line:
         return [bit for bit in sorted(hit) if self._rng.random() < 0.5]
 
     def _survivors(self, piece: _Piece) -> bytes:
+        if self._cut_ns is not None and self._cut_ns <= piece.first_ns:
+            return b""
         if not self._outages and self._cut_ns is None and not self._collisions:
             return piece.data
         # Those that are over now are over for all that comes later.
@@ -271,8 +273,6 @@ class Line:
             outages.append((self._cut_ns, piece.last_ns + 1))
         if not outages and not self._collisions:
             return piece.data
-        if any(begin_ns <= piece.first_ns and piece.last_ns < end_ns for begin_ns, end_ns in outages):
-            return b""
         times = range(piece.first_ns, piece.last_ns + 1, piece.byte_ns)
         return bytes(
             self._rng.randrange(256) if _is_within(at_ns, self._collisions) else byte

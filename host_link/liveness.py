@@ -13,19 +13,21 @@ class Liveness:
     def __init__(self, ask_interval_us: int) -> None:
         self._ask_interval_us = max(SILENCE_US, ask_interval_us)
         self._asked_us = 0
-        self.hear(0)  # and has never been asked
+        self.hear(0)
 
     def hear(self, now_us: int) -> None:
         """The peer is there.
 
-        `keep_alive_us` is when to ask whether it still is, `silent_us` when the link counts as down, and
-        `ask_us` when to ask a silent peer who it is.
+        `keep_alive_us` is when to ask whether it still is, `silent_us` when the link counts as down.
         """
         self.keep_alive_us = now_us + KEEP_ALIVE_US
         self.silent_us = now_us + SILENCE_US
-        self.ask_us = max(self.silent_us, self._asked_us + self._ask_interval_us)
 
     def asked(self, now_us: int) -> None:
         """A silent peer is asked who it is: it may be in another session, and take all else for noise."""
         self._asked_us = now_us
-        self.ask_us = max(self.silent_us, now_us + self._ask_interval_us)
+
+    @property
+    def ask_us(self) -> int:
+        """When to ask a silent peer who it is."""
+        return max(self.silent_us, self._asked_us + self._ask_interval_us)

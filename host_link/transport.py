@@ -268,16 +268,16 @@ class Transport:
         """
         if waiting_bytes or self._holds:
             self._regulate(waiting_bytes)
-        frames = []
-        while frame := self._next_frame(tag, now_us):
+        frames, receipts = [], self._receipts
+        while self.ping_wanted or receipts.ack_due_us is not None or not self._has_nothing:
+            if (frame := self._next_frame(tag, now_us)) is None:
+                break
             frames.append(frame)
         return frames
 
     def _next_frame(self, tag: int, now_us: int) -> bytes | None:
-        due_us = self._receipts.ack_due_us
-        if due_us is None and self._has_nothing and not self.ping_wanted:
-            return None
         stream = self._next_stream() if self._pace.free_us - AHEAD_US <= now_us else None
+        due_us = self._receipts.ack_due_us
         ack_is_due = due_us is not None and due_us <= now_us
         if self._echo or (ack_is_due and not (stream and self._receipts.fits_piggyback)):
             return self.hand_over(self._ack(), tag, now_us=now_us)
