@@ -283,7 +283,7 @@ class Terminal:
             self._kernel.arm("outbox", self.parts.now_ms + self.settings.outbox_retry_ms, signal)
 
     def _carry_out(self, section: Section, rule: Rule, data: object) -> None:
-        section.commit(rule, data, self.journal)
+        section.commit(rule, data)
         if self._observer is not None:
             why = str(data) if isinstance(data, api.HalError) else ""
             self._observer(Transition(self.parts.now_ms, section.name, rule, why))
@@ -312,7 +312,8 @@ class Terminal:
 
     def _arm_timer(self, row: Row) -> None:
         if row.timeout:
-            at_ms = self.parts.now_ms + getattr(self.parts.settings, row.timeout)
+            parts = self.parts
+            at_ms = parts.now_ms + getattr(parts.settings, row.timeout)
             self._kernel.arm("state", at_ms, Signal("timeout"))
         else:
             self._kernel.disarm("state")

@@ -166,6 +166,8 @@ class Journal:
     def due(self) -> list[Outgoing]:
         """What the bank must be sent: reversals first, each kind in the order in which it arose."""
         entries = [entry for entry in self.outbox.values() if entry.state is OutgoingState.DUE]
+        if len(entries) < 2:  # as good as always, and it is asked for with every screen
+            return entries
         return sorted(entries, key=lambda entry: (_SENDING_ORDER[entry.kind], entry.number))
 
     def payment_of(self, *, batch: str, stan: str) -> Payment | None:

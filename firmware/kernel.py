@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from operator import itemgetter
+from typing import Any, Generic, TypeVar
 
 SIGNALS_PER_RUN_MAX = 10_000
 """A run that handles more signals than this is going in circles: a payment takes about a hundred."""
@@ -18,6 +19,7 @@ class WatchdogExpired(Exception):
 
 
 Signal = TypeVar("Signal")
+_moment: Callable[[tuple[int, Any]], int] = itemgetter(0)
 
 
 class Kernel(Generic[Signal]):
@@ -82,4 +84,4 @@ class Kernel(Generic[Signal]):
         self._find_first()
 
     def _find_first(self) -> None:
-        self._first_ms = min((at_ms for at_ms, _ in self._timers.values()), default=None)
+        self._first_ms = min(map(_moment, self._timers.values()), default=None)

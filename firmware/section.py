@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
-from firmware.journal import Journal
+from firmware.records import Reason
 from firmware.txn import terminal, transaction
 from firmware.txn.machine import TableMachine, resolve
-from firmware.txn.schema import Recovery, Row, Rule, Table
+from firmware.txn.schema import Row, Rule, Table
 from firmware.work import Guards, Signal, Work
 
 TERMINAL = "terminal"
@@ -48,7 +48,8 @@ class Section:
         }
         self._events = {event.value: event for event in table.events}
         self.state: Enum = self.machine.state
-        self.row: Row = table.by_state[self.state]  # kept: it is asked for at every step
+        self._rows = table.by_state
+        self.row: Row = self._rows[self.state]  # kept: it is asked for at every step
 
     def knows(self, signal: Signal) -> bool:
         """Whether the table has an event of that name."""
@@ -74,17 +75,17 @@ class Section:
 
     def _follow(self) -> None:
         self.state = self.work.state = self.machine.state
-        self.row = self.machine.table.by_state[self.state]
+        self.row = self._rows[self.state]
 
-    def commit(self, rule: Rule, data: object, journal: Journal) -> None:
+    def commit(self, rule: Rule, data: object) -> None:
         """Make durable what the rule says. Raises StorageFailed: nothing changed."""
         if not worth_a_commit(rule):
             return
+        journal, upkeep = self.work.parts.journal, self.work.parts.upkeep
         draft = journal.draft()
         self.work.apply(rule, draft)
         for name in rule.records:
             self.methods[name](draft, data)
-        upkeep = self.work.parts.upkeep
         draft.extra += upkeep.changes()
         journal.commit(draft)
         upkeep.committed()
@@ -92,7 +93,6 @@ class Section:
 
 def worth_a_commit(rule: Rule) -> bool:
     """Whether a power cut right after this rule would be recovered from differently than before it."""
-    if rule.records or rule.outcome is not None or rule.reason.value:
+    if rule.records or rule.outcome is not None or rule.reason is not Reason.NONE:
         return True
-    before, after = (_RECOVERY.get(state, Recovery.NOT_JOURNALLED) for state in (rule.source, rule.target))
-    return before is not after
+    return _RECOVERY.get(rule.source) is not _RECOVERY.get(rule.target)

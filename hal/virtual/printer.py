@@ -45,6 +45,8 @@ PAPER_LOW_MM = 1_000
 PICTURE_SLIPS_MAX = 20
 """Slips in a picture of the whole strip: the last ones."""
 
+_PRINTED = ItemPrinted()  # it says no more than that, thirty times a slip
+
 
 @dataclass(frozen=True, slots=True)
 class Slip:
@@ -364,7 +366,7 @@ class VirtualPrinter(QuietDevice):
             self._items.append(job.item)
         if is_cut:
             self._end_slip(complete=True)
-        self._events.append(ItemPrinted())
+        self._events.append(_PRINTED)
 
     def _break(self, status: PrinterStatus) -> None:
         """Bring the trouble about; an item being printed is lost."""
