@@ -45,8 +45,9 @@ class Wishes:
         """A transaction of a type that somebody may want now; a purchase where there is no original."""
         luck, rng = self._luck, self._luck.rng
         kind = luck.one_of(TRANSACTIONS)
-        originals = self._originals(_referred_to(kind))
-        if _referred_to(kind) and not originals:
+        referred_to = _referred_to(kind)
+        originals = self._originals(referred_to) if referred_to else []
+        if referred_to and not originals:
             kind = PURCHASE
         intent = Intent(kind, [str(rng.randint(1, AMOUNT_MAX_MINOR))], f"rich{rng.randrange(RICH_CARDS)}")
         intent.inserts = luck.has("inserts")

@@ -29,13 +29,39 @@ UNSOLD_MAX_MS = 3_600_000
 MONTH_MS = (HOLD_DAYS_MAX + 1) * 86_400_000
 
 
-@dataclass(slots=True)
 class _Checkout:
-    """A till and the people at it. `pumps`: the till's count when they last looked at it."""
+    """A till and the people at it: who looks there, and asks what is due, only after something was done."""
 
-    till: Till
-    people: People
-    pumps: int = -1
+    def __init__(self, till: Till, people: People) -> None:
+        self.till = till
+        self.people = people
+        self._due_ms: int | None = None
+        self._asked_after = self._looked_after = -1  # the count of the till's pumps then
+
+    def deadline_ms(self) -> int | None:
+        """When something is due there, or its people act."""
+        if self._asked_after != self.till.drive.pump_count:
+            self._due_ms = earliest(self.till.deadline_ms(), self.people.deadline_ms())
+            self._asked_after = self.till.drive.pump_count
+        return self._due_ms
+
+    def touched(self) -> None:
+        """Something was done to the till, so that something else may be due."""
+        self.till.touched()
+        self._asked_after = -1
+
+    def is_quiet(self, now_ms: int) -> bool:
+        """Whether nothing was done there since its people looked, and nothing is due, as was asked before."""
+        return self._looked_after == self.till.drive.pump_count and not _is_due(self._due_ms, now_ms)
+
+    def act(self, now_ms: int) -> bool:
+        """Let the people look, and do what they want to do now; whether they did anything."""
+        has_acted = False
+        while self.people.turn(now_ms):
+            self.till.note_power()
+            has_acted = True
+        self._looked_after, self._asked_after = self.till.drive.pump_count, -1
+        return has_acted
 
 
 @dataclass
@@ -228,29 +254,26 @@ class World:
         stirred, self._stirred = self._stirred or self.troubles.turn(self.now_ms), False
         if done := self.clerk.turn(self.now_ms):
             self.trace.note(self.now_ms, "bank", done)
-        turned = [one.till for one in self._checkouts if self._turn(one, is_stirred=stirred)]
+        # To turn, and to look into, a till at which nothing is due would cost most of a run's time.
+        turned = [
+            one.till
+            for one in self._checkouts
+            if (stirred or not one.is_quiet(self.now_ms)) and self._turn(one, is_stirred=stirred)
+        ]
         self._do_soon()
         self._watch(self)
         return self._checkers.moment(turned)
 
     def _turn(self, checkout: _Checkout, *, is_stirred: bool) -> bool:
-        """Do what is due at a till, and let its people act; whether anything was done there.
-
-        To turn, and to look into, a till at which nothing is due would cost most of a run's time.
-        """
-        till, people, now_ms = checkout.till, checkout.people, self.now_ms
-        is_turned = is_stirred or _is_due(till.deadline_ms(), now_ms)
+        """Do what is due at a till, and let its people act; whether anything was done there."""
+        till, is_turned = checkout.till, True
         if is_stirred:
             till.turn()
-        elif is_turned:
+        elif _is_due(till.deadline_ms(), self.now_ms):
             till.turn_due()
-        elif till.drive.pump_count == checkout.pumps and not _is_due(people.deadline_ms(), now_ms):
-            return False  # nothing is new for them either
-        while people.turn(now_ms):
-            till.note_power()
-            is_turned = True
-        checkout.pumps = till.drive.pump_count
-        return is_turned
+        else:
+            is_turned = False
+        return checkout.act(self.now_ms) or is_turned
 
     def verdict(self) -> Iterable[Finding]:
         """Every promise, looked at when all is sent and settled."""
@@ -278,12 +301,11 @@ class World:
 
     def _advance(self) -> None:
         if self._stirred:
-            for till in self.tills:
-                till.touched()
+            for one in self._checkouts:
+                one.touched()
         soonest_ms = earliest(
             self.troubles.deadline_ms(),
-            *[till.deadline_ms() for till in self.tills],
-            *[people.deadline_ms() for people in self.people],
+            *[one.deadline_ms() for one in self._checkouts],
             *[at_ms for at_ms, _ in self._planned],
         )
         self.now_ms = max(self.now_ms + 1, self.now_ms + 1_000 if soonest_ms is None else soonest_ms)

@@ -136,11 +136,10 @@ class Secrets:
 
     # --- the lines ----------------------------------------------------------------------------------
 
-    def on_serial(self, side: str, data: bytes) -> Iterator[Finding]:
+    def on_serial(self, side: str, data: bytes) -> Iterable[Finding]:
         """Bytes of the serial line."""
         self._serial[side] += data
-        if len(self._serial[side]) >= PIECE_BYTES:
-            yield from self._search_serial(side)
+        return self._search_serial(side) if len(self._serial[side]) >= PIECE_BYTES else ()
 
     def on_message(self, message: bytes, iso: IsoMessage | None) -> Iterator[Finding]:
         """A message between gateway and bank."""
