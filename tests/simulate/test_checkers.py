@@ -28,7 +28,6 @@ from firmware.payment_work import PaymentWork
 from firmware.records import OutgoingKind, OutgoingState, Payment, Reason, ReversalReason, Settlement
 from firmware.secure.card_vault import CardVault
 from firmware.totals import batch_totals
-from firmware.txn.schema import Row
 from firmware.txn.transaction import State
 from hal.api import PrintCut
 from host_link.session import Channel
@@ -152,12 +151,13 @@ def _round_up_after_the_pin(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _show_the_original_while_a_tip_is_typed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the terminal did until the simulator looked."""
-    from firmware.faceplate import Faceplate
+    from firmware.screen_sources import SOURCES, Sight
 
-    def shown(self: Faceplate, _row: Row, payment: Payment | None) -> int | None:
-        return payment.amount_minor or self._payment.amount.amount_minor if payment else None
+    def shown(sight: Sight) -> int | None:
+        payment = sight.payment
+        return payment.amount_minor or sight.work.amount.amount_minor if payment else None
 
-    monkeypatch.setattr(Faceplate, "_amount", shown)
+    monkeypatch.setitem(SOURCES, "amount_minor", shown)
 
 
 def _print_a_cent_more(monkeypatch: pytest.MonkeyPatch) -> None:
