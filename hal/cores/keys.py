@@ -97,7 +97,8 @@ class KeyQueue:
 
     def take(self, now_ms: int) -> Sequence[DeviceEvent]:
         """Return the keys since the last call, or hand them to the sink and return nothing."""
-        self._repeat_held_key(now_ms)
+        if self._held is not None:
+            self._repeat_held_key(now_ms)
         if self._sink is not None:
             while self._queue and self._sink is not None:  # the sink itself may end the secure entry
                 self._sink(self._queue.popleft())

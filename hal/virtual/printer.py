@@ -162,7 +162,7 @@ class VirtualPrinter(QuietDevice):
         if self._jobs and not self._events:
             return self._done_at_ms if self._may_stop or self._scripted is not None else self._over_at_ms
         now_ms = self._clock.monotonic_ms()
-        if self._events or (not self._was_ready and self.status is PrinterStatus.READY):
+        if self._events or (not self._was_ready and self._status_at(now_ms) is PrinterStatus.READY):
             return now_ms
         return self._head.rested_at_ms() if self._head.is_resting(now_ms) else None
 

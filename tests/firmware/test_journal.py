@@ -1,7 +1,7 @@
 """The journal: all of a commit or nothing, across failures and power cuts, and what it gives to be sent."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Literal
 
 import pytest
@@ -195,6 +195,28 @@ def test_a_payment_is_read_anew_when_it_has_changed_and_only_then(storage: Memor
         journal.read_payment(1)
     storage.commit([Delete("payment", "00000001")])
     assert journal.read_payment(1) is None
+
+
+def test_what_a_commit_has_changed_is_read_as_another_journal_reads_it(storage: MemoryStorage) -> None:
+    journal = sold(storage)
+    draft = journal.draft()
+    older = draft.payment
+    assert older is not None
+    draft.older[older.number] = replace(older, mark="adjusted", tip_minor=10)
+    sell(draft)
+    journal.commit(draft)
+    kept = [journal.read_payment(number) for number in (1, 2)]
+    assert kept == [loaded(storage).read_payment(number) for number in (1, 2)]
+    assert [(one.number, one.tip_minor) for one in kept if one is not None] == [(1, 10), (2, 0)]
+
+
+def test_a_changed_record_is_the_one_that_dataclasses_would_make() -> None:
+    changed = PAYMENT.changed(amount_minor=5, outcome=Outcome.APPROVED)
+    assert changed == replace(PAYMENT, amount_minor=5, outcome=Outcome.APPROVED)
+    assert list(changed.to_json()) == list(PAYMENT.to_json()) == [item.name for item in fields(Payment)]
+    assert PAYMENT.amount_minor == 1234
+    with pytest.raises(TypeError, match="Payment has no amount"):
+        PAYMENT.changed(amount=5)
 
 
 def test_more_payments_than_are_kept_in_memory_are_all_read(storage: MemoryStorage) -> None:

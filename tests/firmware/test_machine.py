@@ -4,6 +4,7 @@ from dataclasses import replace
 from enum import Enum
 
 import pytest
+from transitions import Machine
 
 from firmware.txn.machine import TableError, TableMachine, resolve
 from firmware.txn.schema import Group, Kind, Row, Rule, Table, ignore
@@ -75,6 +76,43 @@ def test_an_ignored_event_changes_nothing_and_asks_nobody() -> None:
     assert machine.fire(Happening.FAULT) is None
     assert machine.state is Light.RED
     assert guards.asked == []
+
+
+def test_an_event_that_is_ignored_everywhere_is_none_of_the_library_s_and_ignored() -> None:
+    rules = tuple(rule for rule in RULES if rule.event is not Happening.FAULT)
+    quiet = replace(TABLE, rules=rules, ignored=ignore(Light, (Happening.FAULT,), "not here"))
+    assert TableMachine(quiet, Guards()).fire(Happening.FAULT) is None
+
+
+def library_s_own(guards: Guards) -> Machine:
+    """The same table with nothing of ours in between: the library's machine, events and conditions."""
+    return Machine(
+        states=[state.value for state in Light],
+        initial=TABLE.initial.value,
+        transitions=[
+            {
+                "trigger": rule.event.value,
+                "source": rule.source.value,
+                "dest": rule.target.value,
+                "conditions": [getattr(guards, rule.guard)] if rule.guard else [],
+            }
+            for rule in RULES
+        ],
+        auto_transitions=False,
+        ignore_invalid_triggers=True,
+    )
+
+
+@pytest.mark.parametrize("night", [False, True])
+@pytest.mark.parametrize("busy", [False, True])
+def test_the_short_way_leads_where_the_library_s_own_does(*, night: bool, busy: bool) -> None:
+    ours, theirs = Guards(night=night, busy=busy), Guards(night=night, busy=busy)
+    machine, library = TableMachine(TABLE, ours), library_s_own(theirs)
+    for event in (*Happening, *reversed(Happening), *Happening):
+        machine.fire(event)
+        library.events[event.value].trigger(library)
+        assert str(machine.state.value) == library.state
+    assert ours.asked == theirs.asked
 
 
 def test_reset_goes_back_to_the_initial_state() -> None:
