@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from host_link.frames import Hello
+from host_link.framing import NO_SESSION_TAG
 from host_link.handshake import Handshake, HelloOutcome, Role
 
 ROLES = (Role.TERMINAL, Role.GATEWAY)
@@ -24,6 +25,17 @@ def test_both_ends_make_the_same_tags_one_for_each_direction() -> None:
     for role in ROLES:
         assert ends[0].tag(role) == ends[1].tag(role) != 0
     assert ends[0].tag(ROLES[0]) != ends[0].tag(ROLES[1])
+
+
+def test_the_tags_that_an_end_keeps_are_those_of_its_nonces() -> None:
+    terminal, gateway = established()
+    assert (terminal.own_tag, terminal.peer_tag) == (gateway.peer_tag, gateway.own_tag)
+    assert (terminal.own_tag, terminal.peer_tag) == (terminal.tag(ROLES[0]), terminal.tag(ROLES[1]))
+    assert terminal.accept(Handshake(Role.GATEWAY, 33).hello()) is HelloOutcome.PEER_RESTARTED
+    assert (terminal.own_tag, terminal.peer_tag) == (terminal.tag(ROLES[0]), terminal.tag(ROLES[1]))
+    assert terminal.own_tag not in {gateway.own_tag, gateway.peer_tag}
+    terminal.renew()
+    assert (terminal.own_tag, terminal.peer_tag) == (NO_SESSION_TAG, NO_SESSION_TAG)
 
 
 def test_an_established_nonce_is_not_used_with_another_peer() -> None:

@@ -91,6 +91,15 @@ def test_on_a_cut_line_it_asks_as_seldom_as_lets_traffic_flow_again_in_time(
     assert link.now_ms - began <= max(100, 4 * round_trip_ms)
 
 
+def test_a_window_that_was_full_opens_again() -> None:
+    """At this rate 16 KiB have left long before the first of them is acknowledged."""
+    link, message = VirtualLink(bits_per_s=921_600, latency_ms=200), bytes(60_000)
+    link.run_until(10_000)
+    link.sessions["a"].send(Channel.FILE, message, now_ms=link.now_ms)
+    link.run_until(20_000, stop=lambda: MessageReceived(Channel.FILE, message) in link.events["b"])
+    assert link.now_ms < 12_000
+
+
 def test_a_silent_peer_is_asked_who_it_is_now_and_then() -> None:
     link = VirtualLink()
     link.run_until(1_000)
