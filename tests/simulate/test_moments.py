@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
+from tools.simulate.intents import Intent
 from tools.simulate.options import Options, Trouble
+from tools.simulate.people import People
 from tools.simulate.till import Till
 from tools.simulate.world import World
 
@@ -54,6 +58,34 @@ def test_a_till_is_turned_only_when_something_is_due_there(monkeypatch: pytest.M
     moments = run_to(world, world.now_ms + 10_000)
     assert {at_ms for _, at_ms in turned} <= set(moments)
     assert len(turned) < 2 * len(moments)
+
+
+def test_people_look_at_a_till_only_where_something_was_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = calm_world(terminals=2)
+    world.tills[1].cut_power(1_137)  # or both would ask for signs of life at the same moments
+    looks: Counter[People] = Counter()
+    turn = People.turn
+
+    def noted(people: People, now_ms: int) -> bool:
+        looks[people] += 1
+        return turn(people, now_ms)
+
+    monkeypatch.setattr(People, "turn", noted)
+    moments = run_to(world, world.now_ms + 10_000)
+    assert all(0 < looks[people] < len(moments) for people in world.people)
+
+
+def test_what_is_done_from_outside_is_seen_at_the_next_moment() -> None:
+    world = calm_world()
+    till, people = world.tills[0], world.people[0]
+    while (till.deadline_ms() or 0) < world.now_ms + 100:
+        world.moment()
+    assert people.act_ms is None
+    people.want(Intent("purchase", ["100"]))
+    world.at(world.now_ms + 1, lambda: None)
+    world.moment()
+    assert (till.deadline_ms() or 0) > world.now_ms, "nothing was due at the till"
+    assert people.act_ms is not None
 
 
 def test_the_time_of_a_run_is_that_of_the_shop_and_not_the_month_after_it() -> None:
