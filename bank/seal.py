@@ -29,7 +29,21 @@ _TRIGGERS = (
     ("UPDATE", (("-", "OLD"), ("+", "NEW"))),
 )
 
-_OFTEN = frozenset({"account", "card", "counter", "entry", "hold", "payment", "posting"})
+_OFTEN = frozenset(
+    {
+        "account",
+        "batch",
+        "card",
+        "counter",
+        "entry",
+        "hold",
+        "payment",
+        "posting",
+        "terminal",
+        "terminal_demand",
+    }
+)
+"""Tables that many requests change. To watch another one has SQLite prepare every statement again."""
 _CHANGES = re.compile(r"\s*(?:INSERT(?: OR \w+)? INTO|UPDATE(?: OR \w+)?|DELETE FROM) (\w+)")
 
 SqlValue = str | int | float | bytes | None
