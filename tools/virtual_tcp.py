@@ -65,6 +65,7 @@ class _Pair:
         self.relay: Relay | None = relay
         self.bank: Connection | None = None
         self.held_until_ms = 0  # nothing of it arrives before
+        self.heard_ms = 0  # when the bank last heard anything
         self.is_swallowed = False  # something on the way drops what it carries, and tells nobody
         self.is_asking = False  # the gateway's system waits for an acknowledgement
         self.arrives_ms = {Toward.BANK: 0, Toward.GATEWAY: 0}  # the last bytes on their way
@@ -92,6 +93,7 @@ class VirtualTcp:
         self._rough: tuple[int, int, int] = (0, 0, 0)  # until when, longest piece, longest delay
         self._reset: tuple[Toward, int] | None = None  # after how many more bytes that way
         self._parting_ms = 0  # how late what the gateway sends next will be; 0: it is not parted
+        self._is_crossing = False  # what the gateway sends next meets the bank's farewell
 
     # --- time ---------------------------------------------------------------------------------------
 
@@ -131,6 +133,9 @@ class VirtualTcp:
         """Send bytes on the connection, if there is one."""
         if (pair := self._own) is None:
             return
+        if self._is_crossing:
+            self._is_crossing = False
+            self._hang_up_at_bank(pair)
         self._carry(pair, Toward.BANK, data)
         if self._parting_ms:
             pair.held_until_ms = self._clock.monotonic_ms() + self._parting_ms
@@ -179,6 +184,10 @@ class VirtualTcp:
         """
         self._parting_ms = late_ms
 
+    def hang_up_at_next_request(self) -> None:
+        """The bank has waited long enough, just when the gateway sends something: the two cross."""
+        self._is_crossing = True
+
     def swallow(self) -> None:
         """The gateway's connection carries nothing any more, and nobody is told: a firewall forgot it."""
         if self._own is not None:
@@ -188,6 +197,7 @@ class VirtualTcp:
     def calm(self) -> None:
         """No faults any more. What they have done to a connection stays done."""
         self._stalled_until_ms, self._rough, self._reset, self._parting_ms = 0, (0, 0, 0), None, 0
+        self._is_crossing = False
 
     # --- travelling ---------------------------------------------------------------------------------
 
@@ -249,19 +259,34 @@ class VirtualTcp:
         if not machine.is_serving or machine.bank.faults.take(FaultKind.REFUSE_CONNECTION) is not None:
             return self._end_at_gateway(pair)
         pair.bank = Connection(lambda message: machine.handle(message, self._wall()))
+        pair.heard_ms = now_ms
+        self._at(now_ms + BANK_IDLE_MS, partial(self._tire, pair))
         return pair.relay.on_bank_connected(now_ms=now_ms)
 
     def _reach_bank(self, pair: _Pair, data: bytes) -> list[Action]:
         bank = pair.bank
         if bank is None or pair.is_swallowed:
             return self._hear(pair, gives_up=False) or self._ask_again(pair)
+        pair.heard_ms = self._clock.monotonic_ms()
         with self.machine.working(self._clock.monotonic_ms()):
             for reply in bank.receive(data):
                 self._answer(pair, reply)
         if bank.is_over:
-            pair.bank = None
-            self._travel(pair, Toward.GATEWAY, partial(self._end_at_gateway, pair))
+            self._hang_up_at_bank(pair)
         return []
+
+    def _tire(self, pair: _Pair) -> list[Action]:
+        """The bank hangs up where it has heard nothing for so long (`bank.server`)."""
+        if pair.bank is not None and (over_ms := pair.heard_ms + BANK_IDLE_MS) > self._clock.monotonic_ms():
+            self._at(over_ms, partial(self._tire, pair))
+        elif pair.bank is not None:
+            self._hang_up_at_bank(pair)
+        return []
+
+    def _hang_up_at_bank(self, pair: _Pair) -> None:
+        pair.bank = None
+        if not pair.is_swallowed:
+            self._travel(pair, Toward.GATEWAY, partial(self._end_at_gateway, pair))
 
     def _answer(self, pair: _Pair, reply: Reply) -> None:
         if not reply.message:

@@ -190,6 +190,30 @@ def test_a_gateway_that_loses_its_power_has_sent_what_it_has_sent(connected: Gat
     assert connected.network.deadline_ms() is None, "in the end the bank hangs up, too"
 
 
+def test_the_bank_hangs_up_after_its_own_time_without_a_request(connected: Gateway) -> None:
+    connected.run(200_000)
+    connected.ask()
+    connected.run(BANK_IDLE_MS - 1_000)
+    states = [connected.relay.state]
+    connected.run(2_000)
+    assert [*states, connected.relay.state] == [BankState.CONNECTED, BankState.IDLE]
+    assert connected.told == [], "nobody waits for anything"
+    connected.ask()
+    connected.run(100)
+    assert connected.answers[-1][1] == "000003", "the next request connects again"
+
+
+def test_a_request_that_crosses_the_banks_farewell_is_lost_and_told(connected: Gateway) -> None:
+    connected.network.hang_up_at_next_request()
+    connected.ask()
+    connected.run(100)
+    assert len(connected.asked) == 1
+    assert connected.told == [(100 + DELAY_MS, BankStatus.LOST)]
+    connected.ask()
+    connected.run(100)
+    assert connected.answers[-1][1] == "000003"
+
+
 # --- the bank's machine --------------------------------------------------------------------------------
 
 

@@ -199,7 +199,7 @@ class Troubles:
 
     def _tcp(self, rng: random.Random, till: Till) -> str:
         network, duration_ms = till.drive.network, int(10 ** rng.uniform(2, 4.3))
-        kind = rng.choice(["stalls", "resets", "is rough", "parts", "swallows"])
+        kind = rng.choice(["stalls", "resets", "is rough", "parts", "swallows", "crosses"])
         if kind == "stalls":
             network.stall(duration_ms)
         elif kind == "resets":
@@ -208,6 +208,8 @@ class Troubles:
             network.roughen(3 * duration_ms, piece_bytes_max=rng.choice([1, 7, 100]), delay_ms_max=40)
         elif kind == "parts":
             network.part_at_next_request(duration_ms)
+        elif kind == "crosses":
+            network.hang_up_at_next_request()
         else:
             network.swallow()
         return f"the network {kind} ({duration_ms} ms)"
