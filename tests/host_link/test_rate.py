@@ -173,6 +173,39 @@ def test_the_frames_of_the_change_are_the_specified_ones() -> None:
     assert {step for _, step in link.sent[2:]} == {RateStep.TEST, RateStep.HERE}
 
 
+class FramesOfAChange(VirtualLink):
+    """Keeps the kinds of the frames that an end sends while its change of the rate is under way."""
+
+    def __init__(self) -> None:
+        self.kinds: list[type[object]] = []
+        super().__init__(max_bits_per_s=BOTH)
+        for name, line in (("a", self.line.a_to_b), ("b", self.line.b_to_a)):
+            line.write = self._noting(name, line.write)  # type: ignore[method-assign]
+
+    def _noting(self, name: str, write: Any) -> Any:
+        def note_and_write(data: bytes, now_ms: int) -> None:
+            session = self.sessions[name]
+            if session._rates.state not in {RateState.BASE, RateState.RAISED}:
+                frames = FrameDecoder(session._handshake.own_tag).feed(data)
+                bodies = [decode_body(frame.body) for frame in frames if isinstance(frame, FrameReceived)]
+                self.kinds += [type(body) for body in bodies]
+            write(data, now_ms)
+
+        return note_and_write
+
+
+def test_during_the_change_nothing_but_its_own_frames_goes_out() -> None:
+    """docs/link-protocol.md, 9: traffic in both directions waits, and is through afterwards."""
+    link = FramesOfAChange()
+    files = {"a": bytes(3_000), "b": bytes(4_000)}
+    for name, file in files.items():
+        link.sessions[name].send(Channel.FILE, file, now_ms=0)
+    link.run_until(2_000)
+    assert rates(link) == {FAST}
+    assert set(link.kinds) == {Rate}
+    assert (received(link, "a"), received(link, "b")) == ([files["b"]], [files["a"]])
+
+
 @pytest.mark.parametrize("lost", [{n} for n in range(8)] + [{n, n + 1} for n in range(7)] + [set(range(9))])
 def test_whatever_frame_of_the_change_is_lost_both_ends_get_to_the_same_rate(lost: set[int]) -> None:
     link = LossyLink(lost)
