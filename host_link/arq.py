@@ -44,7 +44,8 @@ OUTAGE_OVERDUE_COUNT = 6
 """So many times nothing came in time: the line is out, not just bad."""
 VARIANCE_FLOOR_US = 5_000
 TIMEOUT_CAP_US = 80_000
-PINGS_REMEMBERED = 16
+PINGS_REMEMBERED = 128
+"""Over six seconds of probing: where an echo takes longer than that, the round trip is never measured."""
 _HISTORY_MASK = (1 << HISTORY_BITS) - 1
 
 

@@ -100,6 +100,16 @@ def test_a_window_that_was_full_opens_again() -> None:
     assert link.now_ms < 12_000
 
 
+@pytest.mark.parametrize("latency_ms", [600, 700, 1_000, 2_000, 3_000])
+def test_a_round_trip_of_seconds_is_learnt_and_traffic_flows(latency_ms: int) -> None:
+    """Many PINGs are on their way before the first echo, whose token has to be known then."""
+    link, message = VirtualLink(latency_ms=latency_ms), bytes(200)
+    link.run_until(30_000)
+    link.sessions["a"].send(Channel.HOST, message, now_ms=link.now_ms)
+    link.run_until(60_000, stop=lambda: MessageReceived(Channel.HOST, message) in link.events["b"])
+    assert link.now_ms - 30_000 <= 4 * latency_ms
+
+
 def test_a_silent_peer_is_asked_who_it_is_now_and_then() -> None:
     link = VirtualLink()
     link.run_until(1_000)
