@@ -99,6 +99,16 @@ def test_an_errand_leads_to_what_is_wanted(world: World, name: str, rule: tuple[
     assert any(hit[:4] == rule for hit in world.trace.hits), sorted(world.trace.hits)
 
 
+def test_a_sale_that_nobody_wanted_is_cancelled(world: World) -> None:
+    """Wrong keys may open one before the first customer has come: there is no amount to type."""
+    till = world.tills[0]
+    till.station.press("f1")
+    assert till.state == "amount"
+    pass_time(world, 5_000)
+    assert till.state == "idle"
+    assert world.people[0].begun == 0, "nobody has begun anything"
+
+
 def test_what_is_in_no_menu_is_an_error() -> None:
     with pytest.raises(KeyError):
         way_to("gremlins")

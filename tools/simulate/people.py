@@ -241,6 +241,9 @@ class People:
     def _answer_amount(self) -> None:
         amounts, digits_first = self._intent.amounts, self._intent.digits_first
         self._intent.digits_first = False
+        if not amounts:
+            self._press("cancel")  # nobody has wanted to pay yet: wrong keys at a menu have led here
+            return
         if digits_first:
             self._press("enter")
             return
