@@ -55,10 +55,6 @@ class SettlementWork(Work):
 
     # --- records ------------------------------------------------------------------------------------
 
-    def resume(self, draft: Draft, _data: object) -> None:
-        """Go on where it stands, with all tries anew."""
-        self._change(draft, tries=0)
-
     def note_result(self, draft: Draft, data: object) -> None:
         """The bank has compared: upload what differs, or end at once."""
         results = results_of(data)
@@ -94,7 +90,7 @@ class SettlementWork(Work):
         self._change(draft, tries=self.settlement.tries + 1)
 
     def forget_tries(self, draft: Draft, _data: object) -> None:
-        """Enough for now; the next time begins to count anew."""
+        """It is begun or gone on with: however often the message was sent before, it has all tries again."""
         self._change(draft, tries=0)
 
     def start_over(self, draft: Draft, _data: object) -> None:

@@ -59,13 +59,13 @@ ROWS = (
 _UNANSWERED = (E.HOST_LOST, E.TIMEOUT)  # a wrong MAC there is none: no answer here has one (section 4)
 
 
-def _next_step(source: State, event: Event, records: tuple[str, ...]) -> tuple[Rule, ...]:
-    """Whatever the stored step says."""
+def _next_step(source: State, event: Event) -> tuple[Rule, ...]:
+    """Whatever the stored step says, with all tries anew."""
     return (
-        Rule(source, event, S.TOTALLING, "totals_left", records, ("send_totals",)),
-        Rule(source, event, S.UPLOADING, "records_left", records, ("send_records",)),
-        Rule(source, event, S.ENDING,    "end_left", records, ("send_end",)),
-        Rule(source, event, S.PRINTING,  "", records, ("print_totals",)),
+        Rule(source, event, S.TOTALLING, "totals_left", ("forget_tries",), ("send_totals",)),
+        Rule(source, event, S.UPLOADING, "records_left", ("forget_tries",), ("send_records",)),
+        Rule(source, event, S.ENDING,    "end_left", ("forget_tries",), ("send_end",)),
+        Rule(source, event, S.PRINTING,  effects=("print_totals",)),
     )
 
 
@@ -87,7 +87,7 @@ def _tried_again(source: State, send: str, *events: Event) -> tuple[Rule, ...]:
         for event in events
         for rule in (
             Rule(source, event, source, "tries_left", ("count_try",), (send,)),
-            Rule(source, event, S.INTERRUPTED, records=("forget_tries",), effects=("beep_error",)),
+            *_unfinished(source, event),
         )
     )
 
@@ -103,7 +103,7 @@ def _printed(source: State, *events: Event) -> tuple[Rule, ...]:
 
 
 RULES = (
-    *_next_step(S.LINKING, E.LINK_UP, ("resume",)),
+    *_next_step(S.LINKING, E.LINK_UP),
     *_unfinished(S.LINKING, E.TIMEOUT, E.CANCEL),
 
     # 0500: no answer moves anything, so it is asked again until the bank has compared

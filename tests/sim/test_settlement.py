@@ -78,6 +78,7 @@ def test_a_day_balances(flow: Flow) -> None:
     first = batch(shop)
     settle(shop)
     assert step(shop) is SettlementStep.CLOSED
+    assert [one for one in shop.transitions if one.rule.event is Event.TIMEOUT] == []
     slip = shop.station.slips[-1]
     assert "NOT BALANCED" not in slip
     assert slip.count("BALANCED") == 2

@@ -9,7 +9,7 @@ import pytest
 
 from firmware.app import Transition
 from firmware.records import SettlementStep
-from firmware.txn.settlement import State
+from firmware.txn.settlement import Event, State
 from hal.api import Beep, PrinterStatus
 from tests.sim.bad_answers import (
     BAD_MAC,
@@ -77,7 +77,36 @@ def test_one_bad_answer_is_made_good_by_asking_again(state: State, way: BadAnswe
     assert shop.took(state.value, way.event)
     is_refusal_of_totals = (state, way) == (State.TOTALLING, DECLINED)
     assert (step(shop) is SettlementStep.CLOSED) != is_refusal_of_totals
+    if way is not SILENT:
+        assert not shop.took(state.value, "timeout"), "it was asked again at once"
     closes_later(shop)
+
+
+@steps
+def test_a_settlement_gone_on_with_has_all_its_tries_again(state: State) -> None:
+    """It was put off while the last of them was waited for; then an answer is lost once more."""
+    shop = trading_shop()
+    strike(shop, state, SILENT, None)
+    arm = shop.on_transition
+    tried: list[State] = []
+
+    def on_transition(taken: Transition) -> None:
+        arm(taken)
+        if taken.rule.guard == "tries_left":
+            tried.append(state)
+            if len(tried) == shop.station.settings.resends:
+                shop.instead[state.value] = lambda: shop.station.press("cancel")
+
+    shop.on_transition = on_transition
+    settle(shop)
+    assert shop.took(state.value, "cancel")
+    put_off = len(shop.transitions)
+    shop.bank.faults.clear()
+    strike(shop, state, LOST, 1)
+    shop.station.run_until(lambda: step(shop) is SettlementStep.CLOSED, PATIENCE_MS)
+    lost = [one.rule for one in shop.transitions[put_off:] if one.rule.event is Event.HOST_LOST]
+    assert [(rule.source, rule.guard) for rule in lost] == [(state, "tries_left")]
+    assert step(shop) is SettlementStep.CLOSED
 
 
 @steps
@@ -106,8 +135,10 @@ def test_no_good_answer_at_all_is_not_waited_for_for_ever(state: State, way: Bad
     asked = [one for one in shop.transitions if one.rule.event.value == way.event]
     if way in (LOST, SILENT):
         assert len(asked) >= shop.station.settings.resends
-    if state is State.UPLOADING and way is not NOT_SENT:
-        assert shop.took("ending_upload", way.event), "the records that nobody takes are passed by"
+    are_passed_by = state is State.UPLOADING and way is not NOT_SENT  # records that nobody takes
+    given_up = next(one.rule for one in shop.transitions if one.rule.target is State.INTERRUPTED)
+    assert given_up.source is (State.ENDING if are_passed_by else state)
+    assert given_up.event.value == way.event, "and not only when the time is up"
     assert step(shop) is not SettlementStep.CLOSED
     shop.station.press("f1")
     assert shop.state == "not_settled", "nothing is sold before"
