@@ -130,7 +130,7 @@ class FloorUpkeep(FloorReports):
         self.passes_done += 1
 
     def begin_tests(self, _data: object) -> None:
-        """Every device waits for its turn."""
+        """Every device waits for its turn; the last is the secure part: the lights' own test is over then."""
         self.reports = []
         self._waiting = [*(kind for kind, _ in self.parts.board.devices()), SECURE]
 
@@ -144,8 +144,8 @@ class FloorUpkeep(FloorReports):
         if kind == "buzzer":
             parts.board.buzzer.sound(Beep.SUCCESS)
 
-    def end_tests(self, _data: object) -> None:
-        """The lights mean again what they always mean."""
+    def leave_tests(self, _data: object) -> None:
+        """It may have been the lights' turn: they mean again what they always mean."""
         self.lights_are_tested = False
 
     @property

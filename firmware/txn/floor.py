@@ -148,9 +148,9 @@ RULES = (
     *_leave(S.GUIDING, E.CANCEL, E.TIMEOUT),
 
     Rule(S.TESTING_DEVICES, E.TIMEOUT, S.TESTING_DEVICES, "devices_left", effects=("try_device",)),
-    Rule(S.TESTING_DEVICES, E.TIMEOUT, S.REPORT_PRINTING, "printer_is_ready", effects=("end_tests", "print_report")),
-    Rule(S.TESTING_DEVICES, E.TIMEOUT, S.READING, effects=("end_tests", "open_report")),
-    *_leave(S.TESTING_DEVICES, E.CANCEL, effects=("end_tests",)),
+    Rule(S.TESTING_DEVICES, E.TIMEOUT, S.REPORT_PRINTING, "printer_is_ready", effects=("print_report",)),
+    Rule(S.TESTING_DEVICES, E.TIMEOUT, S.READING, effects=("open_report",)),
+    *_leave(S.TESTING_DEVICES, E.CANCEL, effects=("leave_tests",)),
 
     *(Rule(S.ASKING_BANK, event, S.READING, effects=("note_echo", "open_report")) for event in _HOST),
     Rule(S.ASKING_BANK, E.TIMEOUT, S.READING, effects=("open_report",)),

@@ -138,6 +138,13 @@ def test_a_message_is_left_by_a_key_or_by_itself() -> None:
             )
 
 
+def test_the_floor_decides_wherever_it_is_told_to_and_nowhere_else() -> None:
+    """Whoever comes to `deciding` untold would stay there; told elsewhere, an entry is left half open."""
+    deciding = [rule for rule in floor.TABLE.rules if rule.target is floor.State.DECIDING]
+    assert deciding
+    assert deciding == [rule for rule in floor.TABLE.rules if "go_on" in rule.effects]
+
+
 @pytest.mark.parametrize("name", ["totalling", "uploading", "ending_upload"])
 def test_a_settlement_takes_every_missing_answer_alike(name: str) -> None:
     """None in time, none that came through: tried again, then given up."""

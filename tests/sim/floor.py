@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from firmware.menus import MENUS
 from firmware.operators import DEFAULT_PASSWORDS, Rank
 from firmware.texts import text
+from hal.api import Beep
 from tools.runtime import start
 from tools.station import Station
 
@@ -29,6 +30,11 @@ class Floor:
     @property
     def state(self) -> str:
         return self.station.state
+
+    @property
+    def last_beep(self) -> Beep:
+        """The last one that was heard."""
+        return self.station.devices.buzzer.played()[-1].beep
 
     def open(self, *names: str) -> None:
         """From the idle screen through the menus to the entry, by the digits beside the names."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from firmware.app import Transition
 from hal.api import PrinterStatus
 from tests.sim.bad_answers import BAD_MAC, EVERY_WAY, SILENT, BadAnswer, name_of
 from tests.sim.custodians import Custodians, service_visit
@@ -95,10 +96,14 @@ def test_an_entry_that_is_left_changes_nothing_and_its_menu_is_there_again(
     SCENES[state](hands)
     assert hands.state == state
     before = hands.station.board.storage.snapshot()  # type: ignore[attr-defined]
+    taken: list[Transition] = []
+    hands.station.observers.append(taken.append)
     if event == "cancel":
         hands.station.press("cancel")
-        assert hands.state == "menu", "at once"
-    assert hands.station.run_until(lambda: hands.state == "menu", PATIENCE_MS)
+    else:
+        hands.station.run_until(lambda: bool(taken), PATIENCE_MS)
+    assert [one.rule.event.value for one in taken] == [event, "go_on"]
+    assert hands.state == "menu", "at once"
     assert hands.station.terminal is not None
     floor_work = hands.station.terminal._floor
     assert hands.station.devices.display.contrast_percent == contrast

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hal.api import Put
+from hal.api import Beep, Put
 from tests.sim.floor import ADMINISTRATOR, CASHIER, SUPERVISOR, Floor, floor
 
 LOCK_MS = 30 * 60_000
@@ -110,6 +110,7 @@ def test_wrong_passwords_are_counted_and_shown_and_then_lock(shop: Floor) -> Non
     for left in (4, 3, 2, 1):
         shop.type("999999")
         assert f"Tries: {left}" in shop.display
+        assert shop.last_beep is Beep.ERROR
     shop.type("999999")
     assert shop.says("notices.refused.locked_out")
     shop.open("operators", "add_cashier")
@@ -196,6 +197,7 @@ def test_a_password_is_changed_by_its_owner_who_types_it_twice(shop: Floor) -> N
     shop.type("314159")
     shop.type("314158")
     assert shop.state == "typing_new_password", "not the same twice"
+    assert shop.last_beep is Beep.ERROR
     shop.type("314159")
     shop.type("314159")
     assert shop.state == "notice"

@@ -84,8 +84,12 @@ def test_cleaning_the_reader_takes_three_passes_and_a_card_that_is_read(shop: Fl
     assert shop.says("guide.reader.4"), "a card that is not read proves nothing"
     shop.station.press("enter")
     assert shop.says("guide.reader.4"), "nor does a key"
+    assert shop.last_beep is Beep.ERROR
+    assert shop.station.terminal is not None
+    assert shop.station.terminal.parts.upkeep.wear.swipes_since > 0
     shop.station.swipe("good")
     assert shop.words("report.title.reader") in shop.printed()
+    assert shop.station.terminal.parts.upkeep.wear.swipes_since == 0
     assert not shop.station.devices.card_reader.armed
 
 
