@@ -255,7 +255,7 @@ RULES = (
     *_left_alone(S.ORIGINAL, S.ORIGINAL_SHOWN, S.REFERENCE, S.AUTHORISATION_CODE, S.ORIGINAL_DATE, S.AMOUNT, S.CARD, S.CARD_NUMBER, S.EXPIRY),
     _end(S.CARD, E.CARD_READ, S.FAILED, Reason.CARD_DIFFERS, "card_differs"),
     *_onward(S.CARD, E.CARD_READ, S.CARD, ("note_card",), ("beep_key",)),
-    Rule(S.CARD, E.CARD_UNREADABLE, S.CARD,         "swipes_left", ("count_bad_swipe",), ("beep_error", "arm_card_reader")),
+    Rule(S.CARD, E.CARD_UNREADABLE, S.CARD,         "swipes_left", ("count_bad_swipe",), ("beep_error",)),
     _end(S.CARD, E.CARD_UNREADABLE, S.FAILED,    Reason.CARD_UNREADABLE, records=("count_bad_swipe",)),
     Rule(S.CARD, E.NUMBER_BEGUN, S.CARD_NUMBER),
     Rule(S.CARD_NUMBER, E.NUMBER_TYPED, S.EXPIRY, effects=("begin_typing",)),

@@ -14,7 +14,7 @@ from hal.api import Beep
 from tests.sim.bad_answers import BAD_MAC, EVERY_WAY, LOST, NOT_SENT, SILENT, BadAnswer, name_of
 from tests.sim.cases import opened
 from tests.sim.invariants import check
-from tests.sim.shop import WRONG_PIN, Purchase, Shop
+from tests.sim.shop import PIN, WRONG_PIN, Purchase, Shop
 from tests.sim.transaction_types import open_shop, prepared
 
 # --- to what nothing undoes ------------------------------------------------------------------------------
@@ -56,6 +56,23 @@ def test_without_an_answer_nobody_says_that_a_refund_is_not_done(kind: str, even
     assert Beep.ERROR in [one.beep for one in shop.station.devices.buzzer.played()]
 
 
+# --- to the completion, and to a PIN ---------------------------------------------------------------------
+
+
+def _cancel_completion(shop: Shop, _mti: str, _count: int | None) -> None:
+    shop.instead["completing"] = lambda: shop.station.press("cancel")
+
+
+CANCEL = BadAnswer("cancel", _cancel_completion)
+
+
+def _attempts(shop: Shop) -> int:
+    """How often the one message that is due was tried in vain."""
+    assert shop.station.terminal is not None
+    (entry,) = shop.station.terminal.journal.outbox.values()
+    return entry.attempts
+
+
 # --- a wrong PIN where none was sent ---------------------------------------------------------------------
 
 
@@ -66,6 +83,7 @@ def test_a_wrong_pin_that_the_bank_never_got_is_a_no_like_any_other() -> None:
     shop.play()
     assert shop.station.payment is not None
     assert (shop.outcome, shop.station.payment.reason) == (Outcome.DECLINED, Reason.BANK_DECLINED)
+    assert shop.station.payment.response_code == "55", "and it can be looked up why"
     assert not shop.took("authorised", "timeout")
     check(shop)
 
@@ -79,6 +97,39 @@ def test_a_completion_that_is_refused_so_is_refused_for_good_and_told_at_once() 
     assert shop.station.devices.buzzer.played()[-1].beep is Beep.ALERT
     shop.heal()
     assert shop.owes == []
+
+
+@pytest.mark.parametrize("way", [*EVERY_WAY, CANCEL], ids=name_of)
+def test_a_completion_without_a_good_answer_ends_the_payment_at_once_and_stays_due(way: BadAnswer) -> None:
+    shop = opened(Flow.AUTHORISE_FIRST)
+
+    def on_transition(step: Transition) -> None:
+        if step.rule.target is State.COMPLETING:
+            way.arm(shop, "0220", 1)
+
+    shop.on_transition = on_transition
+    shop.play()
+    assert shop.took("completing", way.event)
+    assert shop.outcome is Outcome.APPROVED
+    assert shop.owes == ["completion"]
+    assert _attempts(shop) == (0 if way is NOT_SENT else 1), "a try that left the terminal"
+    check(shop)
+
+
+def test_a_pin_that_never_left_the_terminal_ends_the_payment_at_once() -> None:
+    """Nobody waits for the answer to a question that was not asked; the hold is undone."""
+    shop = opened(Flow.AUTHORISE_FIRST)
+
+    def type_pin() -> None:
+        shop.drive.stop_bank()
+        shop.station.press(*PIN, "enter")
+
+    shop.instead["pin"] = type_pin
+    shop.play()
+    assert shop.took("verifying_pin", NOT_SENT.event)
+    assert shop.station.payment is not None
+    assert (shop.outcome, shop.station.payment.reason) == (Outcome.FAILED, Reason.HOST_UNREACHABLE)
+    check(shop)
 
 
 # --- to the reversal -------------------------------------------------------------------------------------
@@ -112,7 +163,22 @@ WHY = {
 }
 
 
-@pytest.mark.parametrize("why", WHY, ids=lambda outcome: outcome.value)
+reasons = pytest.mark.parametrize("why", WHY, ids=lambda outcome: outcome.value)
+
+
+@reasons
+def test_a_reversal_with_a_good_answer_is_done_with(why: Outcome) -> None:
+    shop = opened(Flow.AUTHORISE_FIRST)
+    shop.play(WHY[why](shop))
+    assert shop.outcome is why
+    assert shop.owes == []
+    assert shop.station.payment is not None
+    assert shop.station.payment.reversed
+    shop.heal()
+    assert [message.mti for message in shop.bank.asked].count("0400") == 1
+
+
+@reasons
 @pytest.mark.parametrize("way", EVERY_WAY, ids=name_of)
 def test_a_reversal_without_a_good_answer_changes_no_outcome_and_stays_due(
     way: BadAnswer, why: Outcome
@@ -129,9 +195,7 @@ def test_a_reversal_without_a_good_answer_changes_no_outcome_and_stays_due(
     assert shop.took("reversing", way.event)
     assert shop.outcome is why
     assert shop.owes == ["reversal"]
-    assert shop.station.terminal is not None
-    (entry,) = shop.station.terminal.journal.outbox.values()
-    assert entry.attempts == (0 if way is NOT_SENT else 1), "a try that left the terminal"
+    assert _attempts(shop) == (0 if way is NOT_SENT else 1), "a try that left the terminal"
     assert shop.station.devices.buzzer.played()[-1].beep is Beep.ERROR
     shop.forgive_wrong_pins()
     check(shop, next_sale=False)

@@ -77,10 +77,11 @@ def test_a_typed_card_of_a_type_without_a_pin_goes_to_the_bank_at_once() -> None
         (Flow.AUTHORISE_FIRST, "authorised"),
         (Flow.AUTHORISE_FIRST, "wrong_pin"),
         (Flow.PIN_FIRST, "wrong_pin"),
+        (Flow.PIN_FIRST, "tear_off"),
     ],
     ids=lambda value: getattr(value, "value", value),
 )
-def test_enter_goes_on_to_the_pin_at_once(flow: Flow, state: str) -> None:
+def test_enter_goes_on_at_once(flow: Flow, state: str) -> None:
     """Nobody has to wait until a message has been read."""
     shop = open_shop(flow)
     shop.instead[state] = lambda: shop.station.press("enter")
@@ -91,11 +92,12 @@ def test_enter_goes_on_to_the_pin_at_once(flow: Flow, state: str) -> None:
     check(shop)
 
 
-def test_a_balance_is_left_with_cancel_too() -> None:
+@pytest.mark.parametrize(("key", "event"), [("enter", "confirm"), ("cancel", "cancel")])
+def test_a_balance_is_left_with_either_key(key: str, event: str) -> None:
     shop = open_shop()
-    shop.instead["balance_shown"] = lambda: shop.station.press("cancel")
+    shop.instead["balance_shown"] = lambda: shop.station.press(key)
     shop.play(Purchase(kind="balance"))
-    assert shop.took("balance_shown", "cancel")
+    assert shop.took("balance_shown", event)
     assert shop.outcome is Outcome.APPROVED
 
 

@@ -62,6 +62,7 @@ def test_a_balance_is_shown_and_not_printed() -> None:
     assert "10000.00" in shown[0].replace(",", "")
     assert shop.station.slips == []
     assert payment.amount_minor == 0
+    assert (payment.response_code, len(payment.rrn)) == ("00", 12), "it can be looked up"
     assert "1000000" not in str(payment.to_json()), "a balance is not the merchant's business"
 
 
@@ -79,6 +80,22 @@ def test_a_purchase_is_voided_once(flow: Flow) -> None:
     shop.instead["original"] = lambda: shop.station.type(sale.stan)
     again = done(shop, "purchase_void", Outcome.TIMED_OUT)
     assert again.reason is Reason.OPERATOR_TIMEOUT, "nothing of that number can be voided any more"
+
+
+def test_a_voucher_number_that_there_is_not_is_typed_anew() -> None:
+    shop = opened()
+    sale = done(shop, "purchase")
+    shop.instead["original"] = lambda: shop.station.type("999999")
+    done(shop, "purchase_void", typed=voucher(sale))
+
+
+def test_a_void_may_ask_for_the_pin_of_a_card_that_is_not_read_again() -> None:
+    """Reading it again is configurable, and so is the PIN (iso8583-pos section 7.4)."""
+    shop = opened(manual_entry_allowed=True, void_asks_card=False)
+    sale = done(shop, "purchase", number=GOOD_PAN, typed={"expiry": "3012"})
+    void = done(shop, "purchase_void", typed=voucher(sale))
+    assert void.pin_entered
+    assert 52 in shop.bank.asked[-1].fields
 
 
 def test_a_void_wants_the_same_card() -> None:
@@ -173,6 +190,11 @@ def test_a_tip_is_added_within_its_limit() -> None:
     assert "TIPS" in shop.station.slips[-1]
     shop.heal()
     assert merchant_minor(shop) == 11_500
+    assert shop.station.terminal is not None
+    assert [(one.kind, one.mark) for one in shop.station.terminal.journal.payments()] == [
+        ("purchase", "adjusted"),
+        ("adjustment", ""),
+    ]
 
 
 def test_the_tip_is_shown_while_it_is_typed() -> None:
@@ -198,6 +220,7 @@ def test_a_card_number_is_typed_where_that_is_allowed() -> None:
     shop = opened(manual_entry_allowed=True)
     sale = done(shop, "purchase", number=GOOD_PAN, typed={"expiry": "3012"})
     assert sale.entry_mode == "01"
+    assert 52 in shop.bank.asked[-1].fields, "the PIN was asked for"
     assert sale.pan_masked == "622588******0100"
     assert merchant_minor(shop) == 1234
     assert all(GOOD_PAN not in screen.text for _, screen in shop.station.devices.display.history)
