@@ -249,6 +249,12 @@ def test_what_is_wanted_is_remembered_while_something_else_must_be_done_first() 
             assert (wants[rule.event] in rule.effects) == first, rule
 
 
+def test_every_copy_on_paper_is_counted() -> None:
+    printed = [rule for rule in transaction.RULES if rule.event is transaction.Event.COPY_PRINTED]
+    assert {rule.target for rule in printed} >= {transaction.State.TEAR_OFF, transaction.State.COMPLETING}
+    assert [rule for rule in printed if rule.records != ("count_copy",)] == []
+
+
 def test_the_end_of_the_paper_sends_the_completion_that_is_owed() -> None:
     """Not some time later: the bank holds the money until then."""
     paper = {row.state for row in transaction.TABLE.rows if row.group is Group.PAPER}
