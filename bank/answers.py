@@ -15,8 +15,8 @@ APPROVED: Final = "00"
 SUCCESSES: Final = frozenset({"00", "10", "11", "A2", "A4", "A5", "A6"})
 """The plain success, the partial one and the flawed ones: each of them is done (section 12)."""
 
-SYSTEM_TROUBLE: Final = frozenset({"68", "90", "91", "92", "96", "98"})
-"""Answers of class E: nothing was decided, and the same message may do later (section 12)."""
+UNDECIDED: Final = frozenset({"68", "90", "91", "92", "96", "98", "A0"})
+"""Class E and a wrong MAC: nothing was decided, and the same message may do later (section 12)."""
 
 _ECHOED: Final = (2, 3, 4, 11, 14, 23, 25, 41, 42, 49, 53, 60)
 """Fields that an answer repeats. F2 only if it was sent: a swiped card's number need not travel again."""

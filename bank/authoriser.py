@@ -17,7 +17,7 @@ from typing import Final, Literal
 from bank.answers import (
     APPROVED,
     SUCCESSES,
-    SYSTEM_TROUBLE,
+    UNDECIDED,
     BankPolicy,
     Outcome,
     answer_envelope,
@@ -235,8 +235,8 @@ class Bank:
             return self._answer(request.message, outcome, rrn, request.now, keys, demand=terminal.demand)
         outcome, book = self._judge(plan, request, terminal)
         answer = self._answer(request.message, outcome, rrn, request.now, keys, demand=terminal.demand)
-        if outcome.code in SYSTEM_TROUBLE:
-            return answer  # nothing was decided: the same message may do later
+        if outcome.code in UNDECIDED:
+            return answer  # and remember nothing
         reply = self._without_card(answer) if 2 in request.message.fields else answer
         book(self.payments.enter(request, plan.kind, outcome, rrn=rrn, reply=reply))
         return answer

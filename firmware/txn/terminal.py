@@ -263,7 +263,7 @@ RULES = (
         for rule in (
             Rule(S.IDLE, event, S.SIGNING_IN, "signs_in_by_itself", effects=("send_sign_in",)),
             Rule(S.IDLE, event, S.CLEARING, "outbox_due", effects=("send_outgoing",)),
-            Rule(S.IDLE, event, S.IN_SETTLEMENT, "settlement_open", ("begin_settlement",), ("settle",)),
+            Rule(S.IDLE, event, S.IN_SETTLEMENT, "settlement_open", effects=("settle",)),
             Rule(S.IDLE, event, S.MANAGING, "job_pending", effects=("send_job",)),
             Rule(S.IDLE, event, S.IDLE),
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from bank.answers import SYSTEM_TROUBLE
 from bank.faults import Fault, FaultKind
 from tests.bank.till import Till, card, without
 
@@ -210,9 +209,9 @@ def test_the_same_trace_in_another_batch_is_another_payment(till: Till) -> None:
     assert till.balance_minor() == OPENING_MINOR - 2
 
 
-@pytest.mark.parametrize("code", sorted(SYSTEM_TROUBLE))
+@pytest.mark.parametrize("code", ["68", "90", "91", "92", "96", "98", "A0"])
 def test_an_advice_that_met_trouble_is_taken_when_it_comes_again(till: Till, code: str) -> None:
-    """Nothing was decided the first time (class E of section 12), so nothing may be remembered."""
+    """Nothing was decided the first time (class E of section 12, a wrong MAC): nothing may be remembered."""
     authorised = till.authorise()
     till.verify(authorised)
     fields = till.completion_fields(authorised)

@@ -168,10 +168,11 @@ def test_a_memory_that_fails_takes_the_terminal_out_of_service_from_everywhere()
     assert {(rule.guard, rule.target) for rule in failing} == {("", State.OUT_OF_SERVICE)}
     ignoring = {state for state, event in T.ignored if event is Event.STORAGE_FAILED}
     ignoring -= {State.TAMPERED, State.OUT_OF_SERVICE}
+    shows_only = {State.RESULT, State.BATCH_CLOSED, State.NOT_MANAGED, State.NOTHING_TO_REPRINT}
+    assert ignoring == shows_only | {State.REPRINT_STOPPED}
     assert [rule for rule in T.rules if rule.target in ignoring and rule.records] == [], (
         "or a commit may fail"
     )
-    assert len(ignoring) < len(failing)
     assert all("beep_error" in rule.effects for rule in failing)
 
 
@@ -215,7 +216,8 @@ def test_what_is_given_up_is_tried_again_later() -> None:
         if rule.source in asking and rule.target in LISTENING and rule.event not in came
     ]
     assert {rule.source for rule in given_up} == asking
-    assert [rule for rule in given_up if "schedule_outbox" not in rule.effects] == []
+    managed = [rule for rule in T.rules if rule.source is State.MANAGING and rule.target in LISTENING]
+    assert [rule for rule in given_up + managed if "schedule_outbox" not in rule.effects] == []
 
 
 def test_a_payment_that_is_over_lets_what_it_left_be_sent() -> None:
@@ -262,6 +264,30 @@ def test_the_end_of_the_paper_sends_the_completion_that_is_owed() -> None:
         if state in paper and any(rule.target is transaction.State.APPROVED for rule in rules):
             first = [rule for rule in rules if rule.guard == "owes_completion"]
             assert [rule.target for rule in first] == [transaction.State.COMPLETING], (state, event)
+
+
+def test_a_settlement_begins_only_where_it_is_wanted_or_open() -> None:
+    """And where none may be open, its totals are stored before anything is done about it."""
+    begins = [rule for rule in T.rules if rule.target is State.IN_SETTLEMENT]
+    assert {(rule.source, rule.event): rule.guard for rule in begins} == {
+        (State.IDLE, Event.SETTLE_KEY): "",
+        (State.SIGNING_IN, Event.HOST_APPROVED): "settlement_wanted",
+        (State.CLEARING, Event.HOST_APPROVED): "settlement_wanted",
+        (State.IDLE, Event.OUTBOX_DUE): "settlement_open",
+        (State.IDLE, Event.LINK_UP): "settlement_open",
+    }
+    for rule in begins:
+        assert ("begin_settlement" in rule.records) == (rule.guard != "settlement_open"), rule
+
+
+def test_power_on_ends_what_a_power_cut_left_open_wherever_it_leads() -> None:
+    rules = of(State.STARTING, Event.SELF_TEST_PASSED)
+    assert [(rule.guard, rule.target) for rule in rules] == [
+        ("lacks_master_key", State.NO_KEYS),
+        ("owes_or_lacks_keys", State.RECOVERING),
+        ("", State.IDLE),
+    ]
+    assert [rule for rule in rules if rule.records != ("recover_payment",)] == []
 
 
 def test_what_is_to_be_sent_goes_alike_when_the_line_comes_and_when_its_time_has_come() -> None:

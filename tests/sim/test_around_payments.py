@@ -57,6 +57,31 @@ def test_the_bank_s_wish_is_done_as_soon_as_the_line_is_there(shop: Shop) -> Non
     check(shop)
 
 
+@pytest.mark.parametrize(("digit", "asked"), [("1", ["360", "361"]), ("2", ["362"])])
+def test_what_the_bank_wishes_once_is_done_once(shop: Shop, digit: str, asked: list[str]) -> None:
+    """Network management codes of field 60 (iso8583-pos section 5.0)."""
+    shop.fault(FaultKind.HEADER_DIGIT, ("0220", ""), value=digit, count=1)
+    shop.play()
+    shop.station.run_for(600_000)
+    told = [str(message.fields[60])[8:11] for message in shop.bank.asked if message.mti in {"0800", "0820"}]
+    assert told[1:] == asked, "the sign-in apart"
+    check(shop)
+
+
+def test_a_new_terminal_signs_in_as_soon_as_the_line_is_there() -> None:
+    shop = Shop()
+    shop.open()
+    assert [str(one.rule.target.value) for one in shop.transitions] == ["recovering", "signing_in", "idle"]
+
+
+def test_a_terminal_that_owes_nothing_is_in_service_at_once_without_a_line(shop: Shop) -> None:
+    shop.station.cut_power()
+    shop.station.unplug_cable()
+    began = len(shop.transitions)
+    shop.open()
+    assert [str(one.rule.target.value) for one in shop.transitions[began:]] == ["idle"]
+
+
 @pytest.mark.parametrize("ends", ["timeout", "cancel"])
 def test_a_reprint_that_stops_is_left_and_the_next_sale_has_its_own_paper(ends: str) -> None:
     shop = opened(Flow.PIN_FIRST)

@@ -125,8 +125,10 @@ def test_an_impatient_enter_does_not_load_twice(bare: Shop) -> None:
 def test_the_display_shows_stars_and_the_count_and_no_digit(bare: Shop) -> None:
     people = Custodians(bare)
     people.choose()
+    heard = len(bare.station.devices.buzzer.played())
     bare.station.press("9", "8", "f1", ".", "2")
     assert "**** 4/32" in people.display
+    assert len(bare.station.devices.buzzer.played()) > heard, "who types blindly hears that it is taken"
     shown = "\n".join(screen.text for _at_ms, screen in bare.station.devices.display.history)
     assert "98AB" not in shown
 

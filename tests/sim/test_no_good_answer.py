@@ -7,10 +7,12 @@ not stay wanted; what is due stays due, and goes when the bank is there again.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from bank import parameters
+from bank.faults import FaultKind
 from hal.api import Beep
 from tests.sim.bad_answers import BAD_MAC, EVERY_WAY, BadAnswer, name_of
 from tests.sim.shop import Purchase, Shop
@@ -20,14 +22,19 @@ from tests.sim.transaction_types import GOOD_PAN
 MTI = {"signing_in": "0800", "clearing": "0220", "managing": "0820"}
 CANCEL = BadAnswer("cancel", lambda shop, _mti, _count: None)
 ways = pytest.mark.parametrize("way", [*EVERY_WAY, CANCEL], ids=name_of)
+OFFLINE_SALE = Purchase(
+    "5000",
+    kind="offline_settlement",
+    typed={"authorisation_code": "123456", "expiry": "3012"},
+    number=GOOD_PAN,
+)
 
 
 def owing() -> Shop:
     """A shop with an advice to be sent, which nothing new may be sold before."""
     shop = Shop(security={"offline_kept_max": 1, "manual_entry_allowed": True})  # type: ignore[dict-item]
     shop.open()
-    typed = {"authorisation_code": "123456", "expiry": "3012"}
-    shop.play(Purchase("5000", kind="offline_settlement", typed=typed, number=GOOD_PAN))
+    shop.play(replace(OFFLINE_SALE))
     assert shop.owes == ["advice"]
     return shop
 
@@ -107,6 +114,42 @@ def test_what_waited_for_the_bank_is_refused_and_forgotten(state: str, wanted: s
     assert shop.station.payment is not None
     assert shop.station.payment.kind == "offline_settlement", "no sale begins that nobody waits for any more"
     assert shop.station.payment.completed
+
+
+# --- what is due, refused ---------------------------------------------------------------------------------
+
+
+def cleared(shop: Shop) -> list[str]:
+    """Let the terminal send what it owes; the message types that it asks with."""
+    before = len(shop.bank.asked)
+    shop.station.run_until(lambda: not shop.owes, 600_000)
+    shop.go_on()
+    return [message.mti for message in shop.bank.asked[before:]]
+
+
+def test_keys_that_the_bank_does_not_accept_are_renewed_before_anything_is_sent_again() -> None:
+    shop = owing()
+    shop.fault(FaultKind.RESPONSE_CODE, ("0220", ""), value="A0")
+    assert cleared(shop) == ["0220", "0800", "0220"]
+    assert shop.station.payment is not None
+    assert shop.station.payment.completed
+
+
+def test_a_refusal_that_is_final_holds_up_nothing_behind_it() -> None:
+    shop = Shop(security={"manual_entry_allowed": True})  # type: ignore[dict-item]
+    shop.open()
+    shop.station.unplug_cable()
+    for _ in range(3):
+        shop.play(replace(OFFLINE_SALE))
+    shop.fault(FaultKind.RESPONSE_CODE, ("0220", ""), value="14")
+    shop.station.plug_cable()
+    began = len(shop.transitions)
+    assert cleared(shop) == ["0220"] * 3
+    taken = [one.rule for one in shop.transitions[began:]]
+    assert [rule.event.value for rule in taken if rule.source.value == "clearing"] == [
+        *("host_declined", "host_approved", "host_approved")
+    ]
+    assert [rule.target.value for rule in taken].count("clearing") == 3, "without a pause between them"
 
 
 # --- management messages ---------------------------------------------------------------------------------
