@@ -100,6 +100,15 @@ def test_key_loading_that_is_left_ends_where_the_keys_that_there_are_allow(event
         assert ways == [*first, *then, ("", State.IDLE)], state
 
 
+@pytest.mark.parametrize("state", [State.KEY_LOADED, State.KEY_REFUSED], ids=lambda state: state.value)
+def test_whether_a_key_is_loaded_or_refused_enter_and_cancel_lead_to_the_same(state: State) -> None:
+    by_key = [
+        [(rule.guard, rule.target, rule.effects) for rule in of(state, event)]
+        for event in (Event.CONFIRM, Event.CANCEL)
+    ]
+    assert by_key[0] == by_key[1]
+
+
 def test_every_rule_that_leaves_key_loading_wipes() -> None:
     """No way out is forgotten, whatever is added."""
     for rule in T.rules:
