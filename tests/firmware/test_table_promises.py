@@ -215,6 +215,12 @@ def test_every_try_that_left_without_a_good_answer_is_counted(table: Table, stat
     assert [rule for rule in unsent if counting & set(rule.records)] == []
 
 
+def test_what_the_bank_has_taken_is_not_due_any_more_whatever_comes_next() -> None:
+    rules = of(State.CLEARING, Event.HOST_APPROVED)
+    assert len(rules) > 1
+    assert [rule for rule in rules if "settle_outgoing" not in rule.records] == []
+
+
 def test_what_is_given_up_is_tried_again_later() -> None:
     """From every state of the terminal that waits for the bank or the line, back to rest without it."""
     asking = {State.RECOVERING, State.SIGNING_IN, State.CLEARING, State.MANAGING}

@@ -147,6 +147,7 @@ def test_the_last_slip_can_be_printed_again(flow: Flow) -> None:
     shop.play()
     shop.station.press("f2")
     shop.station.run_until(lambda: shop.state == "idle")
+    assert shop.took("reprinting", "copy_printed"), "and not only given up in the end"
     *_, again = shop.station.slips
     assert DUPLICATE in again
     assert "12.34" in again

@@ -135,6 +135,16 @@ def test_keys_that_the_bank_does_not_accept_are_renewed_before_anything_is_sent_
     assert shop.station.payment.completed
 
 
+def test_a_bank_that_accepts_no_keys_is_not_asked_for_new_ones_again_and_again() -> None:
+    shop = owing()
+    shop.fault(FaultKind.RESPONSE_CODE, ("0220", ""), value="A0", count=None)
+    before = len(shop.bank.asked)
+    want_nothing(shop)
+    shop.go_on()
+    assert [message.mti for message in shop.bank.asked[before:]] == ["0220", "0800", "0220"]
+    assert shop.owes == ["advice"]
+
+
 def test_a_refusal_that_is_final_holds_up_nothing_behind_it() -> None:
     shop = Shop(security={"manual_entry_allowed": True})  # type: ignore[dict-item]
     shop.open()
