@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,9 +13,12 @@ import pytest
 from bank import settling, transactions
 from bank.answers import Outcome
 from bank.authoriser import Bank
+from bank.connection import Connection
+from bank.hsm import Hsm
 from bank.ledger import HoldState, Ledger
 from bank.payments import PaymentKind, Payments
 from bank.plans import Effect
+from bank.replies import Reply
 from bank.request import Request
 from bank.transactions import Case
 from firmware import batch_upload, messages, receipt, settlement_work
@@ -132,6 +136,58 @@ def _decline_what_is_refunded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _call_right_totals_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settling, "_result", lambda *_: settling.NOT_BALANCED)
+
+
+def _log_pins(monkeypatch: pytest.MonkeyPatch) -> None:
+    pin_in = Hsm._pin_in
+
+    def told(self: Hsm, *arguments: Any) -> str:
+        pin = pin_in(self, *arguments)
+        logging.getLogger("posterm.bank").warning("PIN %s", pin)
+        return pin
+
+    monkeypatch.setattr(Hsm, "_pin_in", told)
+
+
+def _log_what_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Python shows bytes, and on a level that few have switched on."""
+    receive = Connection.receive
+
+    def received(self: Connection, data: bytes) -> Iterator[Reply]:
+        logging.getLogger("posterm.bank").debug("received %r", data)
+        return receive(self, data)
+
+    monkeypatch.setattr(Connection, "receive", received)
+
+
+def _log_a_key_in_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    message_key = Hsm._message_key
+
+    def taken(self: Hsm, *arguments: Any) -> bytes:
+        key = message_key(self, *arguments)
+        logging.getLogger("posterm.bank").error("no such key", exc_info=ValueError(key.hex()))
+        return key
+
+    monkeypatch.setattr(Hsm, "_message_key", taken)
+
+
+def _store_in_clear(purpose: bytes) -> Plant:
+    """The bank seals everything but this."""
+
+    def plant(monkeypatch: pytest.MonkeyPatch) -> None:
+        seal, opened = Hsm._seal, Hsm._open
+        monkeypatch.setattr(
+            Hsm, "_seal", lambda self, use, value: value if use == purpose else seal(self, use, value)
+        )
+        monkeypatch.setattr(
+            Hsm, "_open", lambda self, use, value: value if use == purpose else opened(self, use, value)
+        )
+
+    return plant
+
+
+def _store_pins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Hsm, "pin_offset", lambda _self, pin, _pan: pin)
 
 
 # --- the terminal's mistakes -------------------------------------------------------------------------
@@ -308,6 +364,13 @@ MISTAKES: dict[str, tuple[Plant, str, Odds]] = {
     "the PIN is on the serial line": (_whisper_the_pin, "secret", USUAL),
     "a card number is on paper": (_print_whole_numbers, "secret", PREAUTHS),
     "a track is on the line": (_promise_tdk_and_send_in_clear, "secret", USUAL),
+    "a PIN is in the log": (_log_pins, "secret", PURCHASES),
+    "a card is in the log as bytes": (_log_what_comes, "secret", USUAL),
+    "a key is in a traceback in the log": (_log_a_key_in_a_traceback, "secret", USUAL),
+    "the bank stores card numbers": (_store_in_clear(b"pan"), "secret", USUAL),
+    "the bank stores a master key": (_store_in_clear(b"tmk"), "secret", USUAL),
+    "the bank stores working keys": (_store_in_clear(b"mak"), "secret", USUAL),
+    "the bank stores PINs": (_store_pins, "secret", USUAL),
     "the two decoders differ": (_read_field_22_from_the_other_side, "decoder", USUAL),
 }
 

@@ -138,12 +138,13 @@ class World:
         """Open the shop, let it trade, end the troubles, settle, and look at everything."""
         findings: list[Finding] = []
         try:
-            for till in self.tills:
-                till.start()
-            findings += self._trade()
-            self._traded_ms = self.now_ms
-            if not findings:
-                findings += self._close_shop()
+            with self._checkers.log.listening():
+                for till in self.tills:
+                    till.start()
+                findings += self._trade()
+                self._traded_ms = self.now_ms
+                if not findings:
+                    findings += self._close_shop()
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this seed
             findings.append(crashed(error))
         finally:

@@ -1,20 +1,23 @@
 """What must be nowhere: PINs, PIN blocks in clear, keys; card numbers where docs/threat-model.md bars them.
 
 On the line a track may be read while `encrypt_track` is off; with "tdk" the number at its beginning still
-may, with "dukpt" nothing of it. What is stored, shown, printed or told never has a whole number, whatever
-the settings. Content is gathered and searched by the piece: that costs least.
+may, with "dukpt" nothing of it. What is stored, shown, printed, logged or told never has a whole number,
+whatever the settings; nor has the bank's memory, where numbers and keys are sealed (docs/threat-model.md).
+Content is gathered and searched by the piece: that costs least.
 """
 
 from __future__ import annotations
 
+import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cobs import cobs
 from Crypto.Cipher import DES3
 
-from bank.provision import CardSpec
+from bank.authoriser import Bank
+from bank.provision import DEMO_MASTER_KEY, CardSpec
 from hal.virtual.storage import Snapshot
 from tools.simulate.any_till import AnyTill
 from tools.simulate.checkers.finding import Finding
@@ -23,6 +26,8 @@ from wire.iso8583 import IsoMessage
 
 PIECE_BYTES = 65_536
 _PREFIX_BYTES = 4
+_SHOWN = re.compile(rb"\\(?:x([0-9a-f]{2})|(.))")
+_LETTERS = {b"t": b"\t", b"n": b"\n", b"r": b"\r"}
 _BUNDLES_KEPT = 2  # working keys that may still be in use
 _BUNDLE_BYTES = frozenset({40, 60})  # of field 62: iso8583-pos section 6.2
 
@@ -111,6 +116,42 @@ def numbers(search: Search, cards: Sequence[CardSpec]) -> None:
         search.add("card number", written(card.plastic.pan.reveal()))
 
 
+def keys(search: Search, named: Mapping[str, bytes]) -> None:
+    """Keys, by their names."""
+    for name, key in named.items():
+        search.add(name, written(key.hex()))
+
+
+def of_inside(cards: Sequence[CardSpec], named_keys: Mapping[str, bytes]) -> Search:
+    """What nothing behind a line may hold: no memory, display, paper or log."""
+    search = Search()
+    pins(search, cards)
+    tracks(search, cards)
+    numbers(search, cards)
+    keys(search, named_keys)
+    return search
+
+
+def readings(text: bytes) -> bytes:
+    r"""What is written in a log: the text, and bytes that stand in it as Python shows them (`\x90`)."""
+    return text + b"\n" + _SHOWN.sub(_byte, text) if b"\\" in text else text
+
+
+def _byte(shown: re.Match[bytes]) -> bytes:
+    digits, letter = shown.groups()
+    return bytes.fromhex(digits.decode()) if digits else _LETTERS.get(letter, letter)
+
+
+def stored_by(bank: Bank) -> bytes:
+    """Every value in the bank's database, numbers as their digits."""
+    store = bank.store
+    tables = [row[0] for row in store.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+    rows = (row for table in tables for row in store.rows(f'SELECT * FROM "{table}"'))  # noqa: S608 - its own
+    return b"\n".join(
+        value if isinstance(value, bytes) else str(value).encode() for row in rows for value in row
+    )
+
+
 class Secrets:
     """Everything that one till puts on a line, keeps, shows and prints."""
 
@@ -118,12 +159,10 @@ class Secrets:
         self._till = till
         self._tmk = tmk
         cards, protection = till.station.cards, till.station.settings.encrypt_track
-        self._line, self._inside = Search(), Search()
-        for search in (self._line, self._inside):
-            pins(search, cards)
-            search.add("master key", written(tmk.hex()))
-        tracks(self._inside, cards)
-        numbers(self._inside, cards)
+        self._inside = of_inside(cards, {"master key": tmk})
+        self._line = Search()
+        pins(self._line, cards)
+        keys(self._line, {"master key": tmk})
         if protection != "off":
             tracks(self._line, cards)
         if protection == "dukpt":
@@ -155,10 +194,9 @@ class Secrets:
         if not (iso.mti == "0810" and isinstance(bundle, bytes) and len(bundle) in _BUNDLE_BYTES):
             return
         cipher, search = DES3.new(self._tmk, DES3.MODE_ECB), Search()
-        search.add("PIN key", written(cipher.decrypt(bundle[:16]).hex()))
-        search.add("MAC key", written(cipher.decrypt(bundle[20:28]).hex()))
+        keys(search, {"PIN key": cipher.decrypt(bundle[:16]), "MAC key": cipher.decrypt(bundle[20:28])})
         if len(bundle) == max(_BUNDLE_BYTES):
-            search.add("track key", written(cipher.decrypt(bundle[40:56]).hex()))
+            keys(search, {"track key": cipher.decrypt(bundle[40:56])})
         self._keys.append(search)
 
     def _search_serial(self, side: str) -> Iterator[Finding]:
@@ -194,15 +232,38 @@ class Secrets:
         yield from self._search(self._inside, "paper", "\n".join(paper).encode())
 
     def told(self, place: str, text: str) -> Iterator[Finding]:
-        """Words for people: traces, errors."""
+        """Words for people: the trace."""
         yield from self._search(self._inside, place, text.encode())
 
+    def inside(self, content: bytes) -> set[str]:
+        """The names of what is in it of this till, of its cards and its keys."""
+        return self._found(self._inside, content)
+
     def _search(self, search: Search, place: str, content: bytes) -> Iterator[Finding]:
-        names = search.found(content)
-        for keys in self._keys:
-            names |= keys.found(content)
-        for name in sorted(names):
-            yield Finding("secret", f"{self._till.name}: a {name} is in the clear in: {place}")
+        yield from told_of(self._found(search, content), place, self._till.name)
+
+    def _found(self, search: Search, content: bytes) -> set[str]:
+        return search.found(content).union(*(working.found(content) for working in self._keys))
+
+
+class SharedSecrets:
+    """What belongs to no till alone: the log, and the bank's memory."""
+
+    def __init__(self, tills: Sequence[Secrets]) -> None:
+        self._tills = tills
+        self._bank = Search()
+        keys(self._bank, {"bank's master key": DEMO_MASTER_KEY})
+
+    def inside(self, place: str, content: bytes) -> Iterator[Finding]:
+        """What is in it of any till or of the bank."""
+        found = self._bank.found(content).union(*(till.inside(content) for till in self._tills))
+        yield from told_of(found, place)
+
+
+def told_of(names: Iterable[str], place: str, where: str = "") -> Iterator[Finding]:
+    """A finding for each secret that is there."""
+    for name in sorted(names):
+        yield Finding("secret", f"{where and f'{where}: '}a {name} is in the clear in: {place}")
 
 
 def _unstuffed(frame: bytes) -> bytes:
@@ -214,10 +275,7 @@ def _unstuffed(frame: bytes) -> bytes:
 
 def left_behind(till: AnyTill, paper: Iterable[str]) -> Iterator[Finding]:
     """What a till has stored, shown and printed, searched once."""
-    search, cards = Search(), till.station.cards
-    pins(search, cards)
-    tracks(search, cards)
-    numbers(search, cards)
+    search = of_inside(till.station.cards, {})
     screens = till.station.devices.display.history
     places = {
         "storage": b"\n".join(till.storage.snapshot().values()),
@@ -225,5 +283,4 @@ def left_behind(till: AnyTill, paper: Iterable[str]) -> Iterator[Finding]:
         "paper": "\n".join(paper).encode(),
     }
     for place, content in places.items():
-        for name in sorted(search.found(content)):
-            yield Finding("secret", f"{till.name}: a {name} is in the clear in: {place}")
+        yield from told_of(search.found(content), place, till.name)

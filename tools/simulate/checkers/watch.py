@@ -14,8 +14,9 @@ from tools.simulate.checkers.books import Books
 from tools.simulate.checkers.consent import Consent
 from tools.simulate.checkers.finding import Finding
 from tools.simulate.checkers.in_the_end import in_the_end
+from tools.simulate.checkers.log import Log
 from tools.simulate.checkers.messages import Messages
-from tools.simulate.checkers.secrets import Secrets
+from tools.simulate.checkers.secrets import Secrets, SharedSecrets, readings, stored_by
 from tools.simulate.till import Till
 from tools.simulate.trace import KEPT_MAX, Trace
 from tools.virtual_bank import BankMachine
@@ -25,7 +26,10 @@ LOOK_AT_STATE_EVERY = 16  # turns of a till
 
 
 class Watch:
-    """Looks at the tills and the bank of a world. Made before anything has happened there."""
+    """Looks at the tills and the bank of a world. Made before anything has happened there.
+
+    `log` is looked at while it listens, which is for whoever lets the world run.
+    """
 
     def __init__(
         self, tills: Sequence[Till], specs: Sequence[TerminalSpec], machine: BankMachine, trace: Trace
@@ -34,10 +38,12 @@ class Watch:
         self._trace = trace
         self._trace_lines = 0
         self._moments = 0
+        self.log = Log()
         self._books = Books()
         self._tills = [
             TillWatch(till, spec.tmk, self._books, machine) for till, spec in zip(tills, specs, strict=True)
         ]
+        self._shared = SharedSecrets([watch.secrets for watch in self._tills])
 
     def moment(self, turned: Iterable[Till]) -> list[Finding]:
         """What a moment has brought at the tills that were turned in it."""
@@ -45,6 +51,8 @@ class Watch:
         for till in turned:
             findings += self._tills[till.number].turned()
         self._moments += 1
+        if self.log.lines:
+            findings += self._read_log()
         if self._trace.lines - self._trace_lines > KEPT_MAX // 2:
             findings += self._read_trace()
         if self._moments % LOOK_EVERY == 0:
@@ -55,6 +63,8 @@ class Watch:
     def at_the_end(self) -> Iterator[Finding]:
         """Everything that must hold once the troubles are over and everything was sent and settled."""
         yield from self._read_trace()
+        yield from self._read_log()
+        yield from self._shared.inside("the bank's database", stored_by(self._machine.bank))
         yield from self._books.audit(self._machine.bank)
         yield from self._books.of_payments(self._machine.bank)
         for watch in self._tills:
@@ -63,6 +73,9 @@ class Watch:
         tills = [watch.till for watch in self._tills]
         yield from journal.cardholders(tills, self._machine.bank)
         yield from journal.holds(tills, self._machine.bank)
+
+    def _read_log(self) -> Iterator[Finding]:
+        yield from self._shared.inside("log", readings(self.log.take().encode("utf-8", "backslashreplace")))
 
     def _read_trace(self) -> Iterator[Finding]:
         new = min(self._trace.lines - self._trace_lines, KEPT_MAX)
