@@ -32,6 +32,7 @@ EXAMPLES = """examples:
   posterm simulate --replay violation.json --step           the same again, moment by moment
   posterm simulate --matrix --jobs 4                        every point of every type, and every fault there
   posterm simulate --matrix --only refund,settlement        the same of these two
+  posterm simulate --matrix --cell "sign_in/bank request/1/lost" --step
 
 Each fault class is off in half of the seeds. The same seed and options give the same run, to the last byte:
 the digest says so. A violation ends everything, prints the smallest run found that still shows it, and is
@@ -70,7 +71,9 @@ def register(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--hours", type=_hours, default=0.0, help="of virtual time at most; default: no end")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="run again what a violation's file says")
-    parser.add_argument("--step", action="store_true", help="with --replay: wait for ENTER at every moment")
+    parser.add_argument(
+        "--step", action="store_true", help="with --replay, --cell: wait for ENTER at every moment"
+    )
     parser.add_argument(
         "--language", choices=("en", "zh"), default="en", help="of --replay; default: %(default)s"
     )
@@ -139,8 +142,8 @@ def _chosen(options: argparse.Namespace) -> Options:
 
     matrix_command.look_for_folder("--hits", options.hits)
     matrix_command.look_for_folder("--keep", options.keep)
-    if options.write is not None or options.only != "all":
-        raise ValueError("--only and --write go with --matrix")
+    if options.write is not None or options.only != "all" or options.cell is not None:
+        raise ValueError("--only, --cell and --write go with --matrix")
     if options.replay is not None:
         if options.hits is not None:
             raise ValueError("--hits does not go with --replay")

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import weakref
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 from multiprocessing.connection import Connection
@@ -23,10 +24,11 @@ import pytest
 from tests.tools.test_cli import exit_code
 from tools.diagram.choices import TERMINAL_MACHINES, table_of
 from tools.diagram.hits import read_hits
-from tools.simulate import many
+from tools.simulate import workers
 from tools.simulate.checkers.finding import Finding
-from tools.simulate.many import Tally, WorkerFailed, simulated
+from tools.simulate.many import Summary, Tally, simulated
 from tools.simulate.options import Options
+from tools.simulate.workers import WorkerFailed
 from tools.simulate.world import Report, World
 
 FEW = Options(transactions=3, terminals=1)
@@ -43,7 +45,10 @@ def no_workers_left() -> bool:
 # --- what a worker might be like, found by name in its process ----------------------------------------
 
 
-def slow_first(connection: Connection) -> None:
+Task = Callable[[Options], Summary]
+
+
+def slow_first(connection: Connection, do: Task) -> None:
     """A worker whose seed 1 takes so long that every other one is ready before it."""
     run = World.run
 
@@ -53,23 +58,23 @@ def slow_first(connection: Connection) -> None:
         return run(world)
 
     World.run = late  # type: ignore[method-assign, assignment]
-    many._work(connection)
+    workers.work(connection, do)
 
 
-def dies(_connection: Connection) -> None:
+def dies(_connection: Connection, _do: Task) -> None:
     os._exit(3)
 
 
-def fails(connection: Connection) -> None:
+def fails(connection: Connection, do: Task) -> None:
     World.run = _divide_by_zero  # type: ignore[method-assign, assignment]
-    many._work(connection)
+    workers.work(connection, do)
 
 
 def _divide_by_zero(world: World) -> Report:
     raise ZeroDivisionError(world.options.command)
 
 
-def finds(connection: Connection) -> None:
+def finds(connection: Connection, do: Task) -> None:
     """A worker in whose seed 2 a promise is broken, which the very same run elsewhere keeps."""
     run = World.run
 
@@ -79,7 +84,7 @@ def finds(connection: Connection) -> None:
         return report
 
     World.run = found  # type: ignore[method-assign, assignment]
-    many._work(connection)
+    workers.work(connection, do)
 
 
 # --- the order and the end ----------------------------------------------------------------------------
@@ -87,7 +92,7 @@ def finds(connection: Connection) -> None:
 
 @pytest.mark.slow
 def test_workers_tell_what_one_process_tells(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(many, "_work", slow_first)
+    monkeypatch.setattr(workers, "work", slow_first)
     runs = of_seeds(1, 2, 3, 4, 5)
     here, there = list(simulated(runs, 1)), list(simulated(runs, 2))
     assert [run.options.seed for run in there] == [1, 2, 3, 4, 5]
@@ -102,7 +107,7 @@ def test_whoever_has_enough_ends_the_workers() -> None:
         assert next(summaries).options.seed == 1
         assert not no_workers_left()
     assert no_workers_left()
-    assert next(runs).seed < 2 + 2 * many.SEEDS_AHEAD_MAX, "they were not further ahead"
+    assert next(runs).seed < 2 + 2 * workers.TASKS_AHEAD_MAX, "they were not further ahead"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +116,7 @@ def test_whoever_has_enough_ends_the_workers() -> None:
 def test_a_worker_that_fails_is_told_of(
     work: object, complaint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(many, "_work", work)
+    monkeypatch.setattr(workers, "work", work)
     with pytest.raises(WorkerFailed, match=f"(?s){complaint}"):
         list(simulated(of_seeds(1, 2), 2))
     assert no_workers_left()
@@ -177,7 +182,7 @@ def test_the_first_broken_seed_ends_everything(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Here it is broken in the workers only, so that the run is not the same again: that is told as well."""
-    monkeypatch.setattr(many, "_work", finds)
+    monkeypatch.setattr(workers, "work", finds)
     assert exit_code("simulate", *SMALL, "--runs", "50", "--jobs", "2") == 1
     out, err = capsys.readouterr()
     assert [line.split(":")[0] for line in out.splitlines()] == ["seed 1", "seed 2"]
@@ -214,3 +219,43 @@ def test_control_c_ends_all_processes() -> None:
         _, errors = process.communicate(timeout=60)  # until nobody has the pipe open any more: no worker
     assert process.returncode == 130
     assert errors == ""
+
+
+ABANDONED = """\
+import os, signal
+from tools.simulate.many import simulated
+from tools.simulate.matrix import cells_of, matrix
+from tools.simulate.options import Options
+from tools.simulate.plays import plays_named
+
+def abandon(_done=0):
+    print("begun", flush=True)
+    os.kill(os.getpid(), signal.{signal})
+
+cells = [cell for play in plays_named("sign_in") for cell in cells_of(play)]
+runs = (Options(seed, transactions=3, terminals=1) for seed in range(1, 1000))
+{begin}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("signal_name", "begin"),
+    [("SIGKILL", "matrix(cells, jobs=2, tell=abandon)"), ("SIGTERM", "next(simulated(runs, 2)); abandon()")],
+)
+def test_workers_end_with_whoever_began_them(signal_name: str, begin: str) -> None:
+    program = ABANDONED.format(signal=signal_name, begin=begin)
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        text=True,
+    ) as process:
+        try:
+            told, _ = process.communicate(timeout=30)  # until no worker has the pipe open any more
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == -signal.Signals[signal_name]
+    assert told == "begun\n", "and no complaint of a worker"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -106,7 +107,8 @@ def test_the_tables_count_the_cells_and_name_what_is_broken() -> None:
     assert not table.ok
     assert "| refund (pin-first) | 2 | 4 |" in tables(table)
     assert "| rule | 2 | 2 | 4 |" in tables(table)
-    assert "rule 2, terminal cut: holds: held for nobody" in tables(table)
+    again = 'posterm simulate --matrix --cell "refund (pin-first)/rule/2/terminal cut"'
+    assert f"- holds: held for nobody; again: `{again}`" in tables(table)
     assert table.to_json()["broken"][0]["number"] == 2
     assert table.to_json()["counts"]["refund (pin-first)"]["rule"] == {"terminal cut": 2, "gateway cut": 2}
     assert page(table).startswith("<!-- Made by")
@@ -141,11 +143,52 @@ def test_the_command_tries_what_it_is_told(
     assert f"{told['cells']} cells, 0 broken" in written.read_text(encoding="utf-8")
 
 
+LOST = "sign_in/bank request/1/lost"
+
+
+def test_a_cell_is_played_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code("simulate", "--matrix", "--cell", LOST) == 0
+    assert capsys.readouterr().out == f"{LOST}: ok\n"
+    monkeypatch.setattr(Stage, "_verdict", lambda _stage: "ledger: a yuan is missing")
+    assert exit_code("simulate", "--matrix", "--cell", LOST, "--json") == 1
+    (broken,) = json.loads(capsys.readouterr().out)["broken"]
+    assert (broken["cell"], broken["finding"]) == (LOST, "ledger: a yuan is missing")
+
+
+def test_a_cell_is_shown_step_by_step(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps: list[str] = []
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n" * 9))
+    monkeypatch.setattr("sys.stdin.readline", lambda: steps.append(capsys.readouterr().out))
+    assert exit_code("simulate", "--matrix", "--cell", LOST, "--step") == 0
+    struck = [number for number, text in enumerate(steps) if "till0 bank request 1 is struck" in text]
+    assert len(struck) == 1
+    assert "→ 0800 004 #000003" in "".join(steps[struck[0] :]), "the next sign-in; the second has gone"
+    assert f"{LOST}: ok" in capsys.readouterr().out
+
+
+def test_every_cell_is_found_by_its_name() -> None:
+    cells = list(cells_of(TITLES["reversal_cancelled (authorise-first)"]))
+    assert [Cell.named(str(cell)) for cell in cells[::23]] == cells[::23]
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
         (("--only", "barter"), "nothing called 'barter' is played"),
         (("--write", "/nowhere/page.md"), "there is no such folder"),
+        (("--write", "/"), "--write /: this is a folder"),
+        (("--step",), "--step goes with"),
+        (("--cell", LOST, "--only", "refund"), "do not go with --cell"),
+        (("--cell", "refund"), "no cell 'refund': it is PLAY/POINT/NUMBER/FAULT"),
+        (("--cell", "refund/rule/1/lost"), "no play 'refund': purchase (authorise-first), "),
+        (("--cell", "sign_in/counter/1/lost"), "no point 'counter': commit, rule, "),
+        (("--cell", "sign_in/rule/1/lost"), "no fault at rule 'lost': terminal cut, "),
+        (("--cell", "sign_in/bank request/2/lost"), "sign_in passes bank request 1 times"),
+        (("--cell", "sign_in/bank request/0/lost"), "sign_in passes bank request 1 times"),
     ],
 )
 def test_what_does_not_fit_is_refused(
@@ -153,3 +196,31 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     assert exit_code("simulate", "--matrix", *arguments) == 2
     assert complaint in capsys.readouterr().err
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_anything_is_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("os.access", lambda _path, _mode: False)  # whoever runs as root may write anywhere
+    monkeypatch.setattr("tools.simulate.matrix.cells_of", None)
+    assert exit_code("simulate", "--matrix", "--write", str(tmp_path / "page.md")) == 2
+    assert "page.md: it cannot be written; check the path and its permissions" in capsys.readouterr().err
+
+
+def test_the_tables_are_printed_although_the_page_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The disk is full, or the folder gone, when it is time to write."""
+    page_file, folder = tmp_path / "gone" / "page.md", tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.setattr("tools.simulate.matrix.FAULTS", {key: FAULTS[key] for key in SOME_FAULTS})
+
+    def tried(cells: list[Cell], **_how: object) -> Matrix:
+        folder.rmdir()
+        return Matrix(cells)
+
+    monkeypatch.setattr("tools.simulate.matrix.matrix", tried)
+    assert exit_code("simulate", "--matrix", "--only", "sign_in", "--write", str(page_file)) == 2
+    told = capsys.readouterr()
+    assert "5 cells, 0 broken." in told.out
+    assert "page.md: No such file" in told.err

@@ -328,7 +328,7 @@ def test_a_violation_is_kept_and_can_be_replayed(
         (("--replay", "/nowhere.json", "--hits", "hits.json"), "--hits does not go with --replay"),
         (("--hits", "/nowhere/hits.json"), "--hits /nowhere/hits.json: there is no such folder"),
         (("--keep", "/nowhere/it.json"), "--keep /nowhere/it.json: there is no such folder"),
-        (("--only", "echo"), "--only and --write go with --matrix"),
+        (("--only", "echo"), "--only, --cell and --write go with --matrix"),
         (("--hours", "-1"), "argument --hours: more than 0"),
         (("--hours", "nan"), "argument --hours: more than 0"),
         (("--hours", "soon"), "argument --hours"),

@@ -56,6 +56,16 @@ def test_help_has_examples_and_exit_codes(parser: argparse.ArgumentParser) -> No
     assert parser.description
 
 
+@pytest.mark.parametrize("tool", ["chaos", "durability", "fuzz", "mutate"])
+def test_the_help_of_a_tool_has_them_too(tool: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        importlib.import_module(f"tools.{tool}.__main__").main(["--help"])
+    text = capsys.readouterr().out
+    assert text.startswith(f"usage: make {tool} ")
+    assert f"examples:\n  python -m tools.{tool} " in text
+    assert "exit codes: 0 " in text
+
+
 @pytest.mark.parametrize("parser", PARSERS, ids=lambda parser: parser.prog)
 def test_examples_can_be_parsed(parser: argparse.ArgumentParser) -> None:
     for example in examples(parser.format_help()):

@@ -39,12 +39,26 @@ MEMORY_MB_MAX = 1024
 MEASURED_ONE_IN = 8  # to measure memory makes a target five times as slow; of a kind of input some are met
 KEPT_BYTES_MAX = 256
 FOUND = "found-"
+EXAMPLES = """\
+examples:
+  python -m tools.fuzz                          every target, a minute each
+  python -m tools.fuzz --seconds 600 escpos qr  these two, ten minutes each
+  python -m tools.fuzz --seconds 60 --keep      what reaches more of the code goes into the corpus afterwards
+  make fuzz SECONDS=600 TARGET=escpos           the same by way of make
+
+What breaks a target is kept in tests/fuzz/corpus/TARGET/found-*, and the tests replay it from then on.
+
+exit codes: 0 nothing was found, 1 something was, 2 wrong usage, or atheris is not installed
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Fuzz the targets named, or all; 0 when nothing was found, 1 when something was, 2 without atheris."""
     parser = argparse.ArgumentParser(
-        prog="python -m tools.fuzz", description="Fuzz what reads foreign bytes."
+        prog="make fuzz",
+        description="fuzz what reads foreign bytes, led by what it reaches of the code",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="all when none is named")
     parser.add_argument("--seconds", type=int, default=60, help="for each target (default: %(default)s)")

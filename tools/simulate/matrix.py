@@ -7,18 +7,17 @@ them and each fault there. Afterwards come recovery, one more sale, the settleme
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from multiprocessing import get_context
-from typing import Any
+from typing import Any, Self
 
 from bank.faults import Fault, FaultKind
 from tools.simulate import points
 from tools.simulate.plays import PLAYS, Play
-from tools.simulate.stage import LATE_MS, Stage
-
-CELLS_AT_ONCE = 20  # that a worker takes
+from tools.simulate.stage import LATE_MS, Onlooker, Stage
+from tools.simulate.workers import answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +28,40 @@ class Cell:
     point: str  # see `tools.simulate.points`
     number: int  # which of them, from 1
     fault: str
+
+    def __str__(self) -> str:
+        return f"{self.play}/{self.point}/{self.number}/{self.fault}"
+
+    @property
+    def command(self) -> str:
+        """The command that plays it alone."""
+        return f'posterm simulate --matrix --cell "{self}"'
+
+    @classmethod
+    def named(cls, text: str) -> Self:
+        """The cell that is written so. Raises ValueError: there is none, but others."""
+        words = text.split("/")
+        if len(words) != CELL_WORDS or not words[2].isdecimal():
+            raise ValueError(f"no cell {text!r}: it is PLAY/POINT/NUMBER/FAULT, as in {_EXAMPLE}")
+        cell = cls(words[0], words[1], int(words[2]), words[3])
+        plays = {play.title: play for play in PLAYS}
+        _look_for(cell.play, "play", plays, text)
+        _look_for(cell.point, "point", [point for point, _ in FAULTS], text)
+        faults = [fault for point, fault in FAULTS if point == cell.point]
+        _look_for(cell.fault, f"fault at {cell.point}", faults, text)
+        passed = _counted(plays[cell.play])[cell.point]
+        if not 1 <= cell.number <= passed:
+            raise ValueError(f"no cell {text!r}: {cell.play} passes {cell.point} {passed} times")
+        return cell
+
+
+CELL_WORDS = 4
+_EXAMPLE = '"refund (pin-first)/bank request/1/lost"'
+
+
+def _look_for(name: str, what: str, known: Iterable[str], text: str) -> None:
+    if name not in known:
+        raise ValueError(f"no cell {text!r}: no {what} {name!r}: {', '.join(dict.fromkeys(known))}")
 
 
 Arm = Callable[[Stage, int], None]
@@ -99,24 +132,31 @@ class Matrix:
         for cell in self.cells:
             of_point = counts.setdefault(cell.play, {}).setdefault(cell.point, {})
             of_point[cell.fault] = of_point.get(cell.fault, 0) + 1
-        broken = [{**asdict(cell), "finding": finding} for cell, finding in self.broken]
+        broken = [{**asdict(cell), "cell": str(cell), "finding": finding} for cell, finding in self.broken]
         return {"cells": len(self.cells), "ok": self.ok, "counts": counts, "broken": broken}
 
 
 def cells_of(play: Play) -> Iterator[Cell]:
     """Every point that a run without faults passes, with each fault that is tried there."""
-    stage = Stage(play)
-    counts = stage.count_points()
-    stage.close()
+    counts = _counted(play)
     for point, fault in FAULTS:
         for number in range(1, counts[point] + 1):
             yield Cell(play.title, point, number, fault)
 
 
-def broken_at(cell: Cell) -> str:
+def _counted(play: Play) -> Counter[str]:
+    """How often a run without faults passes each point."""
+    stage = Stage(play)
+    try:
+        return stage.count_points()
+    finally:
+        stage.close()
+
+
+def broken_at(cell: Cell, onlooker: Onlooker | None = None) -> str:
     """Play one cell to its end; what was wrong, "" for nothing."""
     play = next(play for play in PLAYS if play.title == cell.play)
-    stage = Stage(play)
+    stage = Stage(play, onlooker)
     try:
         return stage.strike(lambda: FAULTS[cell.point, cell.fault](stage, cell.number))
     finally:
@@ -128,17 +168,10 @@ def matrix(
 ) -> Matrix:
     """Try these cells, in `jobs` processes. `tell` is given how many are done."""
     table = Matrix(list(cells))
-    for done, (cell, finding) in enumerate(zip(cells, _findings(cells, jobs), strict=True), start=1):
-        if finding:
-            table.broken.append((cell, finding))
-        tell(done)
+    findings = answers(broken_at, cells, jobs)
+    with closing(findings):
+        for done, (cell, finding) in enumerate(zip(cells, findings, strict=True), start=1):
+            if finding:
+                table.broken.append((cell, finding))
+            tell(done)
     return table
-
-
-def _findings(cells: Sequence[Cell], jobs: int) -> Iterator[str]:
-    """Of each cell, in their order."""
-    if jobs == 1:
-        yield from map(broken_at, cells)
-        return
-    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-        yield from pool.map(broken_at, cells, chunksize=CELLS_AT_ONCE)

@@ -78,12 +78,8 @@ def _faults(cells: Sequence[Cell]) -> str:
 
 
 def _verdict(matrix: Matrix) -> str:
-    broken = [f"- {cell.play}, {_place(cell)}: {finding}" for cell, finding in matrix.broken]
+    broken = [f"- {finding}; again: `{cell.command}`" for cell, finding in matrix.broken]
     return "\n".join([f"{len(matrix.cells)} cells, {len(matrix.broken)} broken.", *broken])
-
-
-def _place(cell: Cell) -> str:
-    return f"{cell.point} {cell.number}, {cell.fault}"
 
 
 def _in_order(names: Iterable[str]) -> list[str]:

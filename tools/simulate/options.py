@@ -74,6 +74,9 @@ class Options:
         left_out = strikes_named(values.get("left_out", ""))
         return cls(**{**values, "troubles": troubles, "left_out": left_out})
 
+    def __str__(self) -> str:
+        return self.command
+
     @property
     def command(self) -> str:
         """The command that runs it again."""

@@ -33,9 +33,13 @@ Strike = Callable[[Deliver], object]
 
 
 class Points:
-    """Counts the points that are passed, from `begin` on, and strikes where that was armed."""
+    """Counts the points that are passed, from `begin` on, and strikes where that was armed.
 
-    def __init__(self) -> None:
+    `tell` is told which point is struck.
+    """
+
+    def __init__(self, tell: Callable[[str, int], object]) -> None:
+        self._tell = tell
         self.counts: Counter[str] = Counter()
         self.is_counting = False
         self._strikes: dict[tuple[str, int], Strike] = {}
@@ -60,6 +64,7 @@ class Points:
         if strike is None:
             deliver()
         else:
+            self._tell(point, self.counts[point])
             strike(deliver)
 
     def _reached(self, point: str) -> Strike | None:

@@ -138,13 +138,18 @@ def in_a_line(message: bytes) -> str:
     return " ".join(told)
 
 
-def replay(options: Options, *, step: bool, language: str = "en") -> Report:
-    """Run it again and show it; with `step`, wait for ENTER after each moment at which something happened."""
+def on_screen(*, step: bool, language: str = "en") -> Replay:
+    """One that shows it here; with `step`, waits for ENTER after each moment at which something happened."""
     from rich.console import Console
 
     console = Console(file=sys.stdout, highlight=False)
     console.width = max(console.width, WIDTH_MIN)
-    shown = Replay(console.print, sys.stdin.readline if step else lambda: None, Words(language))
+    return Replay(console.print, sys.stdin.readline if step else lambda: None, Words(language))
+
+
+def replay(options: Options, *, step: bool, language: str = "en") -> Report:
+    """Run it again and show it; `step` as for `on_screen`."""
+    shown = on_screen(step=step, language=language)
     world = World(options, watch=shown.watch)
     shown.listen(world)
     return world.run()

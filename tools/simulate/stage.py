@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Protocol
 
 from bank.faults import Fault, FaultKind
 from firmware.app import Terminal, Transition
@@ -32,13 +32,28 @@ class StageWorld(World):
     till_type = PointedTill
 
 
+class Onlooker(Protocol):
+    """Whoever looks on while something is played."""
+
+    def listen(self, world: World) -> None:
+        """Hear what crosses the lines of a world in which nothing has happened yet."""
+
+    def watch(self, world: World) -> None:
+        """Look at what the last moment has brought."""
+
+
 class Stage:
     """A world of one careful till, in which the points of a play are counted or struck."""
 
-    def __init__(self, play: Play) -> None:
+    def __init__(self, play: Play, onlooker: Onlooker | None = None) -> None:
         self.play = play
-        self.points = Points()
-        self.world = StageWorld(Options(SEED, transactions=1, terminals=1, troubles=frozenset()))
+        self.points = Points(self._note_strike)
+        options = Options(SEED, transactions=1, terminals=1, troubles=frozenset())
+        if onlooker is None:
+            self.world = StageWorld(options)
+        else:
+            self.world = StageWorld(options, watch=onlooker.watch)
+            onlooker.listen(self.world)
         self.till, self.people = self.world.tills[0], self.world.people[0]
         assert isinstance(self.till, PointedTill)
         self.till.use(flow=play.flow, log_on_required=False)
@@ -195,6 +210,9 @@ class Stage:
         if self._waits_for and str(transition.rule.target.value) == self._waits_for:
             self._begin_counting()
         self.points.pass_on(RULE, lambda: None)
+
+    def _note_strike(self, point: str, number: int) -> None:
+        self.world.trace.note(self.world.now_ms, self.till.name, f"{point} {number} is struck")
 
     def _on_request(self, _message: bytes) -> None:
         self.points.pass_on(BANK_ANSWER, lambda: None)
