@@ -231,7 +231,11 @@ def _verdict(report: Report, options: argparse.Namespace) -> int:
     from tools.simulate.trace import KEPT_MAX
 
     print("making it smaller ...", file=sys.stderr)
-    smallest = shrunk(report, tell=lambda command: print(f"  still broken: {command}", file=sys.stderr))
+    smallest = shrunk(
+        report,
+        tell=lambda smaller: print(f"  still broken: {smaller.options.command}", file=sys.stderr),
+        note=lambda text: print(text, file=sys.stderr),
+    )
     for finding in smallest.findings:
         print(f"BROKEN {finding}", file=sys.stderr)
     happened = smallest.trace.happened(KEPT_MAX)

@@ -156,10 +156,10 @@ def replay(options: Options, *, step: bool, language: str = "en") -> Report:
 
 
 def write_file(report: Report, path: Path) -> None:
-    """Keep what replays a run, with what it found and the newest lines of its trace. Raises OSError."""
+    """Keep what replays a run, with what it found and its trace. Raises OSError."""
     import json
 
-    content = {**report.to_json(), "trace": list(report.trace.newest)}
+    content = {**report.to_json(), "trace": report.trace.kept}
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

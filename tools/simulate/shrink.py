@@ -1,90 +1,237 @@
-"""A smaller run that breaks the same promise: fewer tills, troubles, transactions, strikes."""
+"""A smaller run that breaks the same promise: another seed, fewer tills, troubles, transactions, strikes.
+
+First other seeds are asked, with one till and few transactions: what is broken often is broken soon, and a
+run that was short from the start is smaller than one that was cut. Then parts are left out of the smallest
+run, the largest first, as delta debugging does (Zeller and Hildebrandt, 2002, "Simplifying and Isolating
+Failure-Inducing Input"), until no single one can be. Both are repeated until neither gives a smaller run.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from math import ceil
 
-from tools.simulate.options import Options, Strike
+from tools.simulate.options import Options, Strike, Trouble
 from tools.simulate.world import Report, run
 
-RUNS_MAX = 150
-"""So many runs at the most: what is small by then is small enough to be looked at."""
-_HOUR_MS = 3_600_000
-_STOPS = (0.5, 0.75, 0.9, 0.97)
+SEEDS = range(1, 41)
+"""The seeds that are asked, for each number of transactions."""
+RUN_LINES = 500
+"""What it costs to build a world, told in lines of trace."""
+WORK_LINES = 400_000
+"""So many lines of trace all runs that are tried may have together, at the least. Work, not time: the same
+report becomes the same small run on every machine."""
+WORK_RUNS = 40
+"""And so many times the run that was found."""
+_SECONDS = 3600
+_PARTS = 10_000
+"""Of an hour, as the command line writes it."""
+_TOO_MUCH = "stopped after {runs} runs: there may be a smaller one"
+_DONE = "nothing can be left out of it any more ({runs} runs)"
+
+Tell = Callable[[Report], object]
 
 
-def shrunk(report: Report, *, tell: Callable[[str], None] = lambda _text: None) -> Report:
-    """The smallest run found that breaks a promise of the same checker as the first finding of `report`.
+def shrunk(
+    report: Report, *, tell: Tell = lambda _smaller: None, note: Callable[[str], object] = lambda _text: None
+) -> Report:
+    """The smallest run found that breaks the promise of the first finding of `report`.
 
-    A step that still breaks it is kept, and the next is taken from there, until none does, or RUNS_MAX were
-    tried. Which steps are tried depends on the report alone. A run that keeps all promises is returned as it
-    is.
+    `tell` gets each smaller run on the way; `note` the end in words: whether nothing can be left out any
+    more, or the work was too much (`WORK_LINES`, `WORK_RUNS`). The same report gives the same result. A run
+    that keeps all promises is returned as it is.
     """
     if report.ok:
         return report
-    checker = report.findings[0].checker
-    smallest, options = report, report.options.with_troubles(report.options.active)
-    tried = {options}
-    while (step := _next_step(smallest, options, checker, tried)) is not None:
-        smallest = step
-        options = step.options
-        tell(options.command)
-    return smallest
+    search = _Search(report, tell)
+    try:
+        while search.asks_other_seeds() or search.leaves_out():
+            pass
+    except _TooMuch:
+        note(_TOO_MUCH.format(runs=search.runs))
+    else:
+        note(_DONE.format(runs=search.runs))
+    return search.smallest
 
 
-def _next_step(report: Report, options: Options, checker: str, tried: set[Options]) -> Report | None:
-    """The first of the smaller runs, not tried yet, that breaks the same promise."""
-    for smaller in _smaller(options, report):
-        if smaller in tried:
-            continue
-        if len(tried) > RUNS_MAX:
-            return None
-        tried.add(smaller)
-        found = run(smaller)
-        if any(finding.checker == checker for finding in found.findings):
-            return found
-    return None
+class _TooMuch(Exception):
+    """All the work that is allowed was done."""
 
 
-def _smaller(options: Options, report: Report) -> Iterator[Options]:
-    """One step in every direction, the largest first. `report`: of a run with these options."""
-    if options.terminals > 1:
-        yield replace(options, terminals=1)
-        yield replace(options, terminals=options.terminals - 1)
-    for trouble in sorted(options.troubles, key=lambda one: one.value):
-        left_out = frozenset(strike for strike in options.left_out if strike[0] is not trouble)
-        yield replace(options.with_troubles(options.troubles - {trouble}), left_out=left_out)
-    for percent in (25, 50, 75, 90):
-        if (fewer := options.transactions * percent // 100) > 0:
-            yield replace(options, transactions=fewer)
-    yield from _without_strikes(options, _strikes(options, report))
-    if options.transactions > 1:
-        yield replace(options, transactions=options.transactions - 1)
-    yield from _earlier(options, report.traded_ms)
+class _Search:
+    """`smallest`: the smallest run so far. Methods that try something say whether it became smaller."""
+
+    def __init__(self, report: Report, tell: Tell) -> None:
+        self.smallest = report
+        self.runs = 0
+        self._options = report.options.with_troubles(report.options.active)
+        self._promise = report.findings[0].promise
+        self._tell = tell
+        self._tried = {self._options}
+        self._work_left = WORK_LINES + WORK_RUNS * _work(report)
+
+    # --- other seeds --------------------------------------------------------------------------------
+
+    def asks_other_seeds(self) -> bool:
+        """One till, one transaction, two, three, five …, without troubles and with those of the smallest.
+
+        The first number of transactions with which the promise is broken is the last that is tried. Half of
+        the work that is left is for what comes after.
+        """
+        enough = self._work_left // 2
+        for transactions in _growing(self._options.transactions):
+            is_smaller = False
+            for options in self._of_other_seeds(transactions):
+                if self._work_left < enough:
+                    return is_smaller
+                is_smaller |= self._is_broken(options, lines_below=self.smallest.trace.told)
+            if is_smaller:
+                return True
+        return False
+
+    def _of_other_seeds(self, transactions: int) -> Iterator[Options]:
+        for troubles in sorted({frozenset(), self._options.troubles}, key=len):
+            for seed in SEEDS:
+                yield Options(seed, transactions, 1).with_troubles(troubles)
+
+    # --- parts that are left out ----------------------------------------------------------------------
+
+    def leaves_out(self) -> bool:
+        """One part after the other, until no single one can be left out any more."""
+        is_smaller = False
+        while (
+            self._without_tills()
+            | self._without_transactions()
+            | self._without_troubles()
+            | self._without_strikes()
+            | self._stops_earlier()
+            | self._without_idle_words()
+        ):
+            is_smaller = True
+        return is_smaller
+
+    def _without_tills(self) -> bool:
+        return any(
+            self._is_broken(replace(self._options, terminals=terminals))
+            for terminals in range(1, self._options.terminals)
+        )
+
+    def _without_transactions(self) -> bool:
+        return self._least(
+            self._options.transactions,
+            lambda transactions: self._is_broken(replace(self._options, transactions=transactions)),
+        )
+
+    def _without_troubles(self) -> bool:
+        """All of them, all but one, then without one after the other."""
+        every = sorted(self._options.troubles, key=lambda one: one.value)
+        fewer = [frozenset(), *(frozenset({one}) for one in every)]
+        if any(self._is_broken(self._only(troubles)) for troubles in fewer):
+            return True
+        is_smaller = False
+        for one in every:
+            is_smaller |= self._is_broken(self._only(self._options.troubles - {one}))
+        return is_smaller
+
+    def _only(self, troubles: frozenset[Trouble]) -> Options:
+        left_out = frozenset(strike for strike in self._options.left_out if strike[0] in troubles)
+        return replace(self._options.with_troubles(troubles), left_out=left_out)
+
+    def _without_strikes(self) -> bool:
+        """Without all of them, a half, a quarter, … at last without each one."""
+        is_smaller, size = False, len(self._strikes())
+        while size:
+            start = 0
+            while part := self._strikes()[start : start + size]:
+                if self._is_broken(replace(self._options, left_out=self._options.left_out | set(part))):
+                    is_smaller = True
+                else:
+                    start += size
+            size //= 2
+        return is_smaller
+
+    def _strikes(self) -> list[Strike]:
+        """Those that came, in the order of their classes."""
+        struck, names = self.smallest.struck, sorted(self._options.troubles, key=lambda one: one.value)
+        every = [(name, number + 1) for name in names for number in range(struck[name.value])]
+        return [strike for strike in every if strike not in self._options.left_out]
+
+    def _stops_earlier(self) -> bool:
+        """The shop closes before its last customers have done what they wanted, if that makes less happen."""
+        return self._least(
+            self.smallest.traded_ms // 1000,
+            lambda seconds: self._is_broken(
+                replace(self._options, hours=ceil(seconds * _PARTS / _SECONDS) / _PARTS),
+                lines_below=self.smallest.trace.told,
+            ),
+        )
+
+    def _without_idle_words(self) -> bool:
+        """Without what changes nothing: a stop that never comes, strikes that would come after the end."""
+        struck = self.smallest.struck
+        came = {
+            (trouble, number) for trouble, number in self._options.left_out if number <= struck[trouble.value]
+        }
+        plain = replace(self._options, left_out=frozenset(came))
+        lines_below = self.smallest.trace.told + 1
+        without_stop = bool(plain.hours) and self._is_broken(
+            replace(plain, hours=0.0), lines_below=lines_below
+        )
+        return without_stop or self._is_broken(plain, lines_below=lines_below)
+
+    @staticmethod
+    def _least(most: int, is_enough: Callable[[int], bool]) -> bool:
+        """The least number that is enough: doubled from 1, for little is soon tried, then halved between two.
+
+        Whether one below `most` is.
+        """
+        too_few, enough = 0, most
+        while (number := min(2 * too_few or 1, enough)) < enough:
+            if is_enough(number):
+                enough = number
+            else:
+                too_few = number
+        while enough - too_few > 1:
+            number = (too_few + enough) // 2
+            if is_enough(number):
+                enough = number
+            else:
+                too_few = number
+        return enough < most
+
+    # --- one run ----------------------------------------------------------------------------------------
+
+    def _is_broken(self, options: Options, *, lines_below: int | None = None) -> bool:
+        """Whether it breaks the same promise, with less to tell than `lines_below`: then it is the smallest.
+
+        Raises _TooMuch.
+        """
+        if options in self._tried:
+            return False
+        if self._work_left <= 0:
+            raise _TooMuch
+        self._tried.add(options)
+        found = run(options)
+        self.runs += 1
+        self._work_left -= _work(found)
+        if all(finding.promise != self._promise for finding in found.findings):
+            return False
+        if lines_below is not None and found.trace.told >= lines_below:
+            return False
+        self.smallest, self._options = found, options
+        self._tell(found)
+        return True
 
 
-def _earlier(options: Options, traded_ms: int) -> Iterator[Options]:
-    """The shop closes before its last customers have done what they wanted."""
-    for share in _STOPS:
-        hours = round(traded_ms * share / _HOUR_MS, 4)  # as the command line writes it
-        if 0 < hours < (options.hours or traded_ms / _HOUR_MS):
-            yield replace(options, hours=hours)
+def _work(report: Report) -> int:
+    return RUN_LINES + report.trace.lines
 
 
-def _strikes(options: Options, report: Report) -> list[Strike]:
-    """Those that came, in the order of their classes."""
-    active = sorted(options.active, key=lambda one: one.value)
-    numbered = [(trouble, number + 1) for trouble in active for number in range(report.struck[trouble.value])]
-    return [strike for strike in numbered if strike not in options.left_out]
-
-
-def _without_strikes(options: Options, strikes: list[Strike]) -> Iterator[Options]:
-    """Without a half of the strikes, a quarter, … at last without a single one."""
-    size = len(strikes) // 2
-    while size:
-        for start in range(0, len(strikes), size):
-            yield replace(options, left_out=options.left_out | set(strikes[start : start + size]))
-        size //= 2
-    if len(strikes) == 1:
-        yield replace(options, left_out=options.left_out | set(strikes))
+def _growing(most: int) -> Iterator[int]:
+    """1, 2, 3, 5, 8 … as far as `most`, and that."""
+    number, following = 1, 2
+    while number < most:
+        yield number
+        number, following = following, number + following
+    yield most

@@ -11,7 +11,11 @@ from firmware.app import Transition
 Hit = tuple[str, str, str, str, str]
 """A rule: machine, source, event, target, guard."""
 KEPT_MAX = 400
-"""Lines that are kept to be shown; the hash knows all."""
+"""So many of the newest lines can be looked at while a run goes on; the hash knows all."""
+WHOLE_MAX = 4_000
+"""A run of so many lines is kept whole, as each that was made small is."""
+TOLD_MAX = 20_000
+"""Of a longer one, so many lines that tell more than how many bytes crossed a line are kept."""
 _SENT = " sent "
 
 
@@ -20,22 +24,39 @@ class Trace:
     """The growing trace of one run."""
 
     hits: Counter[Hit] = field(default_factory=Counter)
-    newest: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_MAX))
+    newest: deque[str] = field(default_factory=lambda: deque(maxlen=WHOLE_MAX))
     lines: int = 0
+    told: int = 0  # of them, those that tell more than how many bytes crossed a line
 
     def __post_init__(self) -> None:
         self._hash = hashlib.sha256()
+        self._told: deque[tuple[int, str]] = deque(maxlen=TOLD_MAX)  # each with its number among all lines
 
     def note(self, at_ms: int, who: str, what: str) -> None:
         """One thing that happened."""
-        line = f"{at_ms:>10} {who} {what}"
+        self._told.append((self.lines, self._write(f"{at_ms:>10} {who} {what}")))
+        self.told += 1
+
+    def _write(self, line: str) -> str:
         self.lines += 1
         self.newest.append(line)
         self._hash.update(line.encode() + b"\n")
+        return line
 
     def happened(self, count: int) -> list[str]:
         """What the newest `count` lines tell, without those of bytes on a line."""
         return [line for line in list(self.newest)[-count:] if _SENT not in line] if count else []
+
+    @property
+    def story(self) -> list[str]:
+        """What happened, without bytes on a line: TOLD_MAX lines at the most, the newest then."""
+        return [line for _, line in self._told]
+
+    @property
+    def kept(self) -> list[str]:
+        """All lines; of more than WHOLE_MAX the newest so many, and before them the story."""
+        first = self.lines - len(self.newest)
+        return [line for number, line in self._told if number < first] + list(self.newest)
 
     def took(self, who: str, transition: Transition) -> None:
         """One rule that was taken."""
@@ -49,7 +70,7 @@ class Trace:
     def crossed(self, at_ms: int, who: str, side: str, data: bytes) -> None:
         """Bytes that a side put on its line: into the hash, with their count into the lines."""
         self._hash.update(data)
-        self.note(at_ms, who, f"{side}{_SENT}{len(data)} bytes")
+        self._write(f"{at_ms:>10} {who} {side}{_SENT}{len(data)} bytes")
 
     @property
     def digest(self) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
+
+_CRASH = re.compile(r"(\w+): .*\((\S+:\d+)\)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +16,12 @@ class Finding:
 
     checker: str
     text: str
+
+    @property
+    def promise(self) -> str:
+        """Which one was broken: the checker's; of a crash also what it was, and where."""
+        crash = _CRASH.fullmatch(self.text) if self.checker == "crash" else None
+        return f"crash: {crash[1]} {crash[2]}" if crash else self.checker
 
     def __str__(self) -> str:
         return f"{self.checker}: {self.text}"
