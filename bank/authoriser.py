@@ -195,7 +195,18 @@ class Bank:
         keys = terminal.message_keys(request.protected.ksn)
         if not self._mac_is_right(iso, raw, terminal, keys):
             return self._answer(iso, Outcome("A0"), rrn, now, demand=terminal.demand)
+        try:
+            request = self._with_card_number(request, keys)
+        except HsmError:
+            return self._answer(iso, Outcome("30"), rrn, now, keys, demand=terminal.demand)
         return self._decide_financial(request, terminal, keys, rrn)
+
+    def _with_card_number(self, request: Request, keys: MessageKeys) -> Request:
+        """With the number that field 59 has enciphered, where it has one. Raises HsmError."""
+        enciphered = request.protected.card_number
+        if not enciphered:
+            return request
+        return replace(request, deciphered_number=self.hsm.decrypt_whole_track(keys, enciphered))
 
     def _manage(self, request: Request, terminal: Terminal) -> Outcome:
         handler = MANAGEMENT.get((request.mti, request.network_code))

@@ -73,6 +73,8 @@ class Request:
     takes_partial: bool = False
     protected: SecurityData = field(default_factory=SecurityData)
     """What field 59 says."""
+    deciphered_number: str = ""
+    """The card number that came enciphered in field 59."""
 
     @property
     def mti(self) -> str:
@@ -113,7 +115,12 @@ class Request:
     @property
     def names_card(self) -> bool:
         """Whether the message itself says which card: track 2, clear or protected, or field 2."""
-        return bool(self.text(35) or self.text(2) or self.protected.track2)
+        return bool(self.text(35) or self.card_number or self.protected.track2)
+
+    @property
+    def card_number(self) -> str:
+        """The card number that came beside the track or instead of it, "" for none."""
+        return self.deciphered_number or self.text(2)
 
     @property
     def original(self) -> OriginalReference | None:
@@ -141,8 +148,11 @@ class Request:
         A repeat under DUKPT has a key serial number of its own.
         """
         fields = [(number, value) for number, value in self.message.fields.items() if number not in {59, 64}]
-        if 59 in self.message.fields and (protected := replace(self.protected, ksn=b"").encode()):
-            fields.append((59, protected))
+        if 59 in self.message.fields:
+            protected = replace(self.protected, ksn=b"", card_number=b"").encode()
+            fields += [(59, protected)] if protected else []
+        if self.deciphered_number:
+            fields.append((2, self.deciphered_number))
         return hashlib.sha256(repr((self.mti, fields)).encode("utf-8")).digest()
 
 
@@ -199,7 +209,7 @@ def read_card(request: Request, track2: str) -> CardData | None:
             return CardData(track.pan, track.expiry_yymm, track.service_code, track.discretionary)
         expiry_yymm = request.text(14)
         is_date = _is_digits(expiry_yymm, 4) and "01" <= expiry_yymm[2:] <= "12"
-        return CardData(Pan(request.text(2)), expiry_yymm, "") if is_date or not expiry_yymm else None
+        return CardData(Pan(request.card_number), expiry_yymm, "") if is_date or not expiry_yymm else None
     except (TrackError, WireError):
         return None
 

@@ -29,8 +29,9 @@ def protected(fields: Mapping[int, str | bytes], secure: SecureModule) -> Fields
     ksn = secure.open_message() or b""
     ready = dict(fields)
     tracks = _encipher_tracks(ready, secure)
+    card_number = _encipher_card_number(ready, secure)
     pin_block = _move_pin_block(ready, secure)
-    security = SecurityData(ksn, pin_block, *tracks).encode()
+    security = SecurityData(ksn, pin_block, *tracks, card_number).encode()
     if security:
         ready[59] = security
     if 52 in ready or tracks != (b"", b"") or _has_enciphered_track(ready, secure):
@@ -53,6 +54,15 @@ def _encipher_tracks(ready: Fields, secure: SecureModule) -> tuple[bytes, bytes]
         else:
             ready[field] = enciphered
     return moved[35], moved[36]
+
+
+def _encipher_card_number(ready: Fields, secure: SecureModule) -> bytes:
+    """Where whole tracks are enciphered, a number that travels without one is, too: for field 59."""
+    number = ready.get(2)
+    if secure.security.track_encryption is not TrackEncryption.DUKPT or not isinstance(number, str):
+        return b""
+    del ready[2]
+    return bytes.fromhex(secure.enciphered_track(number))
 
 
 def _has_enciphered_track(ready: Fields, secure: SecureModule) -> bool:

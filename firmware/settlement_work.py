@@ -10,6 +10,8 @@ from firmware.batch_upload import UploadMessage
 from firmware.exchange import Answer
 from firmware.journal import Draft, Journal
 from firmware.records import OutgoingState, Payment, Settlement, SettlementStep
+from firmware.secure.card_vault import SealedCard
+from firmware.secure.scheme import TrackEncryption
 from firmware.settlement_slip import settlement_slip
 from firmware.totals import batch_totals
 from firmware.txn.schema import Rule
@@ -139,9 +141,7 @@ class SettlementWork(Work):
     def send_records(self, _data: object) -> None:
         """The next 0320 of the upload."""
         parts = self.parts
-        fields = batch_upload.upload_fields(
-            self._message, self.settlement, parts.settings, parts.cards.opened
-        )
+        fields = batch_upload.upload_fields(self._message, self.settlement, parts.settings, self._card_of)
         self.send(batch_upload.UPLOAD_MTI, fields)
 
     def send_end(self, _data: object) -> None:
@@ -164,6 +164,11 @@ class SettlementWork(Work):
         parts.slip_printer.start(items)
 
     # --- their parts --------------------------------------------------------------------------------
+
+    def _card_of(self, number: int) -> SealedCard | None:
+        """The card of a payment; None where numbers leave only enciphered, for which no 03xx has a key."""
+        is_barred = self.parts.secure.security.track_encryption is TrackEncryption.DUKPT
+        return None if is_barred else self.parts.cards.opened(number)
 
     @property
     def _message(self) -> UploadMessage:

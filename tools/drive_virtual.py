@@ -21,7 +21,7 @@ from host_link.handshake import Role
 from host_link.line import DuplexLine, Line
 from host_link.pairing import SALT_BYTES
 from host_link.relay import Action, CloseBank, Connect, Relay, SendToBank, SendToTerminal
-from host_link.session import Channel, LinkEvent, Session
+from host_link.session import Channel, LineRate, LinkEvent, Session
 from host_link.transport import earliest
 from tools.drive import T, Tap
 from tools.virtual_bank import BankMachine
@@ -61,6 +61,7 @@ class VirtualDrive:
         self._rng = random.Random(seed)
         self._jitter = random.Random(seed)  # its own: the line's luck shall not depend on the bank's
         self.line = line or self._quiet_line()
+        self._terminal_bits_per_s = port.bits_per_s
         self._started = clock.wall() - timedelta(milliseconds=clock.monotonic_ms())
         self.pump_count = 0  # what is due does not change in between, unless somebody touches a part
         self._terminal_due_ms: int | None = None  # when it was last asked for
@@ -90,7 +91,9 @@ class VirtualDrive:
             bits_per_s=self._port.bits_per_s,
             pairing_key=self._pairing_key,
             pairing_salt=self._rng.randbytes(SALT_BYTES) if self._pairing_key else b"",
+            max_bits_per_s=self._port.max_bits_per_s,
         )
+        self.line.set_rate("b", self._port.bits_per_s)
         self._session.open(now_ms=self.now_ms())
         self._relay = Relay(backoff=Backoff(self._jitter.random))
         self._gateway_due_ms = self.now_ms()
@@ -122,6 +125,7 @@ class VirtualDrive:
             if terminal_has_news:
                 if terminal is not None:
                     terminal.step()
+                    self._follow_terminal_rate()
                 if output := self._port.take_output():
                     self._carry("terminal", output, there, now_ms)
             heard = there.read(now_ms)
@@ -252,7 +256,15 @@ class VirtualDrive:
         self._gateway_due_ms = earliest(session.deadline_ms(), self._relay.deadline_ms())
         return bool(output)
 
+    def _follow_terminal_rate(self) -> None:
+        if self._port.rate_now != self._terminal_bits_per_s:
+            self._terminal_bits_per_s = self._port.rate_now
+            self.line.set_rate("a", self._port.rate_now)
+
     def _on_link_event(self, event: LinkEvent) -> None:
+        if isinstance(event, LineRate):
+            self.line.set_rate("b", event.bits_per_s)
+            return
         self._perform(self._relay.on_link_event(event, now_ms=self.now_ms()))
 
     def _perform(self, actions: list[Action]) -> None:

@@ -6,6 +6,7 @@
 | DF72 | a PIN block of 16 bytes (ISO 9564-1 format 4); field 52 holds zeros then |
 | DF73 | track 2, enciphered as a whole; there is no field 35 then |
 | DF74 | track 3, enciphered as a whole; there is no field 36 then |
+| DF75 | the card number, enciphered like a track; there is no field 2 then |
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Self
 
 from wire.tlv import Tlv, decode, encode, find
 
-_TAGS = ("DF71", "DF72", "DF73", "DF74")
+_TAGS = ("DF71", "DF72", "DF73", "DF74", "DF75")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class SecurityData:
     pin_block: bytes = b""
     track2: bytes = b""
     track3: bytes = b""
+    card_number: bytes = b""
 
     def __repr__(self) -> str:
         sizes = ", ".join(str(len(value)) for value in self._values())
@@ -42,5 +44,5 @@ class SecurityData:
         objects = decode(data)
         return cls(*(find(objects, tag) or b"" for tag in _TAGS))
 
-    def _values(self) -> tuple[bytes, bytes, bytes, bytes]:
-        return (self.ksn, self.pin_block, self.track2, self.track3)
+    def _values(self) -> tuple[bytes, bytes, bytes, bytes, bytes]:
+        return (self.ksn, self.pin_block, self.track2, self.track3, self.card_number)

@@ -58,6 +58,11 @@ class VirtualSerialPort(QuietDevice):
         self.rate_now = bits_per_s
         return True
 
+    def open(self) -> None:
+        """Take the port, at its first rate."""
+        super().open()
+        self.rate_now = self.bits_per_s
+
     def close(self) -> None:
         """Close the port. Bytes not yet fetched by either side are lost."""
         self._lose_buffers()

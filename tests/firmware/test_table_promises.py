@@ -167,6 +167,13 @@ def test_a_settlement_takes_every_missing_answer_alike(name: str) -> None:
     ]
 
 
+def test_a_settlement_gone_on_with_has_all_tries_anew_at_every_step() -> None:
+    rules = settlement.TABLE.by_pair[settlement.State.LINKING, settlement.Event.LINK_UP]
+    asking = [rule for rule in rules if rule.target is not settlement.State.PRINTING]
+    assert len(asking) == 3
+    assert [rule for rule in asking if rule.records != ("forget_tries",)] == []
+
+
 def test_a_settlement_goes_on_printing_where_the_paper_ran_out() -> None:
     (ready,) = settlement.TABLE.by_pair[settlement.State("totals_stopped"), settlement.Event.PRINTER_READY]
     assert (ready.target, ready.effects) == (settlement.State("printing_totals"), ("resume_printing",))

@@ -7,10 +7,12 @@ from typing import Literal
 
 import pytest
 
-from firmware.records import Flow, Outcome
+from firmware.records import Flow, Outcome, SettlementStep
 from tests.sim.cases import flows
 from tests.sim.invariants import check
-from tests.sim.shop import PIN, WRONG_PIN, Purchase, Shop
+from tests.sim.shop import PIN, SILENT_AFTER, WRONG_PIN, Purchase, Shop
+from tests.sim.test_settlement import settle, step, unbalance
+from tests.sim.test_types import GOOD_PAN, done, merchant_minor, voucher
 from wire.security_data import SecurityData
 
 SCHEMES = ("dukpt-tdes", "dukpt-aes")
@@ -45,6 +47,30 @@ def test_a_sale_uses_a_number_for_every_message(flow: Flow, scheme: str) -> None
     assert len(used) >= (1 if flow is Flow.PIN_FIRST else 4)
     assert all(len(messages) == 1 for messages in used.values())
     check(shop)
+
+
+@schemes
+def test_no_message_names_a_card_in_clear(scheme: str) -> None:
+    """Typed, undone, sent later, uploaded: neither line nor gateway sees a number (docs/keys.md)."""
+    security = {"key_scheme": scheme, "encrypt_track": "dukpt", "manual_entry_allowed": True}
+    shop = Shop(Flow.PIN_FIRST, security=security)  # type: ignore[arg-type]
+    shop.open()
+    typed = {"expiry": "3012", "authorisation_code": "123456"}
+    sale = done(shop, "purchase", number=GOOD_PAN, typed=typed)
+    done(shop, "purchase_void", number=GOOD_PAN, typed={**voucher(sale), **typed})
+    shop.fault(SILENT_AFTER, ("0200", "000000"))
+    done(shop, "purchase", Outcome.TIMED_OUT, number=GOOD_PAN, typed=typed)
+    shop.fault(SILENT_AFTER, ("0220", "000000"))
+    done(shop, "offline_settlement", number=GOOD_PAN, typed=typed)
+    unbalance(shop)
+    shop.heal()
+    settle(shop)
+    assert {message.mti for message in shop.bank.asked} >= {"0200", "0220", "0320", "0400"}
+    for message in shop.bank.asked:
+        texts = [value.hex() if isinstance(value, bytes) else value for value in message.fields.values()]
+        assert not [text for text in texts if GOOD_PAN in text], message.mti
+    assert merchant_minor(shop) == 1234 * 2
+    assert step(shop) is SettlementStep.CLOSED
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -21,7 +21,7 @@ from bank.plans import Effect
 from bank.replies import Reply
 from bank.request import Request
 from bank.transactions import Case
-from firmware import batch_upload, messages, receipt, settlement_work
+from firmware import batch_upload, exchange, message_security, messages, receipt, settlement_work
 from firmware.app import Terminal
 from firmware.batch_upload import UploadMessage
 from firmware.exchange import Answer, HostExchange
@@ -31,6 +31,7 @@ from firmware.paper import Paper
 from firmware.payment_work import PaymentWork
 from firmware.records import OutgoingKind, OutgoingState, Payment, Reason, ReversalReason, Settlement
 from firmware.secure.card_vault import CardVault
+from firmware.secure.message_keys import TransactionKeys
 from firmware.totals import batch_totals
 from firmware.txn.transaction import State
 from hal.api import PrintCut
@@ -43,6 +44,7 @@ from tools.simulate.checkers import second_decoder
 from tools.simulate.checkers.paper import PaperSlip, slips_on
 from tools.simulate.checkers.secrets import Search, clear_pin_blocks, written
 from tools.simulate.options import Options
+from tools.simulate.till import FASTER_BITS_PER_S
 from tools.simulate.world import World, run
 from wire.iso8583 import IsoMessage
 
@@ -322,10 +324,27 @@ def _print_whole_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _promise_tdk_and_send_in_clear(monkeypatch: pytest.MonkeyPatch) -> None:
-    from firmware import exchange
-
-    monkeypatch.setattr(till_module, "HURRIED", dataclasses.replace(till_module.HURRIED, encrypt_track="tdk"))
+    monkeypatch.setattr(town, "SCHEME_WEIGHTS", {"master-session": 1})
+    monkeypatch.setattr(till_module, "ENCRYPTING_SHARE", 1.0)
     monkeypatch.setattr(exchange, "protected", lambda fields, _secure: dict(fields))
+
+
+def _encipher_tracks_and_send_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(town, "SCHEME_WEIGHTS", {"dukpt-aes": 1})
+    monkeypatch.setattr(till_module, "ENCRYPTING_SHARE", 1.0)
+    monkeypatch.setattr(message_security, "_encipher_card_number", lambda _ready, _secure: b"")
+
+
+def _count_on_only_with_a_pin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message without one goes under the key of the message before."""
+    open_message = TransactionKeys.open_message
+
+    def opened(self: TransactionKeys, *, for_pin: bool = False) -> bytes | None:
+        is_open = self._key is not None and not for_pin
+        return self._ksn if is_open else open_message(self, for_pin=for_pin)
+
+    monkeypatch.setattr(town, "SCHEME_WEIGHTS", {"dukpt-tdes": 1})
+    monkeypatch.setattr(TransactionKeys, "open_message", opened)
 
 
 def _read_field_22_from_the_other_side(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -338,6 +357,7 @@ USUAL = Odds()
 TIPS = Odds(wants={"purchase": 1, "adjustment": 2})
 PREAUTHS = Odds(wants={"preauth": 1})
 PURCHASES = Odds(wants={"purchase": 1})
+VOUCHERS = Odds(wants={"offline_settlement": 1})
 REFUNDS = Odds(wants={"purchase": 1, "refund": 1})
 MISTAKES: dict[str, tuple[Plant, str, Odds]] = {
     "the bank never looks at funds": (_never_look_at_funds, "limit", USUAL),
@@ -371,6 +391,8 @@ MISTAKES: dict[str, tuple[Plant, str, Odds]] = {
     "the bank stores a master key": (_store_in_clear(b"tmk"), "secret", USUAL),
     "the bank stores working keys": (_store_in_clear(b"mak"), "secret", USUAL),
     "the bank stores PINs": (_store_pins, "secret", USUAL),
+    "a typed number is on the line": (_encipher_tracks_and_send_numbers, "secret", VOUCHERS),
+    "a DUKPT key protects two messages": (_count_on_only_with_a_pin, "ksn", PURCHASES),
     "the two decoders differ": (_read_field_22_from_the_other_side, "decoder", USUAL),
 }
 
@@ -403,7 +425,7 @@ def test_a_clear_pin_block_of_each_format_is_known() -> None:
     published = ("04126C7FEDCBA987", "141234A5B6C7D8E9", "241234FFFFFFFFFF", "34126C2CAFDBFDB5")
     for block, prefix in zip(published, known, strict=False):
         assert block.startswith(prefix)
-    assert known[4] == "441234AAAAAAAAAA"
+    assert known[4:] == ["441234AAAAAAAAAA", "041234FFFFFFFFFF"]
 
 
 @pytest.mark.parametrize("digits", ["907351827364", "0123456789ABCDEFFEDCBA9876543210"])
@@ -426,7 +448,14 @@ def test_a_slip_in_chinese_is_read_and_its_original_is_not_taken_for_it() -> Non
     assert list(slips_on(text)) == [PaperSlip("000001", "000009", 1200)]
 
 
-def test_some_tills_encipher_the_track_and_some_do_not() -> None:
-    world = World(Options(1, terminals=8))
+def test_tills_differ_in_what_protects_their_messages_and_in_their_lines() -> None:
+    world = World(Options(1, terminals=60))
     world.machine.close()
-    assert {till.station.settings.encrypt_track for till in world.tills} == {"off", "tdk"}
+    settings = [till.station.settings for till in world.tills]
+    assert {one.encrypt_track for one in settings} == {"off", "tdk", "dukpt"}
+    assert {one.key_scheme for one in settings} == set(town.SCHEME_WEIGHTS)
+    assert {one.half_duplex for one in settings} == {False, True}
+    assert {till.station.board.serial_port.max_bits_per_s for till in world.tills} == {
+        None,
+        FASTER_BITS_PER_S,
+    }

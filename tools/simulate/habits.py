@@ -35,6 +35,8 @@ Share = Literal[
     "shop_with_shifts",
     "shop_with_log_on",
     "tells_parts",
+    "half_duplex_line",
+    "faster_line",
 ]
 """What one of so many does."""
 Mishap = Literal[

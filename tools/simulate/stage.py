@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Literal, Protocol
 
 from bank.faults import Fault, FaultKind
+from bank.provision import Provision
 from firmware.app import Terminal, Transition
 from firmware.messages import SIGN_IN_AGAIN
 from firmware.records import Payment, Reason
@@ -16,6 +17,7 @@ from tools.simulate.intents import Intent
 from tools.simulate.options import Options
 from tools.simulate.plays import Begins, Deed, Play
 from tools.simulate.points import BANK_ANSWER, BANK_COMMIT, COMMIT, RULE, Deliver, PointedTill, Points
+from tools.simulate.town import provision_for
 from tools.simulate.world import World
 
 SEED = 1
@@ -30,6 +32,11 @@ class StageWorld(World):
     """A world whose tills tell of every point."""
 
     till_type = PointedTill
+
+    @staticmethod
+    def provision_of(options: Options) -> Provision:
+        """The usual key scheme: what is struck does not depend on it."""
+        return provision_for(options.seed, options.terminals)
 
 
 class Onlooker(Protocol):

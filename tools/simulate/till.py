@@ -18,7 +18,7 @@ from hal.virtual.clock import VirtualClock
 from hal.virtual.power import PowerCut
 from hal.virtual.serial_port import VirtualSerialPort
 from hal.virtual.storage import MemoryStorage
-from host_link.line import DuplexLine
+from host_link.line import DuplexLine, Line
 from host_link.transport import earliest
 from tools.drive import Tap
 from tools.drive_virtual import VirtualDrive
@@ -30,7 +30,8 @@ from tools.virtual_bank import BankMachine
 from wire.iso8583.profile import profile
 
 PRINT_MM_PER_S = 300
-ENCRYPTING_SHARE = 0.4  # of the tills encipher the end of the track
+FASTER_BITS_PER_S = 460_800
+ENCRYPTING_SHARE = 0.4  # of the tills encipher the track: its end, or with DUKPT all of it
 BACK_AFTER_MS = 2_000
 HURRIED = TerminalSettings(
     # A tenth of the real waits: their order is what matters, and a virtual second costs real time too.
@@ -53,8 +54,9 @@ HURRIED = TerminalSettings(
 
 
 @cache
-def _profile() -> Profile:
-    return load_profile("virtual").with_options("printer", speed_mm_per_s=PRINT_MM_PER_S)
+def _profile(*, is_faster: bool) -> Profile:
+    profile = load_profile("virtual").with_options("printer", speed_mm_per_s=PRINT_MM_PER_S)
+    return profile.with_options("serial_port", max_bits_per_s=FASTER_BITS_PER_S) if is_faster else profile
 
 
 def hurried_policy() -> BankPolicy:
@@ -96,8 +98,16 @@ class Till(AnyTill):
         rng = random.Random(f"till {seed} {number}")
         own = replace(provision, merchants=(replace(provision.merchants[0], terminals=(spec,)),))
         settings = _settings_of(own, rng)
-        if random.Random(f"protection {seed} {number}").random() < ENCRYPTING_SHARE:
-            settings = replace(settings, encrypt_track="tdk")
+        is_protected = random.Random(f"protection {seed} {number}").random() < ENCRYPTING_SHARE
+        whole_or_end = "dukpt" if spec.bdk is not None else "tdk"
+        settings = replace(
+            settings,
+            key_scheme=spec.key_scheme,
+            encrypt_track=whole_or_end if is_protected else "off",
+        )
+        luck = random.Random(f"line {seed} {number}")
+        settings = replace(settings, half_duplex=luck.random() < SHARES["half_duplex_line"])
+        is_faster = not settings.half_duplex and luck.random() < SHARES["faster_line"]
         seed_of_board, seed_of_drive = rng.getrandbits(32), rng.getrandbits(32)
 
         def drive_of(board: Board) -> VirtualDrive:
@@ -110,10 +120,15 @@ class Till(AnyTill):
                 seed=seed_of_drive,
                 tap=self._tap,
                 message_tap=self._message_tap,
+                half_duplex=settings.half_duplex,
             )
 
         plan = StationPlan(
-            profile=_profile(), settings=settings, provision=own, seed=seed_of_board, make_drive=drive_of
+            profile=_profile(is_faster=is_faster),
+            settings=settings,
+            provision=own,
+            seed=seed_of_board,
+            make_drive=drive_of,
         )
         station = build_station(plan)
         board = station.board
@@ -133,9 +148,9 @@ class Till(AnyTill):
         """Change settings, from the next power-on."""
         self.station.settings = replace(self.station.settings, **settings)
 
-    def use_line(self, line: DuplexLine) -> None:
+    def use_lines(self, there: Line, back: Line) -> None:
         """Put another line between terminal and gateway, before anything has crossed it."""
-        self.drive.line = line
+        self.drive.line = DuplexLine(there, back, half_duplex=self.station.settings.half_duplex)
 
     # --- time ---------------------------------------------------------------------------------------
 

@@ -12,7 +12,8 @@ from bank.authoriser import Bank
 from bank.cards import CardTerms
 from bank.entropy import SeededEntropy
 from bank.faults import BankFaults
-from bank.provision import DEMO_MASTER_KEY, CardSpec, Provision, load_provision
+from bank.hsm import USUAL_MACS
+from bank.provision import DEMO_MASTER_KEY, CardSpec, Provision, TerminalSpec, load_provision
 from tools.virtual_bank import BankMachine
 
 PIN = "90735182"  # too long to be met by chance: it can be searched for
@@ -24,6 +25,7 @@ BALANCE_MINOR = 5_000_000
 PART_MINOR = 150_000  # soon only a part of an amount is there
 FLAWED = ("11", "A2", "A4", "A5", "A6")  # successes that are not plain: what the issuers of such cards answer
 TID_FIRST = 20_000_001
+SCHEME_WEIGHTS: Mapping[str, int] = {"master-session": 14, "dukpt-tdes": 2, "dukpt-aes": 2, "sm4": 2}
 GOOD = "good"  # the demo's card after which those with money are made
 
 
@@ -67,6 +69,31 @@ def provision_for(seed: int, terminals: int) -> Provision:
     )
     odd = tuple(replace(card, pin=PIN) for card in demo.cards if card.name != GOOD)
     return Provision((*rich, visitor, part, *flawed, *odd), (replace(merchant, terminals=tills),))
+
+
+def with_key_schemes(provision: Provision, seed: int) -> Provision:
+    """The same, each terminal with a key scheme by chance, and its own keys where it is DUKPT's."""
+    merchant = provision.merchants[0]
+    tills = tuple(
+        _protected(spec, number, random.Random(f"scheme {seed} {number}"))
+        for number, spec in enumerate(merchant.terminals)
+    )
+    return replace(provision, merchants=(replace(merchant, terminals=tills),))
+
+
+def _protected(spec: TerminalSpec, number: int, rng: random.Random) -> TerminalSpec:
+    (scheme,) = rng.choices(list(SCHEME_WEIGHTS), list(SCHEME_WEIGHTS.values()))
+    first_number = {  # nothing is counted yet: in the last 21 bits (X9.24-1), in the last 4 bytes (X9.24-3)
+        "dukpt-tdes": bytes.fromhex(f"FFFF9876{2 * number:04X}00000000"),
+        "dukpt-aes": bytes.fromhex(f"12345678{number:08X}00000000"),
+    }.get(scheme, b"")
+    return replace(
+        spec,
+        key_scheme=scheme,
+        mac_algorithm=USUAL_MACS[scheme],
+        bdk=rng.randbytes(16) if first_number else None,
+        ksn=first_number,
+    )
 
 
 def _rich(good: CardSpec, name: str, body: str) -> CardSpec:

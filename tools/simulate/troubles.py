@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bank.faults import Fault, FaultKind
-from host_link.line import DuplexLine, Line
+from host_link.line import Line
 from tools.simulate.options import Options, Trouble
-from tools.simulate.till import HURRIED, Till
+from tools.simulate.till import FASTER_BITS_PER_S, HURRIED, Till
 from tools.simulate.trace import Trace
 from tools.virtual_bank import BankMachine
 from tools.virtual_tcp import Toward
@@ -143,15 +143,18 @@ class Troubles:
                     insert_rate=rng.choice([0.0, rate]),
                     slip_rate=rng.choice([0.0, rate / 4]),
                     burst_rate=rng.choice([0.0, rate / 50]),
+                    framing_error_rate=rng.choice([0.0, rate]),
                     latency_ms=rng.choice([0, 1, 16]),
                     jitter_ms=rng.choice([0, 4]),
+                    block_ms=rng.choice([1, 1, 4, 16]),
+                    bits_per_s_max=rng.choice([None, FASTER_BITS_PER_S // 2]),  # the fastest then fails
                 )
                 for way in ("there", "back")
             ]
             self.struck[Trouble.NOISE] += 1
             number = self.struck[Trouble.NOISE]
             if (Trouble.NOISE, number) not in self._options.left_out:
-                till.use_line(DuplexLine(*ways))
+                till.use_lines(*ways)
                 self._trace.note(0, till.name, f"trouble: noise {number}: bit error rate {rate:.2g}")
 
     def _outage(self, rng: random.Random, till: Till) -> str:

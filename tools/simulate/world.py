@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from bank.authoriser import Bank
-from bank.provision import fill
+from bank.provision import Provision, fill
 from firmware.records import Outcome, OutgoingState, Settlement, SettlementStep
 from hal.virtual.clock import VirtualClock
 from host_link.transport import earliest
@@ -18,7 +18,7 @@ from tools.simulate.clerk import Clerk
 from tools.simulate.options import Options, Trouble
 from tools.simulate.people import People, mend_printer
 from tools.simulate.till import Till, hurried_policy
-from tools.simulate.town import bank_machine, names_by_mask, provision_for
+from tools.simulate.town import bank_machine, names_by_mask, provision_for, with_key_schemes
 from tools.simulate.trace import Trace
 from tools.simulate.troubles import Troubles
 
@@ -107,7 +107,7 @@ class World:
         self.now_ms = 0
         self.trace = Trace()
         self._watch = watch
-        provision = provision_for(options.seed, options.terminals)
+        provision = self.provision_of(options)
         self.machine = bank_machine(options.seed, hurried_policy())
         fill(self.bank, provision, now=VirtualClock().wall())
         self.tills = [
@@ -128,6 +128,11 @@ class World:
         self._end_ms = int(options.hours * 3_600_000) if options.hours else None
         self._closed_ms: int | None = None  # when everything was settled
         self._traded_ms = 0
+
+    @staticmethod
+    def provision_of(options: Options) -> Provision:
+        """What the bank knows of terminals and cards."""
+        return with_key_schemes(provision_for(options.seed, options.terminals), options.seed)
 
     @property
     def bank(self) -> Bank:

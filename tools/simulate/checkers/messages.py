@@ -11,6 +11,7 @@ from tools.simulate.checkers.finding import Finding
 from tools.simulate.checkers.journal import Key, counts, name_of
 from tools.simulate.checkers.second_decoder import SecondDecoder
 from wire.iso8583 import IsoMessage
+from wire.security_data import SecurityData
 
 _REVERSAL, _ADVICE, _ADVICE_ANSWER = "0400", "0220", "0230"
 _COMPLETION_TYPE = "24"  # 60.1
@@ -32,6 +33,7 @@ class Messages:
         self.approved: set[Key] = set()
         self.refused: set[Key] = set()
         self.completed: set[Key] = set()  # a completion names it: its reversal is gone for good
+        self._under: dict[bytes, str] = {}  # what was asked under each DUKPT serial number
         self.count = 0
         till.station.observers.append(self._observe)
 
@@ -48,7 +50,17 @@ class Messages:
         findings = [Finding("decoder", f"{self._till.name}: {disagreement}")] if disagreement else []
         if iso is not None:
             findings += self._follow(iso)
+            findings += self._serial_number(iso)
         return iso, findings
+
+    def _serial_number(self, iso: IsoMessage) -> Iterator[Finding]:
+        """A DUKPT key protects one message; a repeat of it is the same one (ANSI X9.24-1)."""
+        protected = iso.fields.get(59)
+        if not (isinstance(protected, bytes) and int(iso.mti[2]) % 2 == 0):
+            return
+        ksn, content = SecurityData.parse(protected).ksn, f"{iso.mti} {sorted(iso.fields.items())!r}"
+        if ksn and self._under.setdefault(ksn, content) != content:
+            yield Finding("ksn", f"{self._till.name}: the key of {ksn.hex().upper()} protects two messages")
 
     def _follow(self, iso: IsoMessage) -> Iterator[Finding]:
         private = str(iso.fields.get(60, ""))

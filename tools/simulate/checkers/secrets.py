@@ -16,8 +16,10 @@ from dataclasses import dataclass, field
 from cobs import cobs
 from Crypto.Cipher import DES3
 
+from bank import dukpt
 from bank.authoriser import Bank
-from bank.provision import DEMO_MASTER_KEY, CardSpec
+from bank.ciphers import sm4_decrypt
+from bank.provision import DEMO_MASTER_KEY, CardSpec, TerminalSpec
 from hal.virtual.storage import Snapshot
 from tools.simulate.any_till import AnyTill
 from tools.simulate.checkers.finding import Finding
@@ -86,10 +88,28 @@ def clear_pin_blocks(pin: str, pan: str) -> Iterator[str]:
     yield f"2{told}".ljust(16, "F")
     yield _mixed(f"3{told}"[:mixed], account[:mixed])
     yield f"4{told}".ljust(16, "A")
+    yield f"0{told}".ljust(16, "F")  # SM4's: the account is mixed into what follows
 
 
 def _mixed(field: str, account: str) -> str:
     return f"{int(field, 16) ^ int(account, 16):0{len(field)}X}"
+
+
+def _first_keys(spec: TerminalSpec) -> Mapping[str, bytes]:
+    """What the terminal's other keys come from."""
+    first_keys = {"master key": spec.tmk}
+    if spec.bdk is not None:
+        first_keys["base key"] = spec.bdk
+        first_keys["initial key"] = (
+            dukpt.aes_initial_key(spec.bdk, spec.ksn[:8])
+            if spec.key_scheme == "dukpt-aes"
+            else dukpt.tdes_initial_key(spec.bdk, spec.ksn)
+        )
+    return first_keys
+
+
+def _under_tdes(tmk: bytes, key: bytes) -> bytes:
+    return DES3.new(tmk, DES3.MODE_ECB).decrypt(key)
 
 
 def pins(search: Search, cards: Sequence[CardSpec]) -> None:
@@ -155,14 +175,15 @@ def stored_by(bank: Bank) -> bytes:
 class Secrets:
     """Everything that one till puts on a line, keeps, shows and prints."""
 
-    def __init__(self, till: AnyTill, tmk: bytes) -> None:
+    def __init__(self, till: AnyTill, spec: TerminalSpec) -> None:
         self._till = till
-        self._tmk = tmk
+        self._spec = spec
         cards, protection = till.station.cards, till.station.settings.encrypt_track
-        self._inside = of_inside(cards, {"master key": tmk})
+        first_keys = _first_keys(spec)
+        self._inside = of_inside(cards, first_keys)
         self._line = Search()
         pins(self._line, cards)
-        keys(self._line, {"master key": tmk})
+        keys(self._line, first_keys)
         if protection != "off":
             tracks(self._line, cards)
         if protection == "dukpt":
@@ -193,10 +214,14 @@ class Secrets:
         bundle = iso.fields.get(62)
         if not (iso.mti == "0810" and isinstance(bundle, bytes) and len(bundle) in _BUNDLE_BYTES):
             return
-        cipher, search = DES3.new(self._tmk, DES3.MODE_ECB), Search()
-        keys(search, {"PIN key": cipher.decrypt(bundle[:16]), "MAC key": cipher.decrypt(bundle[20:28])})
-        if len(bundle) == max(_BUNDLE_BYTES):
-            keys(search, {"track key": cipher.decrypt(bundle[40:56])})
+        search, is_sm4 = Search(), self._spec.key_scheme == "sm4"
+        deciphered = sm4_decrypt if is_sm4 else _under_tdes
+        parts = {
+            "PIN key": bundle[:16],
+            "MAC key": bundle[20 : 36 if is_sm4 else 28],
+            "track key": bundle[40:56],
+        }
+        keys(search, {name: deciphered(self._spec.tmk, key) for name, key in parts.items() if key})
         self._keys.append(search)
 
     def _search_serial(self, side: str) -> Iterator[Finding]:

@@ -41,7 +41,7 @@ class Watch:
         self.log = Log()
         self._books = Books()
         self._tills = [
-            TillWatch(till, spec.tmk, self._books, machine) for till, spec in zip(tills, specs, strict=True)
+            TillWatch(till, spec, self._books, machine) for till, spec in zip(tills, specs, strict=True)
         ]
         self._shared = SharedSecrets([watch.secrets for watch in self._tills])
 
@@ -87,13 +87,13 @@ class Watch:
 class TillWatch:
     """Everything that is looked at in one till and between it and the bank."""
 
-    def __init__(self, till: Till, tmk: bytes, books: Books, machine: BankMachine) -> None:
+    def __init__(self, till: Till, spec: TerminalSpec, books: Books, machine: BankMachine) -> None:
         self.till = till
         self._books = books
         self._machine = machine
         self._consent = Consent(till)
         self._messages = Messages(till)
-        self.secrets = Secrets(till, tmk)
+        self.secrets = Secrets(till, spec)
         self._found: list[Finding] = []
         self._turns = self._transitions = 0
         till.taps.append(self._on_serial)
