@@ -7,7 +7,7 @@ import pytest
 from wire.errors import TlvError
 from wire.security_data import SecurityData
 
-WHOLE = SecurityData(bytes(range(12)), bytes(range(16)), bytes(24), bytes(range(56)))
+WHOLE = SecurityData(bytes(range(12)), bytes(range(16)), bytes(24), bytes(range(56)), bytes(range(16)))
 
 
 def test_the_encoding_is_ber_tlv() -> None:
@@ -32,4 +32,4 @@ def test_malformed_data_are_refused(data: str) -> None:
 
 
 def test_printing_tells_sizes_only() -> None:
-    assert repr(WHOLE) == "SecurityData(12, 16, 24, 56 bytes)"
+    assert repr(WHOLE) == "SecurityData(12, 16, 24, 56, 16 bytes)"
