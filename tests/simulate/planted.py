@@ -7,7 +7,7 @@ by one run in three or more then, so that none of `SEEDS` does once in millions 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -19,6 +19,7 @@ from tools.simulate.options import Options, Trouble
 from tools.simulate.world import Report, run
 
 SEEDS = range(1, 41)
+Plant = Callable[[pytest.MonkeyPatch], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +50,12 @@ def broken_run(options: Options, checker: str = "") -> Report:
         if any(checker in {"", finding.checker} for finding in report.findings):
             return report
     pytest.fail(f"none of {len(SEEDS)} seeds found it")
+
+
+def is_found(plant: Plant, checker: str, odds: Odds, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checker finds what is planted; and without it, the very same run keeps every promise."""
+    odds.arrange(monkeypatch)
+    with monkeypatch.context() as spoilt:
+        plant(spoilt)
+        found = broken_run(Options(transactions=12, terminals=1).with_troubles(()), checker)
+    assert run(found.options).ok
