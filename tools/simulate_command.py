@@ -226,9 +226,9 @@ def _verdict(report: Report, options: argparse.Namespace) -> int:
     """Say what was broken, and make it small enough to look at."""
     if report.ok:
         return 0
+    from tools.simulate.excerpt import excerpt
     from tools.simulate.replay import write_file
     from tools.simulate.shrink import shrunk
-    from tools.simulate.trace import KEPT_MAX
 
     print("making it smaller ...", file=sys.stderr)
     smallest = shrunk(
@@ -238,8 +238,8 @@ def _verdict(report: Report, options: argparse.Namespace) -> int:
     )
     for finding in smallest.findings:
         print(f"BROKEN {finding}", file=sys.stderr)
-    happened = smallest.trace.happened(KEPT_MAX)
-    print("\n".join(happened[-SHOWN_LINES:]), file=sys.stderr)
+    shown = excerpt(smallest.trace.story, map(str, smallest.findings), SHOWN_LINES)
+    print("\n".join(shown), file=sys.stderr)
     write_file(smallest, options.keep)
     print(
         f"again: {smallest.options.command}\nstep by step: posterm simulate --replay {options.keep} --step",

@@ -8,8 +8,9 @@ import re
 import pytest
 from rich.console import Console
 
+from tools.simulate.message_line import in_a_line
 from tools.simulate.options import Options
-from tools.simulate.replay import Replay, in_a_line, replay
+from tools.simulate.replay import Replay, replay
 from tools.simulate.town import PIN
 from tools.simulate.world import World, run
 from tools.texts import Words

@@ -11,6 +11,7 @@ import pytest
 from bank.ledger import HoldState, Ledger
 from tools.simulate import shrink
 from tools.simulate.checkers.finding import Finding
+from tools.simulate.excerpt import excerpt
 from tools.simulate.options import Options, Trouble
 from tools.simulate.shrink import shrunk
 from tools.simulate.trace import Trace
@@ -158,3 +159,7 @@ def test_a_violation_is_made_small(monkeypatch: pytest.MonkeyPatch) -> None:
     assert small.options.troubles == frozenset()
     assert small.trace.told < 60
     assert run(small.options).digest == small.digest, "it can be run again"
+    assert small.trace.kept[0].endswith("till0 power is on"), "all of it is kept"
+    assert len([line for line in small.trace.kept if " the bank: " not in line]) == small.trace.lines
+    shown = excerpt(small.trace.story, map(str, small.findings), 30)
+    assert any("to the bank: 0400" in line for line in shown), "what should have released the hold"

@@ -279,7 +279,7 @@ def test_a_violation_is_kept_and_can_be_replayed(
     error = capsys.readouterr().err
     assert "BROKEN holds" in error
     assert " bytes" not in error, "what happened, not what crossed the lines"
-    assert "settlement_ended--> batch_closed" in error, "and nothing after it was found"
+    assert " to the bank: 0400 " in error, "the reversal that should have released the hold"
     assert "posterm simulate --seed" in error
     assert exit_code("simulate", "--replay", str(keep), "--keep", str(keep)) == 1
     shown = capsys.readouterr().out

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from firmware.records import OutgoingState
 from tools.drive import Tap
+from tools.simulate.message_line import in_a_line
 from tools.simulate.options import Options
 from tools.simulate.replay_view import AccountSight, HoldSight, Passed, Sight, TillSight, picture
 from tools.simulate.till import Till
@@ -16,8 +17,6 @@ from tools.simulate.trace import KEPT_MAX
 from tools.simulate.world import Report, World
 from tools.texts import Words
 from tools.wire_log import LoggedFrame, WireLog
-from wire.iso8583 import CodecError, dialect
-from wire.money import format_amount
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -116,26 +115,6 @@ def till_sight(till: Till) -> TillSight:
     owed = [one for one in terminal.journal.outbox.values() if one.state is not OutgoingState.REFUSED]
     group = terminal.row.group.value
     return TillSight(till.name, station.display, till.state, group, len(owed), is_on=True)
-
-
-def in_a_line(message: bytes) -> str:
-    """A message for people: type, trace, amount, answer; nothing of it that is secret."""
-    try:
-        iso = dialect("unionpay").decode(message)
-    except CodecError:
-        return f"? ({len(message)} B)"
-    told = [iso.mti]
-    if isinstance(code := iso.fields.get(3), str):
-        told.append(code)
-    elif isinstance(private := iso.fields.get(60), str):
-        told.append(private[8:11])  # which management message (60.3)
-    if isinstance(trace := iso.fields.get(11), str):
-        told.append(f"#{trace}")
-    if isinstance(amount := iso.fields.get(4), str):
-        told.append(format_amount(int(amount)))
-    if isinstance(answer := iso.fields.get(39), str):
-        told.append(f"= {answer}")
-    return " ".join(told)
 
 
 def on_screen(*, step: bool, language: str = "en") -> Replay:

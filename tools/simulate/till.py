@@ -226,5 +226,6 @@ class Till(AnyTill):
             tap(at_ms, side, data)
 
     def _message_tap(self, at_ms: int, side: str, message: bytes) -> None:
+        self._trace.passed(at_ms, self.name, side, message)
         for tap in self.message_taps:
             tap(at_ms, side, message)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from heapq import merge
+from typing import NamedTuple
 
 from firmware.app import Transition
+from tools.simulate.message_line import in_a_line
 
 Hit = tuple[str, str, str, str, str]
 """A rule: machine, source, event, target, guard."""
@@ -15,8 +18,21 @@ KEPT_MAX = 400
 WHOLE_MAX = 4_000
 """A run of so many lines is kept whole, as each that was made small is."""
 TOLD_MAX = 20_000
-"""Of a longer one, so many lines that tell more than how many bytes crossed a line are kept."""
+"""Of a longer one, so much is kept that tells more than how many bytes crossed a line."""
 _SENT = " sent "
+
+
+class _Message(NamedTuple):
+    """One that is put into words only when somebody wants to read it."""
+
+    at_ms: int
+    who: str
+    side: str
+    message: bytes
+
+    def __str__(self) -> str:
+        way = "to" if self.side == "gateway" else "from"
+        return f"{self.at_ms:>10} {self.who} {way} the bank: {in_a_line(self.message)}"
 
 
 @dataclass
@@ -30,7 +46,8 @@ class Trace:
 
     def __post_init__(self) -> None:
         self._hash = hashlib.sha256()
-        self._told: deque[tuple[int, str]] = deque(maxlen=TOLD_MAX)  # each with its number among all lines
+        # Each with its number among all lines; a message, which is none of them, with that of the next.
+        self._told: deque[tuple[int, str | _Message]] = deque(maxlen=TOLD_MAX)
 
     def note(self, at_ms: int, who: str, what: str) -> None:
         """One thing that happened."""
@@ -49,14 +66,18 @@ class Trace:
 
     @property
     def story(self) -> list[str]:
-        """What happened, without bytes on a line: TOLD_MAX lines at the most, the newest then."""
-        return [line for _, line in self._told]
+        """What happened, and the messages in a line each, without bytes: the newest TOLD_MAX of these."""
+        return [str(one) for _, one in self._told]
 
     @property
     def kept(self) -> list[str]:
-        """All lines; of more than WHOLE_MAX the newest so many, and before them the story."""
+        """All lines with the messages between them; before the newest WHOLE_MAX lines the story alone."""
         first = self.lines - len(self.newest)
-        return [line for number, line in self._told if number < first] + list(self.newest)
+        newest = [(number, 1, line) for number, line in enumerate(self.newest, first)]
+        told = [
+            (number, 0, str(one)) for number, one in self._told if number < first or not isinstance(one, str)
+        ]
+        return [line for _, _, line in merge(told, newest, key=lambda one: one[:2])]
 
     def took(self, who: str, transition: Transition) -> None:
         """One rule that was taken."""
@@ -71,6 +92,10 @@ class Trace:
         """Bytes that a side put on its line: into the hash, with their count into the lines."""
         self._hash.update(data)
         self._write(f"{at_ms:>10} {who} {side}{_SENT}{len(data)} bytes")
+
+    def passed(self, at_ms: int, who: str, side: str, message: bytes) -> None:
+        """A message between gateway and bank: told with the story, and neither counted nor in the hash."""
+        self._told.append((self.lines, _Message(at_ms, who, side, message)))
 
     @property
     def digest(self) -> str:
