@@ -11,7 +11,7 @@ import pytest
 from bank import settling, transactions
 from bank.answers import Outcome
 from bank.authoriser import Bank
-from bank.ledger import HoldState, Ledger
+from bank.ledger import AccountKind, HoldState, Ledger
 from bank.payments import PaymentKind, Payments
 from bank.plans import Effect
 from bank.request import Request
@@ -53,6 +53,17 @@ def _debit_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     def moved(case: Case, payment_id: int, *, debit: int, credit: int) -> None:
         payer = debit + 1 if case.plan.effect is Effect.DEBIT else debit
         move(case, payment_id, debit=payer, credit=credit)
+
+    monkeypatch.setattr(transactions, "_move", moved)
+
+
+def _pay_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sale is credited to the bank's own income."""
+    move = transactions._move
+
+    def moved(case: Case, payment_id: int, *, debit: int, credit: int) -> None:
+        income = case.office.ledger.own_account_id("fees", AccountKind.INCOME)
+        move(case, payment_id, debit=debit, credit=income if case.plan.effect is Effect.DEBIT else credit)
 
     monkeypatch.setattr(transactions, "_move", moved)
 
@@ -255,6 +266,7 @@ REFUNDS = Odds(wants={"purchase": 1, "refund": 1})
 MISTAKES: dict[str, tuple[Plant, str, Odds]] = {
     "the bank never looks at funds": (_never_look_at_funds, "limit", USUAL),
     "the bank debits somebody else": (_debit_somebody_else, "cardholder", PURCHASES),
+    "the bank pays somebody else": (_pay_somebody_else, "merchant", PURCHASES),
     "the bank books twice": (_book_twice, "books", USUAL),
     "the bank says yes and books nothing": (_say_yes_and_book_nothing, "books", TIPS),
     "the bank says yes and takes it back": (_say_yes_and_take_it_back, "posting", USUAL),
@@ -305,10 +317,11 @@ def test_a_slip_in_chinese_is_read_and_its_original_is_not_taken_for_it() -> Non
     assert list(slips_on(text)) == [PaperSlip("000001", "000009", 1200)]
 
 
-def test_tills_differ_in_what_protects_their_messages_and_in_their_lines() -> None:
+def test_tills_differ_in_their_shops_in_what_protects_their_messages_and_in_their_lines() -> None:
     world = World(Options(1, terminals=60))
     world.machine.close()
     settings = [till.station.settings for till in world.tills]
+    assert {one.merchant_id for one in settings} == {"898320154110001", town.NEIGHBOUR_MID}
     assert {one.encrypt_track for one in settings} == {"off", "tdk", "dukpt"}
     assert {one.key_scheme for one in settings} == set(town.SCHEME_WEIGHTS)
     assert {one.half_duplex for one in settings} == {False, True}

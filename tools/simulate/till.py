@@ -96,7 +96,8 @@ class Till(AnyTill):
     ) -> None:
         self._trace = trace
         rng = random.Random(f"till {seed} {number}")
-        own = replace(provision, merchants=(replace(provision.merchants[0], terminals=(spec,)),))
+        (shop,) = (one for one in provision.merchants if spec in one.terminals)
+        own = replace(provision, merchants=(replace(shop, terminals=(spec,)),))
         settings = _settings_of(own, rng)
         is_protected = random.Random(f"protection {seed} {number}").random() < ENCRYPTING_SHARE
         whole_or_end = "dukpt" if spec.bdk is not None else "tdk"

@@ -1,4 +1,4 @@
-"""The bank's data for a simulation: one merchant with as many terminals as wanted, and people with cards."""
+"""The bank's data for a simulation: merchants with as many terminals as wanted, and people with cards."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ PART_MINOR = 150_000  # soon only a part of an amount is there
 FLAWED = ("11", "A2", "A4", "A5", "A6")  # successes that are not plain: what the issuers of such cards answer
 TID_FIRST = 20_000_001
 SCHEME_WEIGHTS: Mapping[str, int] = {"master-session": 14, "dukpt-tdes": 2, "dukpt-aes": 2, "sm4": 2}
+NEIGHBOUR_MID = "898320154110002"
 GOOD = "good"  # the demo's card after which those with money are made
 
 
@@ -71,14 +72,18 @@ def provision_for(seed: int, terminals: int) -> Provision:
     return Provision((*rich, visitor, part, *flawed, *odd), (replace(merchant, terminals=tills),))
 
 
-def with_key_schemes(provision: Provision, seed: int) -> Provision:
-    """The same, each terminal with a key scheme by chance, and its own keys where it is DUKPT's."""
-    merchant = provision.merchants[0]
-    tills = tuple(
+def as_town(provision: Provision, seed: int) -> Provision:
+    """The same with each terminal under a key scheme by chance, and every other one in the shop next door."""
+    (merchant,) = provision.merchants
+    tills = [
         _protected(spec, number, random.Random(f"scheme {seed} {number}"))
         for number, spec in enumerate(merchant.terminals)
+    ]
+    neighbour = replace(merchant, mid=NEIGHBOUR_MID, name="CORNER SHOP", name_local="街角小店")
+    shops = ((merchant, tills[::2]), (neighbour, tills[1::2]))
+    return replace(
+        provision, merchants=tuple(replace(shop, terminals=tuple(own)) for shop, own in shops if own)
     )
-    return replace(provision, merchants=(replace(merchant, terminals=tills),))
 
 
 def _protected(spec: TerminalSpec, number: int, rng: random.Random) -> TerminalSpec:

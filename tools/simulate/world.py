@@ -18,7 +18,7 @@ from tools.simulate.clerk import Clerk
 from tools.simulate.options import Options, Trouble
 from tools.simulate.people import People, mend_printer
 from tools.simulate.till import Till, hurried_policy
-from tools.simulate.town import bank_machine, names_by_mask, provision_for, with_key_schemes
+from tools.simulate.town import as_town, bank_machine, names_by_mask, provision_for
 from tools.simulate.trace import Trace
 from tools.simulate.troubles import Troubles
 
@@ -110,9 +110,12 @@ class World:
         provision = self.provision_of(options)
         self.machine = bank_machine(options.seed, hurried_policy())
         fill(self.bank, provision, now=VirtualClock().wall())
+        specs = sorted(
+            (spec for shop in provision.merchants for spec in shop.terminals), key=lambda one: one.tid
+        )
         self.tills = [
             self.till_type(number, spec, provision, self.machine, options.seed, self.trace)
-            for number, spec in enumerate(provision.merchants[0].terminals)
+            for number, spec in enumerate(specs)
         ]
         card_of = names_by_mask(provision)
         numbers = {card.name: card.plastic.pan.reveal() for card in provision.cards}
@@ -120,7 +123,7 @@ class World:
         self._checkouts = [_Checkout(*both) for both in zip(self.tills, self.people, strict=True)]
         self.clerk = Clerk(self.machine, options.seed)
         self.troubles = Troubles(options, self.tills, self.machine, self.trace)
-        self._checkers = Watch(self.tills, provision.merchants[0].terminals, self.machine, self.trace)
+        self._checkers = Watch(self.tills, specs, self.machine, self.trace)
         self._settled_before: dict[str, Settlement | None] = {}
         self._stirred = True  # something was done to the tills from outside
         self._soon: list[Callable[[], object]] = []
@@ -132,7 +135,7 @@ class World:
     @staticmethod
     def provision_of(options: Options) -> Provision:
         """What the bank knows of terminals and cards."""
-        return with_key_schemes(provision_for(options.seed, options.terminals), options.seed)
+        return as_town(provision_for(options.seed, options.terminals), options.seed)
 
     @property
     def bank(self) -> Bank:

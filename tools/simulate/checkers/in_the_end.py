@@ -34,5 +34,6 @@ def of_one_till(till: AnyTill, bank: Bank) -> Iterator[Finding]:
     paper = till.slips
     yield from in_the_end(till, bank, paper)
     yield from journal.cardholders([till], bank)
+    yield from journal.merchants([till], bank)
     yield from journal.holds([till], bank)
     yield from left_behind(till, paper)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from bank.authoriser import Bank
 from bank.payments import Payment as BankPayment
@@ -126,9 +127,7 @@ def cardholders(tills: Sequence[AnyTill], bank: Bank) -> Iterator[Finding]:
     by_mask = {card.plastic.pan.masked: card for card in cards}
     due: Counter[str] = Counter({card.name: card.balance_minor for card in cards})
     for till in tills:
-        posted = {(one.batch, one.trace) for one in posted_of(till, bank)}
-        unknown = [one for one in unknown_at_terminal(till) if (one.batch, one.posted_stan) in posted]
-        for payment in (*filter(counts, till.payments.values()), *unknown):
+        for payment in _moved(till, bank):
             card = by_mask.get(payment.pan_masked)
             if card is None:
                 yield Finding("cardholder", f"{till.name}: {name_of(payment)} is of no card of this bank")
@@ -138,6 +137,26 @@ def cardholders(tills: Sequence[AnyTill], bank: Bank) -> Iterator[Finding]:
     for card in cards:
         if (has := bank.card_account(card.name).balance_minor) != due[card.name]:
             yield Finding("cardholder", f"card {card.name} has {has} instead of {due[card.name]}")
+
+
+def merchants(tills: Sequence[AnyTill], bank: Bank) -> Iterator[Finding]:
+    """Each merchant has what the transactions of their own tills come to. Nobody is paid out meanwhile."""
+    due: Counter[str] = Counter({till.station.settings.merchant_id: 0 for till in tills})
+    for till in tills:
+        for payment in _moved(till, bank):
+            sign = -1 if plan_of(payment).totals is Totals.CREDIT else 1
+            due[till.station.settings.merchant_id] += sign * moved_minor(payment)
+    has = {one.name.removeprefix("merchant "): one.balance_minor for one in bank.accounts()}
+    for mid, minor in due.items():
+        if has[mid] != minor:
+            yield Finding("merchant", f"merchant {mid} has {has[mid]} instead of {minor}")
+
+
+def _moved(till: AnyTill, bank: Bank) -> Iterator[Payment]:
+    """What has moved money at the word of this till: what stands, and what nobody knows and the bank has."""
+    posted = {(one.batch, one.trace) for one in posted_of(till, bank)}
+    unknown = [one for one in unknown_at_terminal(till) if (one.batch, one.posted_stan) in posted]
+    return chain(filter(counts, till.payments.values()), unknown)
 
 
 def holds(tills: Sequence[AnyTill], bank: Bank) -> Iterator[Finding]:

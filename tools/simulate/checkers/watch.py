@@ -72,6 +72,7 @@ class Watch:
             yield from watch.at_the_end()
         tills = [watch.till for watch in self._tills]
         yield from journal.cardholders(tills, self._machine.bank)
+        yield from journal.merchants(tills, self._machine.bank)
         yield from journal.holds(tills, self._machine.bank)
 
     def _read_log(self) -> Iterator[Finding]:
