@@ -27,7 +27,7 @@ from tools.mutate.trial import (
 
 EXAMPLES = """\
 examples:
-  python -m tools.mutate                                 every rule of all tables: hours
+  python -m tools.mutate                                 every rule of all tables: half an hour
   python -m tools.mutate --count 60 --seed 1             a sample, the same one each time
   python -m tools.mutate --machine settlement --json     one table, for a program
   python -m tools.mutate --only "transaction/12/drop record/note_amount"
