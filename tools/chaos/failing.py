@@ -21,7 +21,7 @@ from tools.chaos import strace
 from tools.chaos.line import null_modem
 from tools.chaos.parts import Part
 from tools.chaos.run import BANK, FILES, GATEWAY, READY, REFUSES, TERMINAL, Chaos
-from tools.simulate.checkers.finding import Finding
+from tools.simulate.checkers.finding import Finding, crashed
 
 CANNOT_BE_USED = 2  # exit code
 ERRORS: Mapping[str, Sequence[str]] = {
@@ -93,21 +93,26 @@ def run_failing(
     parts: Sequence[str] = (TERMINAL, BANK),
     numbers: Sequence[int] = range(1, NUMBER_MAX),
     tell: Callable[[int], None] = lambda _done: None,
+    report: FailingReport | None = None,
 ) -> FailingReport:
     """Let calls fail one by one, those with these numbers in a life; in an empty folder, in real time.
 
-    `calls`: which, and each with which errors.
+    `calls`: which, and each with which errors. What it cannot go on with is a finding. `report`: an empty one
+    to write into, for who may stop it.
     """
-    report = FailingReport()
+    report = FailingReport() if report is None else report
     began_s = time.monotonic()
     for part in parts:
         for call, errors in calls.items():
             place = folder / f"{part}-{call}"
             place.mkdir(parents=True)
-            with ExitStack() as leftovers:
-                world = FailingWorld(place, seed, leftovers.enter_context(null_modem()), report)
-                leftovers.callback(world.end)
-                world.strike_all(part, call, errors, numbers, tell)
+            try:
+                with ExitStack() as leftovers:
+                    world = FailingWorld(place, seed, leftovers.enter_context(null_modem()), report)
+                    leftovers.callback(world.end)
+                    world.strike_all(part, call, errors, numbers, tell)
+            except Exception as error:  # noqa: BLE001 - whatever it is, its traces are in the folder
+                report.findings.append(Finding("crash", f"{place.name}: {crashed(error).text}"))
     report.duration_s = time.monotonic() - began_s
     return report
 

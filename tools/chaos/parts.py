@@ -5,17 +5,36 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 ROOT = Path(__file__).parents[2]
+_TIED = (sys.executable, "-I", "-S", str(Path(__file__).with_name("tied.py")))
 PATIENCE_S = 60.0
 """How long a process may take to end when it was asked to."""
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C, and SIGTERM if there is a handler, wait: who is not known yet could not be ended."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    own = {number: handler for number, handler in handlers.items() if callable(handler)}
+    waiting: list[int] = []
+    for number in own:
+        signal.signal(number, lambda received, _frame: waiting.append(received))
+    try:
+        yield
+    finally:
+        for number, handler in own.items():
+            signal.signal(number, handler)
+        for received in waiting:
+            signal.raise_signal(received)
 
 
 @dataclass
@@ -48,22 +67,28 @@ class Part:
     def start(
         self, *options: str, environment: Mapping[str, str] | None = None, under: Sequence[str] = ()
     ) -> None:
-        """Start it (again). `under`: a program that is to start it, in the same process."""
+        """Start it (again), from the main thread: on Linux it ends when that does, however that ends.
+
+        `under`: a program that is to start it, in the same process.
+        """
+        tied = (*_TIED, str(os.getpid())) if sys.platform == "linux" else ()
         self.starts += 1
         self.lines = []
-        self._process = subprocess.Popen(
-            [*under, sys.executable, "-u", *self.command, *options],
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-        )
-        assert self._process.stdout is not None
-        self._reader = threading.Thread(target=self._read, args=(self._process.stdout, self.lines))
-        self._reader.start()
+        with _undisturbed():
+            self._process = subprocess.Popen(
+                [*tied, *under, sys.executable, "-u", *self.command, *options],
+                cwd=self.folder,
+                env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                encoding="utf-8",
+            )
+            assert self._process.stdout is not None
+            read = (self._process.stdout, self.lines)
+            self._reader = threading.Thread(target=self._read, args=read, daemon=True)
+            self._reader.start()
 
     def _read(self, output: IO[str], lines: list[str]) -> None:
         """By a pipe, for a log file of its own could not grow while its disk is full."""

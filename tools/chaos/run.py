@@ -14,7 +14,7 @@ import random
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,11 +22,12 @@ from typing import Any
 
 from firmware.records import OutgoingState
 from tools.chaos import strace
+from tools.chaos.leaks import contents, leaks, secrets_of
 from tools.chaos.line import null_modem
 from tools.chaos.parts import Part
 from tools.chaos.till import RealTill, open_till, slips_in
-from tools.chaos.town import forgive_wrong_pins, make_bank, open_books, plan_of
-from tools.simulate.checkers.finding import Finding
+from tools.chaos.town import forgive_wrong_pins, make_bank, open_books, plan_of, provision_of
+from tools.simulate.checkers.finding import Finding, crashed
 from tools.simulate.checkers.in_the_end import of_one_till
 from tools.station import StationError
 
@@ -101,10 +102,13 @@ class Report:
 
 
 class Chaos:
-    """Three parts in a folder, on a line. What they write is in `*.log` there."""
+    """Three parts in a folder, on a line. What they write is in `*.log` there.
 
-    def __init__(self, folder: Path, seed: int, line: tuple[str, str]) -> None:
-        self.report = Report(seed)
+    Writes what it does into `report`, so that whoever stops it knows how far it came.
+    """
+
+    def __init__(self, folder: Path, seed: int, line: tuple[str, str], report: Report | None = None) -> None:
+        self.report = Report(seed) if report is None else report
         self.folder, self.seed, self.line = folder, seed, line
         self._rng = random.Random(f"chaos {seed}")
         self.db, self.state = folder / "bank.db", folder / "till"
@@ -253,6 +257,8 @@ class Chaos:
         self.parts[TERMINAL].terminate()
         for name in (BANK, GATEWAY):
             self.parts[name].kill()
+        killed = contents(self.folder)  # with what the databases forget when they are closed in order
+        for name in (BANK, GATEWAY):
             self.parts[name].start()
         self.wait_until_ready()
         plan = plan_of(self.seed, self.state, self.line[0], patience_ms=PATIENCE_MS)
@@ -263,6 +269,7 @@ class Chaos:
                     self._find("end", f"{name} ended with {code} when it was asked to")
             self._compare(till)
         self.report.findings += self.crashes()
+        self.report.findings += self.leaks(killed)
 
     def _come_to_rest(self, till: RealTill) -> None:
         station = till.station
@@ -295,6 +302,16 @@ class Chaos:
             if "Traceback" in text:
                 yield Finding("crash", f"{part.name}: {text[text.index('Traceback') :][:2000]}")
 
+    def leaks(self, earlier: Mapping[str, bytes] | None = None) -> Sequence[Finding]:
+        """The secrets in the files as they are, and as they were; each once."""
+        files = [*(earlier or {}).items(), *contents(self.folder).items()]
+        bank = open_books(self.db)
+        try:
+            search = secrets_of(provision_of(self.seed), bank, self.state)
+        finally:
+            bank.close()
+        return list(dict.fromkeys(leaks(search, files)))
+
     def _find(self, checker: str, text: str) -> None:
         self.report.findings.append(Finding(checker, text))
 
@@ -320,14 +337,27 @@ def _free_port(rng: random.Random) -> int:
             return port
 
 
-def run(folder: Path, seed: int, kills: int, tell: Callable[[int], None] = lambda _done: None) -> Report:
-    """A whole run in an empty folder, in real time. Every process that it started has ended afterwards."""
+def run(
+    folder: Path,
+    seed: int,
+    kills: int,
+    tell: Callable[[int], None] = lambda _done: None,
+    report: Report | None = None,
+) -> Report:
+    """A whole run in an empty folder, in real time. Every process that it started has ended afterwards.
+
+    What it cannot go on with is a finding. `report`: an empty one to write into, for who may stop it.
+    """
+    report = Report(seed) if report is None else report
     began_s = time.monotonic()
-    with ExitStack() as leftovers:
-        chaos = Chaos(folder, seed, leftovers.enter_context(null_modem()))
-        leftovers.callback(chaos.end)
-        chaos.trouble(kills, tell)
-        if chaos.report.ok:
-            chaos.peace()
-    chaos.report.duration_s = time.monotonic() - began_s
-    return chaos.report
+    try:
+        with ExitStack() as leftovers:
+            chaos = Chaos(folder, seed, leftovers.enter_context(null_modem()), report)
+            leftovers.callback(chaos.end)
+            chaos.trouble(kills, tell)
+            if report.ok:
+                chaos.peace()
+    except Exception as error:  # noqa: BLE001 - whatever it is, its traces are in the folder
+        report.findings.append(crashed(error))
+    report.duration_s = time.monotonic() - began_s
+    return report
