@@ -15,8 +15,11 @@ from firmware.management_work import MESSAGES
 from firmware.records import Flow, OutgoingKind, Payment
 from firmware.txn.plans import PLANS
 from firmware.txn.settlement import State
+from tests.simulate.test_secret_checker import log_pins
 from tests.tools.test_cli import exit_code
 from tools.simulate import points
+from tools.simulate.checkers.books import Books
+from tools.simulate.checkers.finding import Finding
 from tools.simulate.matrix import FAULTS, Cell, Matrix, broken_at, cells_of, matrix
 from tools.simulate.matrix_page import page, tables
 from tools.simulate.plays import PLAYS, Play, plays_named
@@ -34,6 +37,17 @@ def test_every_promise_is_kept_at_every_point(title: str) -> None:
     assert {cell.point for cell in cells} >= {points.RULE, points.TERMINAL_SENDS, points.GATEWAY_SENDS}
     for cell in cells[len(title) % ONE_IN :: ONE_IN]:
         assert broken_at(cell) == "", cell
+
+
+def test_what_a_moment_finds_and_what_is_logged_break_a_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only what is still to be seen in the end."""
+    cell = Cell("purchase (pin-first)", points.BANK_REQUEST, 1, "doubled")
+    assert broken_at(cell) == ""
+    with monkeypatch.context() as spoilt:
+        log_pins(spoilt)
+        assert broken_at(cell) == "secret: a PIN is in the clear in: log"
+    monkeypatch.setattr(Books, "look", lambda *_: [Finding("limit", "an account is below zero")])
+    assert broken_at(cell) == "limit: an account is below zero"
 
 
 def test_everything_that_talks_with_the_bank_is_played() -> None:

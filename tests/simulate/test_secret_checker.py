@@ -24,7 +24,7 @@ from tools.simulate.checkers.secrets import Search, clear_pin_blocks, written
 # --- the bank's mistakes -----------------------------------------------------------------------------
 
 
-def _log_pins(monkeypatch: pytest.MonkeyPatch) -> None:
+def log_pins(monkeypatch: pytest.MonkeyPatch) -> None:
     pin_in = Hsm._pin_in
 
     def told(self: Hsm, *arguments: Any) -> str:
@@ -129,7 +129,7 @@ MISTAKES: dict[str, tuple[Plant, str, Odds]] = {
     "the PIN is on the serial line": (_whisper_the_pin, "secret", USUAL),
     "a card number is on paper": (_print_whole_numbers, "secret", PREAUTHS),
     "a track is on the line": (_promise_tdk_and_send_in_clear, "secret", USUAL),
-    "a PIN is in the log": (_log_pins, "secret", PURCHASES),
+    "a PIN is in the log": (log_pins, "secret", PURCHASES),
     "a card is in the log as bytes": (_log_what_comes, "secret", USUAL),
     "a key is in a traceback in the log": (_log_a_key_in_a_traceback, "secret", USUAL),
     "the bank stores card numbers": (_store_in_clear(b"pan"), "secret", USUAL),

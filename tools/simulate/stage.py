@@ -12,7 +12,7 @@ from firmware.app import Terminal, Transition
 from firmware.messages import SIGN_IN_AGAIN
 from firmware.records import Payment, Reason
 from hal.virtual.power import PowerCut
-from tools.simulate.checkers.finding import crashed
+from tools.simulate.checkers.finding import Finding, crashed
 from tools.simulate.intents import Intent
 from tools.simulate.options import Options
 from tools.simulate.plays import Begins, Deed, Play
@@ -55,6 +55,7 @@ class Stage:
     def __init__(self, play: Play, onlooker: Onlooker | None = None) -> None:
         self.play = play
         self.points = Points(self._note_strike)
+        self._findings: list[Finding] = []  # of every moment so far
         options = Options(SEED, transactions=1, terminals=1, troubles=frozenset())
         if onlooker is None:
             self.world = StageWorld(options)
@@ -93,11 +94,12 @@ class Stage:
         """Play with what `arm` arms, recover, sell once more, settle; what was wrong, "" for nothing."""
         self._arm = arm
         try:
-            self._prepare()
-            self._perform()
-            self._heal()
-            self._sell_once_more()
-            return self._verdict()
+            with self.world.listening():
+                self._prepare()
+                self._perform()
+                self._heal()
+                self._sell_once_more()
+                return self._verdict()
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this cell
             return str(crashed(error))
 
@@ -147,6 +149,8 @@ class Stage:
             self._do(Intent("purchase", [str(LAST_SALE_MINOR)]))
 
     def _verdict(self) -> str:
+        if self._findings:
+            return str(self._findings[0])
         if self.till.station.terminal is None or self.till.state != "idle":
             return f"it does not come to rest: {self.till.state}"
         newest = self._on.journal.payment
@@ -155,7 +159,7 @@ class Stage:
         self._on.settle()
         self.till.station.settle()
         self._rest()
-        findings = list(self.world.verdict())
+        findings = [*self._findings, *self.world.verdict()]
         return str(findings[0]) if findings else ""
 
     def _intent(self, kind: str, card: str = "") -> Intent:
@@ -178,9 +182,9 @@ class Stage:
     def _rest(self) -> None:
         """Until the till is idle, owes nothing and has nothing half settled, or that takes too long."""
         end_ms = self.world.now_ms + PATIENCE_MS
-        self.world.moment()
+        self._findings += self.world.moment()
         while self.world.now_ms < end_ms:
-            self.world.moment()
+            self._findings += self.world.moment()
             if self.till.station.terminal is not None and self._is_at_rest():
                 return
 

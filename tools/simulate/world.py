@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -146,7 +147,7 @@ class World:
         """Open the shop, let it trade, end the troubles, settle, and look at everything."""
         findings: list[Finding] = []
         try:
-            with self._checkers.log.listening():
+            with self.listening():
                 for till in self.tills:
                     till.start()
                 findings += self._trade()
@@ -283,6 +284,10 @@ class World:
         else:
             is_turned = False
         return checkout.act(self.now_ms) or is_turned
+
+    def listening(self) -> AbstractContextManager[None]:
+        """Hear what is logged until the `with` is left: for whoever lets it run."""
+        return self._checkers.log.listening()
 
     def verdict(self) -> Iterable[Finding]:
         """Every promise, looked at when all is sent and settled."""
