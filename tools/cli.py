@@ -185,13 +185,9 @@ class _Version(argparse.Action):
     """--version: looked up when asked for."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        from importlib import metadata
+        from tools.program import version
 
-        try:
-            version = metadata.version("posterm")
-        except metadata.PackageNotFoundError:
-            version = "(not installed: run from a checkout)"
-        print(f"posterm {version}")
+        print(f"posterm {version() or '(not installed: run from a checkout)'}")
         parser.exit()
 
 

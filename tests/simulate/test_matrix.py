@@ -175,8 +175,13 @@ def test_a_cell_is_shown_step_by_step(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     steps: list[str] = []
+
+    def press_enter() -> str:
+        steps.append(capsys.readouterr().out)
+        return "\n"
+
     monkeypatch.setattr("sys.stdin", io.StringIO("\n" * 9))
-    monkeypatch.setattr("sys.stdin.readline", lambda: steps.append(capsys.readouterr().out))
+    monkeypatch.setattr("sys.stdin.readline", press_enter)
     assert exit_code("simulate", "--matrix", "--cell", LOST, "--step") == 0
     struck = [number for number, text in enumerate(steps) if "till0 bank request 1 is struck" in text]
     assert len(struck) == 1
@@ -195,8 +200,8 @@ def test_every_cell_is_found_by_its_name() -> None:
         (("--only", "barter"), "nothing called 'barter' is played"),
         (("--write", "/nowhere/page.md"), "there is no such folder"),
         (("--write", "/"), "--write /: this is a folder"),
-        (("--step",), "--step goes with"),
-        (("--cell", LOST, "--only", "refund"), "do not go with --cell"),
+        (("--step",), "--step does not go with --matrix"),
+        (("--cell", LOST, "--only", "refund"), "--only does not go with --matrix --cell"),
         (("--cell", "refund"), "no cell 'refund': it is PLAY/POINT/NUMBER/FAULT"),
         (("--cell", "refund/rule/1/lost"), "no play 'refund': purchase (authorise-first), "),
         (("--cell", "sign_in/counter/1/lost"), "no point 'counter': commit, rule, "),

@@ -8,9 +8,11 @@ import re
 import pytest
 from rich.console import Console
 
+from tools.simulate.kept import Kept
 from tools.simulate.message_line import in_a_line
 from tools.simulate.options import Options
-from tools.simulate.replay import Replay, replay
+from tools.simulate.replay import Replay
+from tools.simulate.replay_command import replay
 from tools.simulate.town import PIN
 from tools.simulate.world import World, run
 from tools.texts import Words
@@ -95,7 +97,7 @@ def test_what_is_no_message_says_so() -> None:
 
 
 def test_the_command_shows_it_on_a_narrow_pipe(capsys: pytest.CaptureFixture[str]) -> None:
-    assert replay(OPTIONS, step=False).ok
+    assert replay(Kept(OPTIONS), Words("en"))[0].ok
     out = capsys.readouterr().out
     assert "till1" in out
     assert max(map(len, out.splitlines())) > 60

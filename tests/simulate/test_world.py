@@ -281,7 +281,7 @@ def test_a_violation_is_kept_and_can_be_replayed(
     assert " bytes" not in error, "what happened, not what crossed the lines"
     assert " to the bank: 0400 " in error, "the reversal that should have released the hold"
     assert "posterm simulate --seed" in error
-    assert exit_code("simulate", "--replay", str(keep), "--keep", str(keep)) == 1
+    assert exit_code("simulate", "--replay", str(keep)) == 1
     shown = capsys.readouterr().out
     assert "till0" in shown
     assert "Held" in shown
@@ -297,7 +297,7 @@ def test_a_violation_is_kept_and_can_be_replayed(
         (("--replay", "/nowhere.json", "--hits", "hits.json"), "--hits does not go with --replay"),
         (("--hits", "/nowhere/hits.json"), "--hits /nowhere/hits.json: there is no such folder"),
         (("--keep", "/nowhere/it.json"), "--keep /nowhere/it.json: there is no such folder"),
-        (("--only", "echo"), "--only, --cell and --write go with --matrix"),
+        (("--only", "echo"), "--only goes with --matrix"),
         (("--hours", "-1"), "argument --hours: more than 0"),
         (("--hours", "nan"), "argument --hours: more than 0"),
         (("--hours", "soon"), "argument --hours"),

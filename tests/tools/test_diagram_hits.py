@@ -126,6 +126,9 @@ def test_the_counts_of_a_real_payment_are_the_rules_it_took(tmp_path: Path) -> N
         ('{"transaction pin cancel reversing ": -1}', "0 or more"),
         ('{"transaction pin cancel reversing ": true}', "whole number"),
         ('{"transaction pin cancel approved ": 1}', "no such rule"),
+        ('{"settlement pin cancel approved ": 1}', "no such rule"),
+        ('{"a": 1}', "'a': this version has no such rule"),
+        ("[" * 100_000, "not JSON"),
     ],
 )
 def test_a_file_that_is_none_is_refused(content: str, told: str, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware.txn.schema import Rule, Table
+from tools.diagram.choices import TERMINAL_MACHINES, table_of
 
 AGAIN = "make it with posterm simulate --hits FILE"
 
@@ -32,17 +33,19 @@ def key_of(rule: Rule) -> tuple[str, str, str, str]:
 def read_hits(path: Path, table: Table) -> Hits:
     """The counts of `table` in a file; zero for its rules that the file does not name.
 
-    Raises HitsError: the file cannot be read, is no such file, or names a rule that the table does not have.
+    Raises HitsError: the file cannot be read, is no such file, or names a rule that no table has.
     """
-    hits = dict.fromkeys(map(key_of, table.rules), 0)
-    names = {" ".join((table.name, *key)): key for key in hits}
-    for name, count in _read(path).items():
-        if not name.startswith(f"{table.name} "):
-            continue
-        if name not in names:
+    counts = _read(path)
+    known = {name for machine in TERMINAL_MACHINES for name in _names(table_of(machine))}
+    for name in counts:
+        if name not in known:
             raise HitsError(f"{path}: {name!r}: this version has no such rule: {AGAIN}")
-        hits[names[name]] = count
-    return hits
+    return {key: counts.get(name, 0) for name, key in _names(table).items()}
+
+
+def _names(table: Table) -> Mapping[str, tuple[str, str, str, str]]:
+    """The rules of a table, by what a file calls them."""
+    return {" ".join((table.name, *key)): key for key in map(key_of, table.rules)}
 
 
 def _read(path: Path) -> Mapping[str, int]:
@@ -50,7 +53,7 @@ def _read(path: Path) -> Mapping[str, int]:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise HitsError(f"{path}: {error.strerror}: name another file with --hits") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise HitsError(f"{path}: it is not JSON: {AGAIN}") from None
     if not isinstance(content, dict):
         raise HitsError(f"{path}: it must be one object of rules and counts: {AGAIN}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 from itertools import groupby
 from typing import Any, Self
@@ -27,6 +29,12 @@ class Trouble(Enum):
 
 
 ALL = frozenset(Trouble)
+TERMINALS_MAX = 1_000
+"""Of one shop: each till is a terminal, a gateway and a line."""
+HOURS_MAX = 1_000_000.0
+STRIKES_MAX = 1_000_000
+"""So many single strikes can be named to be left out: more than any run has."""
+_STRIKES = re.compile(r"([a-z-]+):([0-9]{1,18})(?:-([0-9]{1,18}))?")
 
 Strike = tuple[Trouble, int]
 """One strike of a class, by its number in the run, from 1."""
@@ -68,11 +76,21 @@ class Options:
         }
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """The options that `to_json` gave. Raises ValueError, TypeError, KeyError for anything else."""
+    def from_json(cls, values: object) -> Self:
+        """The options that `to_json` gave. Raises ValueError for anything else, and names the field."""
+        if not isinstance(values, dict):
+            raise ValueError("options: must be an object of names and values")  # noqa: TRY004 - of a file
+        known = {field.name for field in fields(cls)}
+        if strange := sorted(map(str, values.keys() - known)):
+            raise ValueError(f"options: this version knows no {strange[0]!r}")
+        values = {"left_out": "", **values}  # older files have none
+        for name, (fits, wanted) in _FIELDS.items():
+            if name not in values:
+                raise ValueError(f"options: there is no {name}")
+            if not fits(values[name]):
+                raise ValueError(f"options: {name}: must be {wanted}")
         troubles = frozenset(Trouble(name) for name in values["troubles"])
-        left_out = strikes_named(values.get("left_out", ""))
-        return cls(**{**values, "troubles": troubles, "left_out": left_out})
+        return cls(**{**values, "troubles": troubles, "left_out": strikes_named(values["left_out"])})
 
     def __str__(self) -> str:
         return self.command
@@ -114,17 +132,60 @@ def strikes_text(strikes: Iterable[Strike]) -> str:
 
 
 def strikes_named(text: str) -> frozenset[Strike]:
-    """The strikes of a command line. Raises ValueError."""
-    strikes: set[Strike] = set()
+    """The strikes of a command line, STRIKES_MAX at the most. Raises ValueError."""
+    ranges: list[tuple[Trouble, range]] = []
     for word in text.split(",") if text else ():
-        name, _, numbers = word.partition(":")
-        first, _, last = numbers.partition("-")
-        if not (first.isdecimal() and (last or first).isdecimal() and 0 < int(first) <= int(last or first)):
+        parts = _STRIKES.fullmatch(word)
+        first, last = (int(parts[2]), int(parts[3] or parts[2])) if parts else (0, 0)
+        if parts is None or not 0 < first <= last:
             raise ValueError(f"no strikes {word!r}: a fault class with numbers, as in bank:2 or bank:2-5")
-        (trouble,) = troubles_named(name) if name not in {"all", "none"} else (None,)
-        if trouble is None:
+        if parts[1] in {"all", "none"}:
             raise ValueError(
-                f"no strikes {word!r}: the strikes of one class have numbers, not those of {name}"
+                f"no strikes {word!r}: the strikes of one class have numbers, not those of {parts[1]}"
             )
-        strikes |= {(trouble, number) for number in range(int(first), int(last or first) + 1)}
-    return frozenset(strikes)
+        (trouble,) = troubles_named(parts[1])
+        ranges.append((trouble, range(first, last + 1)))
+    if sum(len(numbers) for _, numbers in ranges) > STRIKES_MAX:
+        raise ValueError(f"more than {STRIKES_MAX} strikes are named: leave out the whole class")
+    return frozenset((trouble, number) for trouble, numbers in ranges for number in numbers)
+
+
+# --- what a field may be -------------------------------------------------------------------------------
+
+
+def is_hours(value: object) -> bool:
+    """Whether it is a number of hours that a run can end after; 0: no end."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return 0 <= value <= HOURS_MAX and math.isfinite(value)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_within(least: int, most: float = math.inf) -> Callable[[Any], bool]:
+    return lambda value: _is_whole(value) and least <= value <= most
+
+
+def _are_troubles(value: object) -> bool:
+    names = {trouble.value for trouble in Trouble}
+    return isinstance(value, list) and all(isinstance(name, str) and name in names for name in value)
+
+
+def _are_strikes(value: object) -> bool:
+    try:
+        return isinstance(value, str) and strikes_named(value) is not None
+    except ValueError:
+        return False
+
+
+_FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "seed": (_is_whole, "a whole number"),
+    "transactions": (_is_within(1), "a whole number, 1 or more"),
+    "terminals": (_is_within(1, TERMINALS_MAX), f"a whole number from 1 to {TERMINALS_MAX}"),
+    "troubles": (_are_troubles, "a list of fault classes"),
+    "hours": (is_hours, f"a number from 0 to {HOURS_MAX:.0f}"),
+    "all_on": (lambda value: isinstance(value, bool), "true or false"),
+    "left_out": (_are_strikes, "strikes, as in bank:2-5,power:1"),
+}

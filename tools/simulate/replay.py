@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firmware.records import OutgoingState
 from tools.drive import Tap
 from tools.simulate.message_line import in_a_line
-from tools.simulate.options import Options
 from tools.simulate.replay_view import AccountSight, HoldSight, Passed, Sight, TillSight, picture
 from tools.simulate.till import Till
 from tools.simulate.trace import KEPT_MAX
-from tools.simulate.world import Report, World
+from tools.simulate.world import World
 from tools.texts import Words
 from tools.wire_log import LoggedFrame, WireLog
 
@@ -23,15 +21,26 @@ if TYPE_CHECKING:
 
 FRAMES_KEPT = 200
 WIDTH_MIN = 80
+QUIT = "q"
 
 
 class Replay:
-    """Shows what is new after each moment of a run; `pause` is called after everything that was shown."""
+    """Shows what is new after each moment of a run; `pause` is called after everything that was shown.
+
+    What happens before `from_ms` is not shown. `moments`: how many were.
+    """
 
     def __init__(
-        self, show: Callable[[RenderableType], object], pause: Callable[[], object], words: Words
+        self,
+        show: Callable[[RenderableType], object],
+        pause: Callable[[], object],
+        words: Words,
+        *,
+        from_ms: int = 0,
     ) -> None:
         self._show = show
+        self._from_ms = from_ms
+        self.moments = 0
         self._pause = pause
         self._words = words
         self._lines = 0
@@ -70,9 +79,12 @@ class Replay:
         happened = world.trace.happened(new)
         if not happened:
             return
-        self._show(picture(self._sight(world, happened), self._words))
+        sight = self._sight(world, happened)  # of each moment: it marks what is new since the one before
         self._frames, self._messages = [], []
-        self._pause()
+        if world.now_ms >= self._from_ms:
+            self.moments += 1
+            self._show(picture(sight, self._words))
+            self._pause()
 
     def _sight(self, world: World, happened: list[str]) -> Sight:
         return Sight(
@@ -117,36 +129,56 @@ def till_sight(till: Till) -> TillSight:
     return TillSight(till.name, station.display, till.state, group, len(owed), is_on=True)
 
 
-def on_screen(*, step: bool, language: str = "en") -> Replay:
-    """One that shows it here; with `step`, waits for ENTER after each moment at which something happened."""
+# --- on the standard output ----------------------------------------------------------------------------
+
+
+class Left(BaseException):
+    """Whoever watched has left, or cannot be shown more. No Exception: a world takes those for findings."""
+
+    def __init__(self, error: OSError | None = None) -> None:
+        super().__init__()
+        self._error = error
+
+    def told(self, words: Words) -> int:
+        """Say so; the exit code. Raises OSError: what has kept it from being shown."""
+        if self._error is not None:
+            raise self._error from None
+        print(words("replay.left"))
+        return 0
+
+
+def on_screen(words: Words, *, step: bool = False, from_s: float = 0.0) -> Replay:
+    """One that shows it here, from there; with `step`, ENTER is waited for. Its `watch` raises Left."""
+    return Replay(
+        _show_on_stdout(), _pause(words) if step else lambda: None, words, from_ms=round(from_s * 1000)
+    )
+
+
+def _show_on_stdout() -> Callable[[RenderableType], None]:
     from rich.console import Console
 
     console = Console(file=sys.stdout, highlight=False)
     console.width = max(console.width, WIDTH_MIN)
-    return Replay(console.print, sys.stdin.readline if step else lambda: None, Words(language))
+
+    def show(picture: RenderableType) -> None:
+        try:
+            console.print(picture)
+        except SystemExit:  # rich's word for a pipe that nobody reads
+            raise Left(BrokenPipeError()) from None
+        except OSError as error:
+            raise Left(error) from None
+
+    return show
 
 
-def replay(options: Options, *, step: bool, language: str = "en") -> Report:
-    """Run it again and show it; `step` as for `on_screen`."""
-    shown = on_screen(step=step, language=language)
-    world = World(options, watch=shown.watch)
-    shown.listen(world)
-    return world.run()
+def _pause(words: Words) -> Callable[[], None]:
+    """Wait for ENTER. Without a terminal the end of the input only ends the waiting."""
 
+    def pause() -> None:
+        is_asked = sys.stdin.isatty()
+        print(words("replay.hint", quit=QUIT), end="" if is_asked else "\n", flush=True)
+        answer = sys.stdin.readline()
+        if answer.strip().lower() == QUIT or (is_asked and not answer):
+            raise Left
 
-def write_file(report: Report, path: Path) -> None:
-    """Keep what replays a run, with what it found and its trace. Raises OSError."""
-    import json
-
-    content = {**report.to_json(), "trace": report.trace.kept}
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def read_file(path: Path) -> Options:
-    """The options in such a file. Raises OSError, ValueError (not one of ours)."""
-    import json
-
-    try:
-        return Options.from_json(json.loads(path.read_text(encoding="utf-8"))["options"])
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise ValueError(f"{path}: not a file that posterm simulate has written") from None
+    return pause

@@ -95,6 +95,7 @@ class Report:
             "troubles": self.struck,
             "virtual_s": self.virtual_ms // 1000,
             "digest": self.digest,
+            "trace_lines": self.trace.lines,
         }
 
 
