@@ -74,26 +74,22 @@ class _Search:
     # --- other seeds --------------------------------------------------------------------------------
 
     def asks_other_seeds(self) -> bool:
-        """One till, one transaction, two, three, five …, without troubles and with those of the smallest.
+        """One till, one transaction, two, four, eight, …, with the troubles of the smallest.
 
         The first number of transactions with which the promise is broken is the last that is tried. Half of
         the work that is left is for what comes after.
         """
         enough = self._work_left // 2
-        for transactions in _growing(self._options.transactions):
+        for transactions in _doubled(self._options.transactions):
             is_smaller = False
-            for options in self._of_other_seeds(transactions):
+            for seed in SEEDS:
                 if self._work_left < enough:
                     return is_smaller
+                options = Options(seed, transactions, 1).with_troubles(self._options.troubles)
                 is_smaller |= self._is_broken(options, lines_below=self.smallest.trace.told)
             if is_smaller:
                 return True
         return False
-
-    def _of_other_seeds(self, transactions: int) -> Iterator[Options]:
-        for troubles in sorted({frozenset(), self._options.troubles}, key=len):
-            for seed in SEEDS:
-                yield Options(seed, transactions, 1).with_troubles(troubles)
 
     # --- parts that are left out ----------------------------------------------------------------------
 
@@ -228,10 +224,10 @@ def _work(report: Report) -> int:
     return RUN_LINES + report.trace.lines
 
 
-def _growing(most: int) -> Iterator[int]:
-    """1, 2, 3, 5, 8 … as far as `most`, and that."""
-    number, following = 1, 2
+def _doubled(most: int) -> Iterator[int]:
+    """1, 2, 4, 8 … as far as `most`, and that."""
+    number = 1
     while number < most:
         yield number
-        number, following = following, number + following
+        number *= 2
     yield most
