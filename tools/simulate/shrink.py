@@ -27,8 +27,8 @@ WORK_RUNS = 40
 _SECONDS = 3600
 _PARTS = 10_000
 """Of an hour, as the command line writes it."""
-_TOO_MUCH = "stopped after {runs} runs: there may be a smaller one"
-_DONE = "nothing can be left out of it any more ({runs} runs)"
+_TOO_MUCH = "stopped after {runs} runs, and there may be a smaller one than this: {size}"
+_DONE = "after {runs} runs nothing can be left out any more: {size}"
 
 Tell = Callable[[Report], object]
 
@@ -39,8 +39,8 @@ def shrunk(
     """The smallest run found that breaks the promise of the first finding of `report`.
 
     `tell` gets each smaller run on the way; `note` the end in words: whether nothing can be left out any
-    more, or the work was too much (`WORK_LINES`, `WORK_RUNS`). The same report gives the same result. A run
-    that keeps all promises is returned as it is.
+    more, or the work was too much (`WORK_LINES`, `WORK_RUNS`), and how small it is. The same report gives the
+    same result. A run that keeps all promises is returned as it is.
     """
     if report.ok:
         return report
@@ -48,10 +48,10 @@ def shrunk(
     try:
         while search.asks_other_seeds() or search.leaves_out():
             pass
+        end = _DONE
     except _TooMuch:
-        note(_TOO_MUCH.format(runs=search.runs))
-    else:
-        note(_DONE.format(runs=search.runs))
+        end = _TOO_MUCH
+    note(end.format(runs=search.runs, size=search.size))
     return search.smallest
 
 
@@ -70,6 +70,14 @@ class _Search:
         self._tell = tell
         self._tried = {self._options}
         self._work_left = WORK_LINES + WORK_RUNS * _work(report)
+
+    @property
+    def size(self) -> str:
+        """The smallest in a few words."""
+        return (
+            f"transactions {self._options.transactions}, terminals {self._options.terminals}, "
+            f"strikes {len(self._strikes())}, lines {self.smallest.trace.told}"
+        )
 
     # --- other seeds --------------------------------------------------------------------------------
 
