@@ -45,7 +45,7 @@ def test_what_the_finding_names_is_shown(finding: str, named: str) -> None:
     strikes = {f"at{number}": f"trouble: bank {number}: delay" for number in range(2, 40, 2)}
     story = story_of(90, at60=named, at80="to the bank: 0100 #000002 1.00", **strikes)
     shown = excerpt(story, [finding], 8)
-    assert shown == [GAP, *story[59:67], GAP]
+    assert shown == [GAP, *story[57:65], GAP]
 
 
 def test_another_till_than_the_one_named_is_left_out_first() -> None:
@@ -54,10 +54,20 @@ def test_another_till_than_the_one_named_is_left_out_first() -> None:
     assert [line for line in shown if line != GAP] == story[:20] + story[-5:]
 
 
-def test_without_either_the_last_transaction_is_shown() -> None:
+@pytest.mark.parametrize("strikes", [0, 40])
+def test_without_either_the_last_transaction_is_shown(strikes: int) -> None:
+    """As where there are so many strikes that nobody knows which matters."""
     begin = "transaction: opening --begin [asks_amount]--> amount"
-    story = story_of(90, at10=begin, at50=begin)
+    lines = {f"at{number}": f"trouble: bank {number}: delay" for number in range(1, strikes)}
+    story = story_of(90, **{**lines, "at10": begin, "at50": begin})
     assert excerpt(story, ["rest: nothing can be sold any more"], 5) == [GAP, *story[49:54], GAP]
+
+
+def test_a_gap_of_one_line_is_none() -> None:
+    story = story_of(
+        40, at10="trouble: power 1: the plug is pulled", at13="trouble: power 2: the plug is pulled"
+    )
+    assert excerpt(story, ["crash: KeyError"], 4) == [GAP, *story[10:15], GAP]
 
 
 # --- what a trace keeps ----------------------------------------------------------------------------------

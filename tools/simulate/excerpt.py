@@ -17,14 +17,14 @@ _TILL = re.compile(r"till\d+")
 _BATCH = re.compile(r"batch \d+|\d+/")
 _NAMED = re.compile(r"\d{3,}")
 _BEFORE = 3
-"""What comes so many times nearer after such a line tells as much as what comes before it."""
+"""What comes before a strike is told only if it is so many times nearer than what comes after it."""
 
 
 def excerpt(story: Sequence[str], findings: Iterable[str], lines_max: int) -> list[str]:
-    """At the most `lines_max` lines of a story, in their order, with GAP where some are left out.
+    """So many lines of a story, in their order, with GAP where some are left out; a single one never is.
 
-    Whatever is nearest to the strikes of the run and to the traces and amounts that the findings name; where
-    there are neither, to the beginning of the last transaction.
+    They are those nearest to the strikes of the run and to the traces and amounts that the findings name;
+    where there are neither, to the beginning of the last transaction.
     """
     if len(story) <= lines_max:
         return list(story)
@@ -38,14 +38,13 @@ def excerpt(story: Sequence[str], findings: Iterable[str], lines_max: int) -> li
     return _with_gaps(story, sorted(ranked[:lines_max]))
 
 
-def _matter(story: Sequence[str], findings: Iterable[str]) -> list[int]:
-    """The lines that matter most."""
+def _matter(story: Sequence[str], findings: Iterable[str]) -> list[tuple[int, int]]:
+    """The lines that matter most, each with how many times farther everything before it is."""
     named = set(_NAMED.findall(_BATCH.sub("", " ".join(findings))))
-    strikes = [number for number, line in enumerate(story) if _STRIKE.match(line)]
-    names = [number for number, line in enumerate(story) if named & _numbers_in(line)]
-    matter = names + (strikes if len(strikes) <= STRIKES_MAX or not names else [])
-    begins = [number for number, line in enumerate(story) if _BEGIN in line]
-    return sorted(matter) or begins[-1:] or [len(story) - 1]
+    names = [(number, 1) for number, line in enumerate(story) if named & _numbers_in(line)]
+    strikes = [(number, _BEFORE) for number, line in enumerate(story) if _STRIKE.match(line)]
+    begins = [(number, _BEFORE) for number, line in enumerate(story) if _BEGIN in line]
+    return names + (strikes if len(strikes) <= STRIKES_MAX else []) or begins[-1:] or [(len(story) - 1, 1)]
 
 
 def _numbers_in(line: str) -> set[str]:
@@ -56,15 +55,18 @@ def _numbers_in(line: str) -> set[str]:
     }
 
 
-def _distances(count: int, matter: Iterable[int]) -> list[int]:
+def _distances(count: int, matter: Iterable[tuple[int, int]]) -> list[int]:
     """Of each line to the nearest of those that matter."""
     return [
-        min(line - one if line >= one else _BEFORE * (one - line) for one in matter) for line in range(count)
+        min(line - one if line >= one else before * (one - line) for one, before in matter)
+        for line in range(count)
     ]
 
 
 def _with_gaps(story: Sequence[str], chosen: Sequence[int]) -> list[str]:
-    lines = [GAP] if chosen[0] > 0 else []
-    for number, following in pairwise([*chosen, len(story)]):
-        lines += [story[number], *([GAP] if following > number + 1 else [])]
+    lines: list[str] = []
+    for before, number in pairwise([-1, *chosen, len(story)]):
+        left_out = story[before + 1 : number]
+        lines += left_out if len(left_out) <= 1 else [GAP]
+        lines += story[number : number + 1]
     return lines
