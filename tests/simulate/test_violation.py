@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.tools.test_cli import exit_code
-from tools.simulate import kept, seeds_command
+from tools.simulate import kept, seeds_command, written
 from tools.simulate.checkers.finding import Finding
 from tools.simulate.options import Options
 from tools.simulate.world import Report, World, run
@@ -89,7 +89,7 @@ def test_control_c_leaves_the_smallest_so_far(
     assert simulate(keep) == 1
     assert in_file(keep)["options"]["transactions"] == 1
     error = capsys.readouterr().err
-    assert f"interrupted: {keep} has the smallest so far" in error
+    assert "interrupted: this is the smallest so far" in error
     assert "BROKEN test: planted" in error
 
 
@@ -103,6 +103,33 @@ def test_control_c_before_anything_was_tried_leaves_what_was_found(
     assert simulate(keep) == 1
     assert in_file(keep)["findings"] == ["test: planted"]
     assert "BROKEN test: planted" in capsys.readouterr().err
+
+
+def test_it_is_kept_although_nobody_reads_the_lines(
+    keep: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def nobody_reads(_told: object) -> str:
+        raise BrokenPipeError
+
+    shrink_by(monkeypatch, lambda report, **_: report)
+    monkeypatch.setattr(seeds_command, "_line", nobody_reads)
+    assert simulate(keep) == 1
+    assert in_file(keep)["findings"] == ["test: planted"]
+    assert "BROKEN test: planted" in capsys.readouterr().err
+
+
+def test_control_c_while_it_is_kept_keeps_it(keep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupted: list[Path] = []
+
+    def interrupted_once(path: Path, text: str) -> None:
+        if not interrupted:
+            interrupted.append(path)
+            raise KeyboardInterrupt
+        written.write(path, text)
+
+    monkeypatch.setattr(kept, "write", interrupted_once)
+    assert simulate(keep) == 1
+    assert in_file(keep)["findings"] == ["test: planted"]
 
 
 def test_a_full_disk_leaves_the_command(

@@ -187,5 +187,5 @@ _FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "troubles": (_are_troubles, "a list of fault classes"),
     "hours": (is_hours, f"a number from 0 to {HOURS_MAX:.0f}"),
     "all_on": (lambda value: isinstance(value, bool), "true or false"),
-    "left_out": (_are_strikes, "strikes, as in bank:2-5,power:1"),
+    "left_out": (_are_strikes, f"at most {STRIKES_MAX} strikes, as in bank:2-5,power:1"),
 }

@@ -66,6 +66,9 @@ def _run_all(first: Options, options: argparse.Namespace) -> _Course:
         _run_each(first, options, course)
     except KeyboardInterrupt:
         course.is_interrupted = True
+    except OSError:  # nobody reads the lines: a violation is told and kept all the same
+        if course.last is None or course.last.ok:
+            raise
     course.seconds = time.monotonic() - began_s
     return course
 

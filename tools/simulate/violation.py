@@ -25,14 +25,16 @@ SHOWN_LINES = 30
 
 
 def tell_violation(run: Summary, path: Path) -> None:
-    """Keep the run there, say how to have it again, make it smaller, and say what is left."""
+    """Say how to have the run again, keep it there, make it smaller, and say what is left."""
     found = _Violation(run, path)
-    found.tell_how_again()
+    is_told = True
     try:
+        found.tell_command()
+        found.keep_first()
         is_told = found.make_smaller()
     except KeyboardInterrupt:
-        is_told = True
-        _say(f"interrupted: {path} has the smallest so far")
+        found.keep_first()
+        _say("interrupted: this is the smallest so far")
     if is_told:
         found.tell()
 
@@ -43,10 +45,15 @@ class _Violation:
     def __init__(self, run: Summary, path: Path) -> None:
         self.options: Options = run.options
         self._path = path
+        self._told = run.told
         self._findings: list[str] = run.told["findings"]
         self._report: Report | None = None
         self._is_kept = False
-        self._keep(run.told)
+
+    def keep_first(self) -> None:
+        """Keep the run as it was found, if none is kept yet."""
+        if not self._is_kept:
+            self._keep(self._told)
 
     def make_smaller(self) -> bool:
         """Run it once more, for its trace, and then smaller and smaller; False if it is not broken again."""
@@ -68,13 +75,13 @@ class _Violation:
             _say(f"BROKEN {finding}")
         if self._report is not None:
             _say("\n".join(excerpt(self._report.trace.story, self._findings, SHOWN_LINES)))
-        self.tell_how_again()
-
-    def tell_how_again(self) -> None:
-        """The command, and where there is a file, how to walk through it."""
-        _say(f"again: {self.options.command}")
+        self.tell_command()
         if self._is_kept:
             _say(f"step by step: posterm simulate --replay {shlex.quote(str(self._path))} --step")
+
+    def tell_command(self) -> None:
+        """What runs the smallest so far again."""
+        _say(f"again: {self.options.command}")
 
     def _take_smaller(self, report: Report) -> None:
         self._take(report)
@@ -88,9 +95,12 @@ class _Violation:
     def _keep(self, told: Mapping[str, Any], trace: Iterable[str] = ()) -> None:
         try:
             keep(self._path, told, trace)
-            self._is_kept = True
         except OSError as error:
             _say(f"{self._path}: it cannot be written: {error.strerror}")
+            return
+        if not self._is_kept:
+            _say(f"kept in {self._path}")
+        self._is_kept = True
 
 
 def _say(text: str) -> None:
