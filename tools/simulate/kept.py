@@ -1,4 +1,4 @@
-"""The file of a violation: what replays the run, what was found by which program, and the trace's end."""
+"""The file of a violation: what replays the run, what was found by which program, and its trace."""
 
 from __future__ import annotations
 
