@@ -256,10 +256,6 @@ class Secrets:
         yield from self._search_messages()
         yield from self._search(self._inside, "paper", "\n".join(paper).encode())
 
-    def told(self, place: str, text: str) -> Iterator[Finding]:
-        """Words for people: the trace."""
-        yield from self._search(self._inside, place, text.encode())
-
     def inside(self, content: bytes) -> set[str]:
         """The names of what is in it of this till, of its cards and its keys."""
         return self._found(self._inside, content)
@@ -272,7 +268,7 @@ class Secrets:
 
 
 class SharedSecrets:
-    """What belongs to no till alone: the log, and the bank's memory."""
+    """What belongs to no till alone: the trace, the log, and the bank's memory."""
 
     def __init__(self, tills: Sequence[Secrets]) -> None:
         self._tills = tills

@@ -81,8 +81,8 @@ class Watch:
     def _read_trace(self) -> Iterator[Finding]:
         new = min(self._trace.lines - self._trace_lines, KEPT_MAX)
         self._trace_lines = self._trace.lines
-        if self._tills and new:
-            yield from self._tills[0].secrets.told("trace", "\n".join(list(self._trace.newest)[-new:]))
+        if new:
+            yield from self._shared.inside("trace", "\n".join(list(self._trace.newest)[-new:]).encode())
 
 
 class TillWatch:
