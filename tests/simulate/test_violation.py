@@ -97,6 +97,7 @@ def test_control_c_before_anything_was_tried_leaves_what_was_found(
     keep: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupted(_options: Options) -> Report:
+        assert in_file(keep)["findings"] == ["test: planted"], "already"
         raise KeyboardInterrupt
 
     monkeypatch.setattr("tools.simulate.world.run", interrupted)
