@@ -37,6 +37,7 @@ class Disk:
     def __init__(self) -> None:
         self.commits = 0
         """How often a transaction was to be committed so far."""
+        self.on_durable: Callable[[], object] = lambda: None
         self._name = f"file:/posterm-bank-{next(_disk_numbers)}?vfs=memdb"
         self._keeper = sqlite3.connect(self._name, uri=True)
         self._cut: tuple[int, Literal["before", "after"]] | None = None
@@ -76,6 +77,7 @@ class Disk:
         if when == "before":
             raise PowerCut(f"of the bank, before commit {self.commits}")
         commit()
+        self.on_durable()
         if when == "after":
             raise PowerCut(f"of the bank, after commit {self.commits}")
 
@@ -136,6 +138,11 @@ class BankMachine:
         """How often something was to be made durable so far. Raises ValueError without a disk."""
         disk, _ = self._own()
         return disk.commits
+
+    def watch_commits(self, on_durable: Callable[[], object]) -> None:
+        """Have this called whenever something has become durable. Raises ValueError without a disk."""
+        disk, _ = self._own()
+        disk.on_durable = on_durable
 
     def handle(self, message: bytes, now: datetime) -> Sequence[Reply]:
         """Let the bank decide a request. To be called at work (`working`). Raises what the bank does."""

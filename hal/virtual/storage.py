@@ -15,7 +15,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -286,6 +286,8 @@ class MemoryStorage(QuietDevice):
         super().__init__()
         self.commits = 0
         """How often `commit` was called so far."""
+        self.on_commit: Callable[[], object] = lambda: None
+        """Called when something has become durable, before `commit` returns."""
         self._tables: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
         self._failing: set[int] = set()
         self._breakdown: tuple[int, StorageTrouble] | None = None  # after which commit, and what
@@ -331,6 +333,7 @@ class MemoryStorage(QuietDevice):
                 self._tables[change.table][change.key] = change.value
             else:
                 self._tables[change.table].pop(change.key, None)
+        self.on_commit()
         if cut == "after":
             self._lose_power()
 

@@ -79,39 +79,49 @@ def _answer(kind: FaultKind, *, delay_ms: int = 0) -> Arm:
     return arm
 
 
-_OWN_CUTS = {"terminal cut": "stop_terminal", "gateway cut": "cut_gateway", "bank cut": "cut_bank"}
 _CUTS = {"terminal cut": "cut_terminal", "gateway cut": "cut_gateway", "bank cut": "cut_bank"}
-_GATEWAY_HEARS = _CUTS | {"gateway cut": "stop_gateway"}
+"""The power of a part goes while the others go on."""
+_TERMINAL_STOPS = _CUTS | {"terminal cut": "stop_terminal"}
+_GATEWAY_STOPS = _CUTS | {"gateway cut": "stop_gateway"}
+_GATEWAY_HEARS = _CUTS | {"gateway cut": "stop_hearing"}
 _LOSSES = {"lost": "lose", "doubled": "double", "late": "delay"}
+_HANDED_ON = _GATEWAY_STOPS | {"cut after": "cut_gateway"} | _LOSSES
 _AT: Mapping[str, Mapping[str, str]] = {
-    points.RULE: _OWN_CUTS,
-    points.TERMINAL_SENDS: _OWN_CUTS | _LOSSES,
-    points.GATEWAY_RECEIVES: _GATEWAY_HEARS,
-    points.GATEWAY_SENDS: _CUTS | _LOSSES,
-    points.TERMINAL_RECEIVES: _OWN_CUTS,
-    points.LINK_REQUEST: _LOSSES,
-    points.BANK_REQUEST: _CUTS | _LOSSES | {"bank restarts": "restart_bank"},
-    points.LINK_ANSWER: _CUTS | _LOSSES,
+    points.RULE: _TERMINAL_STOPS,
+    points.COMMIT: {"gateway cut": "cut_gateway", "bank cut": "cut_bank"},
+    points.TERMINAL_SENDS: _TERMINAL_STOPS | {"cut after": "stop_terminal_after"} | _LOSSES,
+    points.GATEWAY_RECEIVES: _GATEWAY_HEARS | _LOSSES,
+    points.LINK_REQUEST: _GATEWAY_STOPS | _LOSSES,
+    points.BANK_REQUEST: _HANDED_ON | {"bank restarts": "restart_bank"},
+    points.BANK_ANSWER: _CUTS | {"bank cut": "stop_bank", "cut after": "cut_bank"},
+    points.BANK_COMMIT: {"terminal cut": "cut_terminal", "gateway cut": "cut_gateway"},
+    points.LINK_ANSWER: _HANDED_ON,
+    points.GATEWAY_SENDS: _HANDED_ON,
+    points.TERMINAL_RECEIVES: _TERMINAL_STOPS | _LOSSES,
 }
 FAULTS: Mapping[tuple[str, str], Arm] = {
-    (points.COMMIT, "cut before"): lambda stage, number: stage.cut_at_commit(number, "before"),
-    (points.COMMIT, "cut after"): lambda stage, number: stage.cut_at_commit(number, "after"),
-    (points.COMMIT, "fails"): lambda stage, number: stage.fail_commit(number),
     **{
         (point, fault): _passing(point, name)
         for point, faults in _AT.items()
         for fault, name in faults.items()
     },
+    (points.COMMIT, "terminal cut"): lambda stage, number: stage.cut_at_commit(number, "before"),
+    (points.COMMIT, "cut after"): lambda stage, number: stage.cut_at_commit(number, "after"),
+    (points.COMMIT, "fails"): lambda stage, number: stage.fail_commit(number),
+    (points.BANK_COMMIT, "bank cut"): lambda stage, number: stage.cut_bank_at_commit(number, "before"),
+    (points.BANK_COMMIT, "cut after"): lambda stage, number: stage.cut_bank_at_commit(number, "after"),
     (points.BANK_ANSWER, "lost"): _answer(FaultKind.SILENT_AFTER_POSTING),
     (points.BANK_ANSWER, "doubled"): _answer(FaultKind.DUPLICATE),
     (points.BANK_ANSWER, "late"): _answer(FaultKind.DELAY, delay_ms=LATE_MS),
     (points.BANK_ANSWER, "wrong MAC"): _answer(FaultKind.WRONG_MAC),
     (points.BANK_ANSWER, "hangs up before"): _answer(FaultKind.CLOSE_BEFORE_POSTING),
     (points.BANK_ANSWER, "hangs up after"): _answer(FaultKind.CLOSE_AFTER_POSTING),
-    (points.BANK_COMMIT, "cut before"): lambda stage, number: stage.cut_bank_at_commit(number, "before"),
-    (points.BANK_COMMIT, "cut after"): lambda stage, number: stage.cut_bank_at_commit(number, "after"),
 }
-"""What is tried at each kind of point."""
+"""What is tried at each kind of point, in the order in which a payment passes them.
+
+The part whose point it is loses its power before what passes is done, or "cut after" it; any other part's
+power goes at the end of the moment, since nothing of it reaches that part earlier.
+"""
 
 
 @dataclass

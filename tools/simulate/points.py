@@ -74,6 +74,10 @@ class Points:
         return self._strikes.pop((point, self.counts[point]), None)
 
 
+class GatewayStopped(Exception):
+    """The gateway has no power any more, in the middle of what it is doing."""
+
+
 class PointedLine(Line):
     """One direction of the serial line. `now_ms` tells the time of what is put on the line late."""
 
@@ -92,11 +96,21 @@ class PointedLine(Line):
         self._points.pass_on(self._point_names[0], lambda: put(data, self._now_ms()))
 
     def read(self, now_ms: int) -> bytes:
-        """The bytes that have arrived by now, if the receiver still gets them."""
+        """The bytes that have arrived by now, as the receiver gets them; what it gets late comes again."""
         data = super().read(now_ms)
         received: list[bytes] = []
+        come_again = super().write
+        is_now = True
+
+        def deliver() -> None:
+            if is_now:
+                received.append(data)
+            else:
+                come_again(data, self._now_ms())
+
         if data:
-            self._points.pass_on(self._point_names[1], lambda: received.append(data))
+            self._points.pass_on(self._point_names[1], deliver)
+        is_now = False
         return b"".join(received)
 
 
@@ -113,6 +127,12 @@ class PointedDrive(VirtualDrive):
             PointedLine(points, TERMINAL_SENDS, GATEWAY_RECEIVES, self.now_ms, rate),
             PointedLine(points, GATEWAY_SENDS, TERMINAL_RECEIVES, self.now_ms, rate),
         )
+
+    def _turn_gateway(self, heard: bytes, now_ms: int) -> bool:
+        try:
+            return super()._turn_gateway(heard, now_ms)
+        except GatewayStopped:
+            return False
 
     def _on_link_event(self, event: LinkEvent) -> None:
         hand_on = super()._on_link_event

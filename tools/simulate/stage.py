@@ -16,7 +16,16 @@ from tools.simulate.checkers.finding import Finding, crashed
 from tools.simulate.intents import Intent
 from tools.simulate.options import Options
 from tools.simulate.plays import Begins, Deed, Play
-from tools.simulate.points import BANK_ANSWER, BANK_COMMIT, COMMIT, RULE, Deliver, PointedTill, Points
+from tools.simulate.points import (
+    BANK_ANSWER,
+    BANK_COMMIT,
+    COMMIT,
+    RULE,
+    Deliver,
+    GatewayStopped,
+    PointedTill,
+    Points,
+)
 from tools.simulate.town import provision_for
 from tools.simulate.world import World
 
@@ -71,8 +80,10 @@ class Stage:
         self.world.clerk.rests = True
         self._arm: Callable[[], object] = lambda: None
         self._waits_for = ""  # the state with which counting begins
-        self._first_commit = self._first_bank_commit = 0
-        self.world.machine.on_request = self._on_request
+        self._first_commit = 0
+        self.till.storage.on_commit = lambda: self.points.pass_on(COMMIT, _nothing)
+        self.world.machine.on_request = lambda _message: self.points.pass_on(BANK_ANSWER, _nothing)
+        self.world.machine.watch_commits(lambda: self.points.pass_on(BANK_COMMIT, _nothing))
         self.till.start()
         self._rest()
 
@@ -86,9 +97,7 @@ class Stage:
         """Play without faults; how many points of each sort are passed."""
         self._prepare()
         self._perform()
-        commits = self.till.storage.commits - self._first_commit
-        bank_commits = self.world.machine.commits - self._first_bank_commit
-        return self.points.counts + Counter({COMMIT: commits, BANK_COMMIT: bank_commits})
+        return self.points.counts
 
     def strike(self, arm: Callable[[], object]) -> str:
         """Play with what `arm` arms, recover, sell once more, settle; what was wrong, "" for nothing."""
@@ -211,7 +220,6 @@ class Stage:
     def _begin_counting(self) -> None:
         self._waits_for = ""
         self._first_commit = self.till.storage.commits
-        self._first_bank_commit = self.world.machine.commits
         self.points.begin()
         if self.play.answer_lost:
             self.world.bank.faults.add(Fault(FaultKind.SILENT_AFTER_POSTING))
@@ -220,13 +228,10 @@ class Stage:
     def _on_rule(self, transition: Transition) -> None:
         if self._waits_for and str(transition.rule.target.value) == self._waits_for:
             self._begin_counting()
-        self.points.pass_on(RULE, lambda: None)
+        self.points.pass_on(RULE, _nothing)
 
     def _note_strike(self, point: str, number: int) -> None:
         self.world.trace.note(self.world.now_ms, self.till.name, f"{point} {number} is struck")
-
-    def _on_request(self, _message: bytes) -> None:
-        self.points.pass_on(BANK_ANSWER, lambda: None)
 
     # --- strikes ------------------------------------------------------------------------------------
 
@@ -243,6 +248,11 @@ class Stage:
         del deliver
         raise PowerCut("a cell of the matrix")
 
+    def stop_terminal_after(self, deliver: Deliver) -> None:
+        """It is delivered, and the terminal does nothing else."""
+        deliver()
+        raise PowerCut("a cell of the matrix")
+
     def cut_bank_at_commit(self, number: int, when: Literal["before", "after"]) -> None:
         """The bank's power goes at that commit."""
         self.world.machine.cut_power_at(number, when, OFF_MS)
@@ -252,10 +262,16 @@ class Stage:
         deliver()
         self.world.soon(lambda: self.till.cut_power(OFF_MS))
 
-    def stop_gateway(self, deliver: Deliver) -> None:
+    def stop_hearing(self, deliver: Deliver) -> None:
         """The gateway loses its power, and with it what it has just received."""
         del deliver
         self._cut_gateway()
+
+    def stop_gateway(self, deliver: Deliver) -> None:
+        """The gateway stops in the middle of what it is doing; nothing is delivered."""
+        del deliver
+        self._cut_gateway()
+        raise GatewayStopped
 
     def cut_gateway(self, deliver: Deliver) -> None:
         """The gateway loses its power, as soon as it has done what it is doing."""
@@ -266,8 +282,13 @@ class Stage:
         self.till.drive.cut_gateway_power()
         self.world.at(self.world.now_ms + OFF_MS, self.till.drive.restore_gateway_power)
 
+    def stop_bank(self, deliver: Deliver) -> None:
+        """The bank loses its power before it has done anything about what it has received."""
+        del deliver
+        self.till.drive.cut_bank_power(OFF_MS)
+
     def cut_bank(self, deliver: Deliver) -> None:
-        """The bank loses its power: of what it knew, what was durable is left."""
+        """The bank loses its power, as soon as it has done what it is doing: what is durable is left."""
         deliver()
         self.world.soon(lambda: self.till.drive.cut_bank_power(OFF_MS))
 
@@ -297,3 +318,7 @@ class Stage:
             deliver()
 
         return strike
+
+
+def _nothing() -> None:
+    """What is done already cannot be kept back any more."""
