@@ -174,6 +174,16 @@ def test_a_settlement_gone_on_with_has_all_tries_anew_at_every_step() -> None:
     assert [rule for rule in asking if rule.records != ("forget_tries",)] == []
 
 
+def test_every_good_answer_moves_the_step_at_which_a_settlement_stands() -> None:
+    """Or a power cut would have the bank asked again what it has answered."""
+    noted = {"totalling": "note_result", "uploading": "note_uploaded", "ending_upload": "note_end"}
+    for name, record in noted.items():
+        rules = settlement.TABLE.by_pair[settlement.State(name), settlement.Event.HOST_APPROVED]
+        taken = [rule for rule in rules if rule.guard != "result_unreadable"]
+        assert taken
+        assert [rule for rule in taken if rule.records != (record,)] == []
+
+
 def test_a_settlement_goes_on_printing_where_the_paper_ran_out() -> None:
     (ready,) = settlement.TABLE.by_pair[settlement.State("totals_stopped"), settlement.Event.PRINTER_READY]
     assert (ready.target, ready.effects) == (settlement.State("printing_totals"), ("resume_printing",))
