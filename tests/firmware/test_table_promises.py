@@ -320,6 +320,11 @@ def test_power_on_ends_what_a_power_cut_left_open_wherever_it_leads() -> None:
         ("", State.IDLE),
     ]
     assert [rule for rule in rules if rule.records != ("recover_payment",)] == []
+    back = of(State.RECOVERING, Event.LINK_UP)
+    assert [(rule.guard, rule.target) for rule in back] == [
+        ("must_sign_in", State.SIGNING_IN),
+        ("", State.IDLE),
+    ]
 
 
 def test_what_is_to_be_sent_goes_alike_when_the_line_comes_and_when_its_time_has_come() -> None:

@@ -119,6 +119,15 @@ def test_what_a_run_cannot_go_on_with_is_a_finding(tmp_path: Path, monkeypatch: 
 # --- signals -----------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C reaches this process and those that it starts, also where tests run in the background."""
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, handler)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("is_broken", [False, True])
 def test_a_signal_ends_it_in_order_and_what_was_found_stays(
@@ -160,16 +169,11 @@ time.sleep(600)
 
 @contextlib.contextmanager
 def started(*arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """A Python process with pipes, ended in any case. Ctrl-C reaches it whoever runs the tests."""
+    """A Python process with pipes, ended in any case."""
     command_line = [sys.executable, "-u", *arguments]
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # an ignored one would be inherited
-    try:
-        process = subprocess.Popen(
-            command_line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
-        )
-    finally:
-        signal.signal(signal.SIGINT, handler)
-    with process:
+    with subprocess.Popen(
+        command_line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    ) as process:
         try:
             yield process
         finally:
@@ -205,6 +209,7 @@ def test_a_part_whose_starter_has_ended_already_does_not_start() -> None:
         assert (ended.stdout, ended.stderr) == (said, "")
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_while_a_part_is_started_leaves_one_that_can_be_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,7 +221,6 @@ def test_ctrl_c_while_a_part_is_started_leaves_one_that_can_be_ended(
     popen = subprocess.Popen
     part = Part("sleeper", tmp_path, ("-c", "import time; time.sleep(600)"))
     monkeypatch.setattr(subprocess, "Popen", interrupted)
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
             part.start()
@@ -224,7 +228,6 @@ def test_ctrl_c_while_a_part_is_started_leaves_one_that_can_be_ended(
         assert part.is_running
     finally:
         part.kill()
-        signal.signal(signal.SIGINT, handler)
 
 
 def children_of(process_id: int) -> list[int]:
@@ -234,6 +237,7 @@ def children_of(process_id: int) -> list[int]:
 
 @linux
 @pytest.mark.slow
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_the_parts_of_a_real_run_end_with_it(tmp_path: Path, number: signal.Signals, code: int) -> None:
     arguments = ("-m", "tools.chaos", "--kills", "1000", "--seed", "5")
