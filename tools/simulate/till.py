@@ -79,6 +79,20 @@ def _settings_of(own: Provision, rng: random.Random) -> TerminalSettings:
     )
 
 
+def _track_protection_of(spec: TerminalSpec, number: int, seed: int) -> str:
+    """Whether tracks are enciphered, by numbers of its own: the end of them, or under DUKPT all."""
+    if random.Random(f"protection {seed} {number}").random() >= ENCRYPTING_SHARE:
+        return "off"
+    return "dukpt" if spec.bdk is not None else "tdk"
+
+
+def _line_of(number: int, seed: int) -> tuple[bool, bool]:
+    """Whether the line is half duplex, and whether its ends may agree on a faster rate: never both."""
+    luck = random.Random(f"line {seed} {number}")
+    half_duplex = luck.random() < SHARES["half_duplex_line"]
+    return half_duplex, not half_duplex and luck.random() < SHARES["faster_line"]
+
+
 class Till(AnyTill):
     """A till in virtual time, which can be cut off."""
 
@@ -98,17 +112,13 @@ class Till(AnyTill):
         rng = random.Random(f"till {seed} {number}")
         (shop,) = (one for one in provision.merchants if spec in one.terminals)
         own = replace(provision, merchants=(replace(shop, terminals=(spec,)),))
-        settings = _settings_of(own, rng)
-        is_protected = random.Random(f"protection {seed} {number}").random() < ENCRYPTING_SHARE
-        whole_or_end = "dukpt" if spec.bdk is not None else "tdk"
+        half_duplex, is_faster = _line_of(number, seed)
         settings = replace(
-            settings,
+            _settings_of(own, rng),
             key_scheme=spec.key_scheme,
-            encrypt_track=whole_or_end if is_protected else "off",
+            encrypt_track=_track_protection_of(spec, number, seed),
+            half_duplex=half_duplex,
         )
-        luck = random.Random(f"line {seed} {number}")
-        settings = replace(settings, half_duplex=luck.random() < SHARES["half_duplex_line"])
-        is_faster = not settings.half_duplex and luck.random() < SHARES["faster_line"]
         seed_of_board, seed_of_drive = rng.getrandbits(32), rng.getrandbits(32)
 
         def drive_of(board: Board) -> VirtualDrive:
@@ -121,7 +131,7 @@ class Till(AnyTill):
                 seed=seed_of_drive,
                 tap=self._tap,
                 message_tap=self._message_tap,
-                half_duplex=settings.half_duplex,
+                half_duplex=half_duplex,
             )
 
         plan = StationPlan(
